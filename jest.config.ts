@@ -1,0 +1,14 @@
+import type { Config } from "jest";
+
+const config: Config = {
+  testMatch: ["<rootDir>/test/**/*.test.ts"],
+  transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "commonjs" } }] },
+  testEnvironment: "node",
+  globalSetup: "<rootDir>/test/builders/globalSetup.ts",
+  globalTeardown: "<rootDir>/test/builders/globalTeardown.ts",
+  testTimeout: 60_000,
+  maxWorkers: 2,
+  modulePathIgnorePatterns: ["<rootDir>/dist/"],
+};
+
+export default config;

@@ -1,0 +1,22 @@
+// Transpiles src/ to dist/, one file per module, and copies what is read at run time.
+const { buildSync } = require("esbuild");
+const { cpSync, readdirSync, rmSync } = require("node:fs");
+const { join } = require("node:path");
+
+const root = join(__dirname, "..");
+const sources = readdirSync(join(root, "src"), { recursive: true })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => join(root, "src", file));
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+buildSync({
+  entryPoints: sources,
+  outdir: join(root, "dist"),
+  outbase: join(root, "src"),
+  format: "cjs",
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  logLevel: "warning",
+});
+cpSync(join(root, "src", "storage", "migrations"), join(root, "dist", "storage", "migrations"), { recursive: true });
