@@ -1,0 +1,45 @@
+import type { Db } from "./db";
+
+/** What ids are taken from; a StreamDef has these. */
+export interface IdSource {
+  readonly lockKey: number;
+  readonly sequence?: string;
+}
+
+function sequenceOf(stream: IdSource): string {
+  if (stream.sequence === undefined) throw new Error("this stream lives in memory and has no sequence");
+  return stream.sequence;
+}
+
+/**
+ * Keeps all others from taking ids of the stream until this transaction ends, so that ids commit in order. Call it as late as
+ * can be, for several streams in the order of `StreamDef.order`, and do nothing slow while holding it.
+ */
+export async function lockStream(tx: Db, stream: IdSource): Promise<void> {
+  await tx`select pg_advisory_xact_lock(${stream.lockKey}::int8)`;
+}
+
+/** Takes n consecutive ids, ascending. Takes the lock of the stream too, so lockStream need not be called before. */
+export async function nextIds(tx: Db, stream: IdSource, n: number): Promise<number[]> {
+  if (n === 0) return [];
+  const rows = await tx<{ id: number }>`
+    with l as materialized (select pg_advisory_xact_lock(${stream.lockKey}::int8))
+    select nextval(${sequenceOf(stream)}::text::regclass) as id from l cross join generate_series(1, ${n}::int4)`;
+  return rows.map((row) => row.id);
+}
+
+/**
+ * The position of the stream: all ids up to it are committed or will never be. A sequence alone runs ahead of what is
+ * committed, so this waits for the transaction that holds the stream's lock.
+ */
+export async function streamHead(db: Db, stream: IdSource): Promise<number> {
+  const rows = await db<{ head: number }>`
+    with l as materialized (select pg_advisory_xact_lock_shared(${stream.lockKey}::int8))
+    select coalesce(pg_sequence_last_value(${sequenceOf(stream)}::text::regclass), 0) as head from l`;
+  return rows[0]?.head ?? 0;
+}
+
+/** Shapes the result of a catch-up query: each row carries its `id`, and whatever the stream's codec wants beside it. */
+export function asStreamRows<Row extends { readonly id: number }>(rows: readonly Row[]): { id: number; row: Row }[] {
+  return rows.map((row) => ({ id: row.id, row }));
+}
