@@ -5,7 +5,7 @@ create table server_facts (name text primary key, value text not null);
 
 -- Strings that occur everywhere are interned: rooms, (type, state_key) pairs and events have small integer ids.
 create table rooms (
-  room_nid int generated always as identity primary key,
+  room_nid int primary key,
   room_id text not null unique,
   version text not null,
   creator text,
@@ -22,7 +22,8 @@ create table state_keys (
   unique (type, state_key)
 );
 
--- Processes take ids in blocks, so that the ids of events and state groups are known before they are stored.
+-- Processes take ids in blocks, so that the ids of rooms, events and state groups are known before they are stored.
+create sequence rooms_nid_seq increment by 256;
 create sequence events_nid_seq increment by 256;
 create sequence state_groups_seq increment by 256;
 create sequence events_stream_seq;

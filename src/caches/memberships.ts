@@ -1,0 +1,132 @@
+import type { Db } from "../storage/db";
+import { membersOfRooms, membershipsOfUsers } from "../storage/memberships";
+import type { MemberRow, Membership } from "../storage/memberships";
+import { createCache } from "./cache";
+import type { CacheStats } from "./cache";
+
+/** A user's place in one room. */
+export interface UserRoom {
+  readonly roomNid: number;
+  readonly roomId: string;
+  readonly membership: Membership;
+  readonly sender: string;
+  readonly eventNid: number;
+  readonly streamOrdering: number;
+  readonly forgotten: boolean;
+}
+
+/** Who is joined to a room: local users one by one, others as a count per host. */
+export interface RoomMembers {
+  readonly local: Map<string, { readonly displayName: string | undefined }>;
+  readonly hosts: Map<string, number>;
+  joined: number;
+  /** Position of the newest member event counted in. */
+  position: number;
+}
+
+/** A change of membership as the events stream announces it. */
+export interface MembershipChange {
+  readonly roomNid: number;
+  readonly roomId: string;
+  readonly userId: string;
+  readonly sender: string;
+  readonly membership: Membership;
+  readonly prevMembership: Membership | undefined;
+  readonly displayName: string | undefined;
+  readonly eventNid: number;
+  readonly streamOrdering: number;
+}
+
+export interface Memberships {
+  readonly stats: readonly CacheStats[];
+  /** Every room that the user has or had to do with, by room number. Read only. */
+  ofUser(userId: string): Promise<ReadonlyMap<number, UserRoom>>;
+  ofUsers(userIds: readonly string[]): Promise<Map<string, ReadonlyMap<number, UserRoom>>>;
+  ofRoom(roomNid: number): Promise<RoomMembers>;
+  ofRooms(roomNids: readonly number[]): Promise<Map<number, RoomMembers>>;
+  apply(change: MembershipChange): void;
+  forgetUser(userId: string): void;
+  forgetRoom(roomNid: number): void;
+}
+
+/** The part of a user id behind the first colon. */
+export const hostOf = (userId: string): string => userId.slice(userId.indexOf(":") + 1);
+
+function emptyMembers(): RoomMembers {
+  return { local: new Map(), hosts: new Map(), joined: 0, position: 0 };
+}
+
+function countIn(members: RoomMembers, userId: string, step: 1 | -1): void {
+  const host = hostOf(userId);
+  const count = (members.hosts.get(host) ?? 0) + step;
+  if (count > 0) members.hosts.set(host, count);
+  else members.hosts.delete(host);
+  members.joined += step;
+}
+
+function membersOf(rows: readonly MemberRow[]): Map<number, RoomMembers> {
+  const rooms = new Map<number, RoomMembers>();
+  for (const row of rows) {
+    let members = rooms.get(row.roomNid);
+    if (!members) rooms.set(row.roomNid, (members = emptyMembers()));
+    members.position = Math.max(members.position, row.streamOrdering);
+    if (row.membership !== "join") continue;
+    countIn(members, row.userId, 1);
+    if (row.isLocal) members.local.set(row.userId, { displayName: row.displayName ?? undefined });
+  }
+  return rooms;
+}
+
+export function createMemberships(db: Db, serverName: string, limits: { users: number; rooms: number }): Memberships {
+  const users = createCache<string, Map<number, UserRoom>>({
+    name: "get_rooms_for_user",
+    max: limits.users,
+    load: async (userIds) => {
+      const found = new Map(userIds.map((userId) => [userId, new Map<number, UserRoom>()]));
+      for (const row of await membershipsOfUsers(db, userIds)) found.get(row.userId)?.set(row.roomNid, row);
+      return found;
+    },
+  });
+  const rooms = createCache<number, RoomMembers>({
+    name: "get_users_in_room",
+    max: limits.rooms,
+    load: async (nids) => {
+      const found = membersOf(await membersOfRooms(db, nids));
+      return nids.map((nid) => [nid, found.get(nid) ?? emptyMembers()]);
+    },
+  });
+
+  function applyToUser(change: MembershipChange): void {
+    const map = users.get(change.userId);
+    if (!map) return users.delete(change.userId);
+    const known = map.get(change.roomNid);
+    if (known && known.streamOrdering > change.streamOrdering) return;
+    map.set(change.roomNid, { ...change, forgotten: false });
+  }
+
+  function applyToRoom(change: MembershipChange): void {
+    const members = rooms.get(change.roomNid);
+    if (!members) return rooms.delete(change.roomNid);
+    if (change.streamOrdering <= members.position) return;
+    members.position = change.streamOrdering;
+    const [before, after] = [change.prevMembership === "join", change.membership === "join"];
+    if (before !== after) countIn(members, change.userId, after ? 1 : -1);
+    if (hostOf(change.userId) !== serverName) return;
+    if (after) members.local.set(change.userId, { displayName: change.displayName });
+    else members.local.delete(change.userId);
+  }
+
+  return {
+    stats: [users.stats, rooms.stats],
+    ofUser: async (userId) => (await users.load(userId)) ?? new Map(),
+    ofUsers: (userIds) => users.loadMany(userIds),
+    ofRoom: async (roomNid) => (await rooms.load(roomNid)) ?? emptyMembers(),
+    ofRooms: (nids) => rooms.loadMany(nids),
+    apply(change) {
+      applyToUser(change);
+      applyToRoom(change);
+    },
+    forgetUser: (userId) => users.delete(userId),
+    forgetRoom: (roomNid) => rooms.delete(roomNid),
+  };
+}

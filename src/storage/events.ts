@@ -1,0 +1,199 @@
+import type { Db } from "./db";
+
+/** An event as it is stored. Positions: see the table `events` in migration 0001. */
+export interface EventRow {
+  readonly nid: number;
+  /** Undefined for an outlier. */
+  readonly streamOrdering: number | null;
+  readonly roomNid: number;
+  readonly eventId: string;
+  readonly type: string;
+  readonly stateKey: string | null;
+  readonly sender: string;
+  readonly depth: number;
+  readonly originServerTs: number;
+  readonly receivedTs: number;
+  readonly json: string;
+  readonly stateGroup: number | null;
+  readonly replacesNid: number | null;
+  readonly redacts: string | null;
+  readonly redactedBy: string | null;
+  readonly rejected: string | null;
+  readonly softFailed: boolean;
+  readonly txnDevice: string | null;
+  readonly txnId: string | null;
+}
+
+export async function getEventsByNid(db: Db, nids: readonly number[]): Promise<EventRow[]> {
+  return db<EventRow>`
+    select nid, stream_ordering as "streamOrdering", room_nid as "roomNid", event_id as "eventId", type, state_key as "stateKey",
+           sender, depth, origin_server_ts as "originServerTs", received_ts as "receivedTs", json, state_group as "stateGroup",
+           replaces_nid as "replacesNid", redacts, redacted_by as "redactedBy", rejected, soft_failed as "softFailed",
+           txn_device as "txnDevice", txn_id as "txnId"
+    from events where nid = any(${nids}::int8[])`;
+}
+
+/** Event id -> nid, of those that are stored. */
+export async function findEventNids(db: Db, eventIds: readonly string[]): Promise<{ eventId: string; nid: number }[]> {
+  return db`select event_id as "eventId", nid from events where event_id = any(${eventIds}::text[])`;
+}
+
+export interface TimelineEntry {
+  readonly roomNid: number;
+  readonly nid: number;
+  readonly streamOrdering: number;
+}
+
+/**
+ * The newest `limit` shown events of each room with after[i] < position <= upTo, oldest first within a room. Ask for one
+ * more than wanted to learn whether there are more.
+ */
+export async function timelinesBetween(
+  db: Db,
+  roomNids: readonly number[],
+  after: readonly number[],
+  upTo: number,
+  limit: number,
+): Promise<TimelineEntry[]> {
+  return db<TimelineEntry>`
+    select r.room_nid as "roomNid", e.nid, e.stream_ordering as "streamOrdering"
+    from unnest(${roomNids}::int4[], ${after}::int8[]) as r(room_nid, after)
+    cross join lateral (
+      select nid, stream_ordering from events
+      where room_nid = r.room_nid and stream_ordering > r.after and stream_ordering <= ${upTo}
+        and rejected is null and not soft_failed
+      order by stream_ordering desc limit ${limit}
+    ) e
+    order by r.room_nid, e.stream_ordering`;
+}
+
+/** A place in a room's history: by depth, and by stream position among equals. */
+export interface TopologicalPosition {
+  readonly depth: number;
+  readonly streamOrdering: number;
+}
+
+export interface HistoryEntry extends TopologicalPosition {
+  readonly nid: number;
+}
+
+/** Events before `from` (not past `to`) in topological order, newest first. */
+export async function historyBackwards(
+  db: Db,
+  roomNid: number,
+  from: TopologicalPosition,
+  to: TopologicalPosition | undefined,
+  limit: number,
+): Promise<HistoryEntry[]> {
+  return db<HistoryEntry>`
+    select nid, depth, stream_ordering as "streamOrdering" from events
+    where room_nid = ${roomNid} and (depth, stream_ordering) <= (${from.depth}::int8, ${from.streamOrdering}::int8)
+      and (depth, stream_ordering) > (${to?.depth ?? -1}::int8, ${to?.streamOrdering ?? 0}::int8)
+      and stream_ordering is not null and rejected is null and not soft_failed
+    order by depth desc, stream_ordering desc limit ${limit}`;
+}
+
+/** Events after `from` (up to and with `to`) in topological order, oldest first. */
+export async function historyForwards(
+  db: Db,
+  roomNid: number,
+  from: TopologicalPosition,
+  to: TopologicalPosition | undefined,
+  limit: number,
+): Promise<HistoryEntry[]> {
+  return db<HistoryEntry>`
+    select nid, depth, stream_ordering as "streamOrdering" from events
+    where room_nid = ${roomNid} and (depth, stream_ordering) > (${from.depth}::int8, ${from.streamOrdering}::int8)
+      and (depth, stream_ordering) <= (${to?.depth ?? Number.MAX_SAFE_INTEGER}::int8, ${to?.streamOrdering ?? Number.MAX_SAFE_INTEGER}::int8)
+      and stream_ordering is not null and rejected is null and not soft_failed
+    order by depth, stream_ordering limit ${limit}`;
+}
+
+/** The topological place of a live position: that of the newest event of the room at or before it. */
+export async function topologicalPositionAt(db: Db, roomNid: number, streamOrdering: number): Promise<TopologicalPosition | undefined> {
+  const rows = await db<TopologicalPosition>`
+    select depth, stream_ordering as "streamOrdering" from events
+    where room_nid = ${roomNid} and stream_ordering <= ${streamOrdering}
+    order by stream_ordering desc limit 1`;
+  return rows[0];
+}
+
+/** The event nearest in time to ts, at or after it (forwards) or at or before it (backwards). MSC3030. */
+export async function nearestEventByTime(
+  db: Db,
+  roomNid: number,
+  ts: number,
+  direction: "f" | "b",
+): Promise<{ nid: number; eventId: string; originServerTs: number } | undefined> {
+  const rows =
+    direction === "f"
+      ? await db<{ nid: number; eventId: string; originServerTs: number }>`
+          select nid, event_id as "eventId", origin_server_ts as "originServerTs" from events
+          where room_nid = ${roomNid} and origin_server_ts >= ${ts} and stream_ordering is not null and rejected is null
+          order by origin_server_ts, depth, stream_ordering limit 1`
+      : await db<{ nid: number; eventId: string; originServerTs: number }>`
+          select nid, event_id as "eventId", origin_server_ts as "originServerTs" from events
+          where room_nid = ${roomNid} and origin_server_ts <= ${ts} and stream_ordering is not null and rejected is null
+          order by origin_server_ts desc, depth desc, stream_ordering desc limit 1`;
+  return rows[0];
+}
+
+/** What of a transaction id is known already (client-server API, "Transaction identifiers"). */
+export async function findTransactions(
+  db: Db,
+  txns: readonly { sender: string; device: string; roomNid: number; txnId: string }[],
+): Promise<{ sender: string; device: string; roomNid: number; txnId: string; eventId: string; streamOrdering: number }[]> {
+  return db`
+    select e.sender, e.txn_device as device, e.room_nid as "roomNid", e.txn_id as "txnId", e.event_id as "eventId",
+           e.stream_ordering as "streamOrdering"
+    from unnest(${txns.map((t) => t.sender)}::text[], ${txns.map((t) => t.device)}::text[],
+                ${txns.map((t) => t.roomNid)}::int4[], ${txns.map((t) => t.txnId)}::text[]) as t(sender, device, room_nid, txn_id)
+    join events e on e.sender = t.sender and e.txn_device = t.device and e.room_nid = t.room_nid and e.txn_id = t.txn_id`;
+}
+
+export async function markRedacted(db: Db, rows: readonly { eventId: string; redactedBy: string; roomNid: number }[]): Promise<void> {
+  await db`
+    update events e set redacted_by = r.redacted_by
+    from unnest(${rows.map((r) => r.eventId)}::text[], ${rows.map((r) => r.redactedBy)}::text[], ${rows.map((r) => r.roomNid)}::int4[])
+      as r(event_id, redacted_by, room_nid)
+    where e.event_id = r.event_id and e.room_nid = r.room_nid and e.redacted_by is null`;
+}
+
+/** An event as the events stream announces it: enough to move caches on and to know whom it concerns. */
+export interface EventStreamRow {
+  readonly nid: number;
+  readonly roomNid: number;
+  readonly roomId: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly stateKey: string | null;
+  readonly sender: string;
+  readonly redacts: string | null;
+  /** Set where the event changed the current state: the interned key, and what was there before. */
+  readonly keyNid: number | null;
+  readonly prevNid: number | null;
+  readonly membership: string | null;
+  readonly prevMembership: string | null;
+  readonly displayName: string | null;
+}
+
+/** Rows of the events stream with from < position <= to, in order. Soft-failed and rejected events are not announced. */
+export async function eventsBetween(db: Db, from: number, to: number): Promise<{ id: number; row: EventStreamRow }[]> {
+  const rows = await db<EventStreamRow & { id: number }>`
+    select e.stream_ordering as id, e.nid, e.room_nid as "roomNid", r.room_id as "roomId", e.event_id as "eventId", e.type,
+           e.state_key as "stateKey", e.sender, e.redacts, d.key_nid as "keyNid", d.prev_nid as "prevNid",
+           case when e.type = 'm.room.member' then e.json::json -> 'content' ->> 'membership' end as membership,
+           case when e.type = 'm.room.member' then p.json::json -> 'content' ->> 'membership' end as "prevMembership",
+           case when e.type = 'm.room.member' then e.json::json -> 'content' ->> 'displayname' end as "displayName"
+    from events e join rooms r using (room_nid)
+    left join current_state_deltas d on d.room_nid = e.room_nid and d.stream_ordering = e.stream_ordering and d.nid = e.nid
+    left join events p on e.type = 'm.room.member' and p.nid = e.replaces_nid
+    where e.stream_ordering > ${from} and e.stream_ordering <= ${to} and e.rejected is null and not e.soft_failed
+    order by e.stream_ordering`;
+  return rows.map(({ id, ...row }) => ({ id, row }));
+}
+
+export async function eventsHead(db: Db): Promise<number> {
+  const rows = await db<{ head: number | null }>`select max(stream_ordering) as head from events`;
+  return Math.max(0, rows[0]?.head ?? 0);
+}

@@ -1,0 +1,65 @@
+import type { Db } from "./db";
+
+export type Membership = "join" | "invite" | "leave" | "ban" | "knock";
+
+/** The current membership of a user in a room. */
+export interface MemberRow {
+  readonly roomNid: number;
+  readonly userId: string;
+  readonly membership: Membership;
+  readonly sender: string;
+  readonly eventNid: number;
+  readonly streamOrdering: number;
+  readonly isLocal: boolean;
+  readonly forgotten: boolean;
+  readonly displayName: string | null;
+  readonly avatarUrl: string | null;
+}
+
+/** A newer membership takes the place of the older one; joining again ends a `forget`. */
+export async function upsertMembers(db: Db, rows: readonly Omit<MemberRow, "forgotten">[]): Promise<void> {
+  await db`
+    insert into room_members as m (room_nid, user_id, membership, sender, event_nid, stream_ordering, is_local, display_name, avatar_url)
+    select * from unnest(${rows.map((r) => r.roomNid)}::int4[], ${rows.map((r) => r.userId)}::text[],
+      ${rows.map((r) => r.membership)}::text[], ${rows.map((r) => r.sender)}::text[], ${rows.map((r) => r.eventNid)}::int8[],
+      ${rows.map((r) => r.streamOrdering)}::int8[], ${rows.map((r) => r.isLocal)}::bool[],
+      ${rows.map((r) => r.displayName)}::text[], ${rows.map((r) => r.avatarUrl)}::text[])
+    on conflict (room_nid, user_id) do update set
+      membership = excluded.membership, sender = excluded.sender, event_nid = excluded.event_nid,
+      stream_ordering = excluded.stream_ordering, display_name = excluded.display_name, avatar_url = excluded.avatar_url,
+      forgotten = false`;
+}
+
+/** Every room that the users have or had anything to do with, forgotten ones too. */
+export async function membershipsOfUsers(db: Db, userIds: readonly string[]): Promise<(MemberRow & { roomId: string })[]> {
+  return db`
+    select m.room_nid as "roomNid", r.room_id as "roomId", user_id as "userId", membership, sender, event_nid as "eventNid",
+           stream_ordering as "streamOrdering", is_local as "isLocal", forgotten, display_name as "displayName", avatar_url as "avatarUrl"
+    from room_members m join rooms r using (room_nid) where user_id = any(${userIds}::text[])`;
+}
+
+/** Members of rooms, all or those of one membership. */
+export async function membersOfRooms(db: Db, roomNids: readonly number[], membership?: Membership): Promise<MemberRow[]> {
+  return db<MemberRow>`
+    select room_nid as "roomNid", user_id as "userId", membership, sender, event_nid as "eventNid",
+           stream_ordering as "streamOrdering", is_local as "isLocal", forgotten, display_name as "displayName", avatar_url as "avatarUrl"
+    from room_members where room_nid = any(${roomNids}::int4[]) and (${membership ?? null}::text is null or membership = ${membership ?? null})`;
+}
+
+export async function setForgotten(db: Db, roomNid: number, userId: string): Promise<void> {
+  await db`update room_members set forgotten = true where room_nid = ${roomNid} and user_id = ${userId} and membership in ('leave', 'ban')`;
+}
+
+/** Member events of one user with after < position <= upTo, oldest first. */
+export async function membershipChangesOfUser(
+  db: Db,
+  userId: string,
+  after: number,
+  upTo: number,
+): Promise<{ nid: number; roomNid: number; streamOrdering: number; replacesNid: number | null }[]> {
+  return db`
+    select nid, room_nid as "roomNid", stream_ordering as "streamOrdering", replaces_nid as "replacesNid" from events
+    where type = 'm.room.member' and state_key = ${userId} and stream_ordering > ${after} and stream_ordering <= ${upTo}
+      and rejected is null and not soft_failed
+    order by stream_ordering`;
+}

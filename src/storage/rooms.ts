@@ -1,0 +1,77 @@
+import type { Db } from "./db";
+
+export interface RoomRow {
+  readonly roomNid: number;
+  readonly roomId: string;
+  readonly version: string;
+  readonly creator: string | null;
+  readonly isPublic: boolean;
+  readonly blockedBy: string | null;
+}
+
+/** Stores rooms; the room id must be new. */
+export async function insertRooms(db: Db, rooms: readonly (Omit<RoomRow, "blockedBy"> & { createdTs: number })[]): Promise<void> {
+  await db`
+    insert into rooms (room_nid, room_id, version, creator, is_public, created_ts)
+    select * from unnest(${rooms.map((r) => r.roomNid)}::int4[], ${rooms.map((r) => r.roomId)}::text[], ${rooms.map((r) => r.version)}::text[],
+      ${rooms.map((r) => r.creator)}::text[], ${rooms.map((r) => r.isPublic)}::bool[], ${rooms.map((r) => r.createdTs)}::int8[])`;
+}
+
+export async function getRooms(db: Db, roomIds: readonly string[]): Promise<RoomRow[]> {
+  return db<RoomRow>`
+    select room_nid as "roomNid", room_id as "roomId", version, creator, is_public as "isPublic", blocked_by as "blockedBy"
+    from rooms where room_id = any(${roomIds}::text[])`;
+}
+
+export async function getRoomsByNid(db: Db, roomNids: readonly number[]): Promise<RoomRow[]> {
+  return db<RoomRow>`
+    select room_nid as "roomNid", room_id as "roomId", version, creator, is_public as "isPublic", blocked_by as "blockedBy"
+    from rooms where room_nid = any(${roomNids}::int4[])`;
+}
+
+export async function setRoomPublic(db: Db, roomNid: number, isPublic: boolean): Promise<void> {
+  await db`update rooms set is_public = ${isPublic} where room_nid = ${roomNid}`;
+}
+
+/** Where a room stands: what the next event builds on. */
+export interface TipRow {
+  readonly roomNid: number;
+  readonly tipVersion: number;
+  readonly extremities: number[];
+  readonly depth: number;
+  readonly stateGroup: number;
+  readonly latestStream: number;
+}
+
+export async function getTips(db: Db, roomNids: readonly number[]): Promise<TipRow[]> {
+  return db<TipRow>`
+    select room_nid as "roomNid", tip_version as "tipVersion", extremities, depth, state_group as "stateGroup",
+           latest_stream as "latestStream"
+    from room_tips where room_nid = any(${roomNids}::int4[])`;
+}
+
+/**
+ * Moves tips on, in room order. A row counts only where the stored version is the expected one; version 0 makes a new tip.
+ * Gives the rooms that moved: fewer than asked for means that another writer was there.
+ */
+export async function moveTips(db: Db, tips: readonly (TipRow & { expected: number })[]): Promise<number[]> {
+  const rows = await db<{ roomNid: number }>`
+    insert into room_tips as t (room_nid, tip_version, extremities, depth, state_group, latest_stream)
+    select n.room_nid, n.tip_version, string_to_array(n.extremities, ',')::int8[], n.depth, n.state_group, n.latest_stream
+    from unnest(${tips.map((t) => t.roomNid)}::int4[], ${tips.map((t) => t.tipVersion)}::int8[],
+                ${tips.map((t) => t.extremities.join(","))}::text[], ${tips.map((t) => t.depth)}::int8[],
+                ${tips.map((t) => t.stateGroup)}::int8[], ${tips.map((t) => t.latestStream)}::int8[])
+      as n(room_nid, tip_version, extremities, depth, state_group, latest_stream)
+    order by n.room_nid
+    on conflict (room_nid) do update set
+      tip_version = excluded.tip_version, extremities = excluded.extremities, depth = excluded.depth,
+      state_group = excluded.state_group, latest_stream = excluded.latest_stream
+      where t.tip_version = excluded.tip_version - 1
+    returning t.room_nid as "roomNid"`;
+  return rows.map((row) => row.roomNid);
+}
+
+/** The newest position of each room, for the rooms given. */
+export async function latestPositions(db: Db, roomNids: readonly number[]): Promise<{ roomNid: number; latestStream: number }[]> {
+  return db`select room_nid as "roomNid", latest_stream as "latestStream" from room_tips where room_nid = any(${roomNids}::int4[])`;
+}
