@@ -12,6 +12,7 @@ export const streamOrder = [
   "receipts",
   "thread_subscriptions",
   "device_lists",
+  "accounts",
   "to_device",
   "pushers",
   "sticky_events",

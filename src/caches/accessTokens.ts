@@ -1,0 +1,94 @@
+import { LRUCache } from "lru-cache";
+import type { TokenOwner } from "../storage/accessTokens";
+import type { CacheStats } from "./cache";
+
+/** A token that was presented lately: who it stands for, and what was noted of its use. */
+export interface CachedToken {
+  readonly owner: TokenOwner;
+  /** Whether the first use of a refreshed token has been recorded. */
+  used: boolean;
+  /** When and from where activity was last noted, so that most requests note nothing. */
+  seenTs: number;
+  seenIp: string;
+  activeTs: number;
+}
+
+export interface TokenCache {
+  readonly stats: CacheStats;
+  get(token: string): CachedToken | undefined;
+  /** Loads a token that is not here; concurrent loads share one read. Unknown tokens are not kept. */
+  load(token: string): Promise<CachedToken | undefined>;
+  forgetUser(userId: string): void;
+  clear(): void;
+}
+
+/** Access tokens by their text, and which of them belong to a user, so that a logout anywhere drops just those. */
+export function createTokenCache(max: number, read: (token: string) => Promise<TokenOwner | undefined>): TokenCache {
+  const byUser = new Map<string, Set<string>>();
+  const loading = new Map<string, Promise<CachedToken | undefined>>();
+  // Counts invalidations: a read that began before one may have seen the old rows, so its result is used once and not kept.
+  let generation = 0;
+  const tokens = new LRUCache<string, CachedToken>({
+    max,
+    dispose: ({ owner }, token, reason) => {
+      if (reason === "evict") stats.evictions++;
+      if (reason !== "set") unlink(owner.userId, token);
+    },
+  });
+  const stats: CacheStats = { name: "access_tokens", hits: 0, misses: 0, evictions: 0, size: () => tokens.size, max };
+
+  function unlink(userId: string, token: string): void {
+    const own = byUser.get(userId);
+    own?.delete(token);
+    if (own?.size === 0) byUser.delete(userId);
+  }
+
+  function keep(token: string, entry: CachedToken): void {
+    tokens.set(token, entry);
+    const own = byUser.get(entry.owner.userId);
+    if (own) own.add(token);
+    else byUser.set(entry.owner.userId, new Set([token]));
+  }
+
+  async function loadNow(token: string): Promise<CachedToken | undefined> {
+    const began = generation;
+    const owner = await read(token);
+    if (!owner) return undefined;
+    const entry: CachedToken = { owner, used: owner.used, seenTs: 0, seenIp: "", activeTs: 0 };
+    if (began === generation) keep(token, entry);
+    return entry;
+  }
+
+  function startLoading(token: string): Promise<CachedToken | undefined> {
+    const promise = loadNow(token).finally(() => {
+      if (loading.get(token) === promise) loading.delete(token);
+    });
+    loading.set(token, promise);
+    return promise;
+  }
+
+  /** Whoever asks from now on must not be served by a read that is under way. */
+  function outdate(): void {
+    generation++;
+    loading.clear();
+  }
+
+  return {
+    stats,
+    get(token) {
+      const entry = tokens.get(token);
+      if (entry) stats.hits++;
+      else stats.misses++;
+      return entry;
+    },
+    load: (token) => loading.get(token) ?? startLoading(token),
+    forgetUser(userId) {
+      outdate();
+      for (const token of [...(byUser.get(userId) ?? [])]) tokens.delete(token);
+    },
+    clear() {
+      outdate();
+      tokens.clear();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { Db } from "./db";
+
+export interface UserRow {
+  readonly userId: string;
+  readonly createdTs: number;
+  readonly isGuest: boolean;
+  readonly admin: boolean;
+  readonly userType: string | null;
+  readonly appserviceId: string | null;
+  readonly deactivated: boolean;
+  readonly erased: boolean;
+  readonly locked: boolean;
+  readonly suspended: boolean;
+  readonly shadowBanned: boolean;
+  readonly approved: boolean;
+  readonly consentVersion: string | null;
+  readonly expiresTs: number | null;
+  readonly hasPassword: boolean;
+}
+
+export async function getUsers(db: Db, userIds: readonly string[]): Promise<UserRow[]> {
+  return db<UserRow>`
+    select user_id as "userId", created_ts as "createdTs", is_guest as "isGuest", admin, user_type as "userType",
+           appservice_id as "appserviceId", deactivated, erased, locked, suspended, shadow_banned as "shadowBanned", approved,
+           consent_version as "consentVersion", expires_ts as "expiresTs", password_hash is not null as "hasPassword"
+    from users where user_id = any(${userIds}::text[])`;
+}
+
+export async function getUser(db: Db, userId: string): Promise<UserRow | undefined> {
+  return (await getUsers(db, [userId]))[0];
+}
+
+/**
+ * The ids that equal `userId` when capitals do not count, with their password hashes: the exact one first. Accounts with
+ * capitals in their id are historical; people who type their name with a capital are not.
+ */
+export async function findPasswords(db: Db, userId: string): Promise<{ userId: string; passwordHash: string | null; deactivated: boolean }[]> {
+  return db`
+    select user_id as "userId", password_hash as "passwordHash", deactivated from users
+    where user_id in (${userId}, lower(${userId}))
+    union
+    select user_id, password_hash, deactivated from users where lower(user_id) = lower(${userId}) and user_id <> lower(user_id)
+    order by 1`;
+}
+
+/** undefined takes the password away. */
+export async function setPasswordHash(db: Db, userId: string, passwordHash: string | undefined): Promise<void> {
+  await db`update users set password_hash = ${passwordHash ?? null} where user_id = ${userId}`;
+}
+
+/** Gives whether there was an active account. Everything that hangs on the account is the caller's to remove. */
+export async function markDeactivated(db: Db, userId: string, erase: "erase" | "keep"): Promise<boolean> {
+  const rows = await db`
+    update users set deactivated = true, password_hash = null, erased = erased or ${erase === "erase"},
+      renewal_token = null, expires_ts = null
+    where user_id = ${userId} returning user_id`;
+  return rows.length > 0;
+}
+
+export interface UserFlags {
+  readonly admin?: boolean;
+  readonly locked?: boolean;
+  readonly suspended?: boolean;
+  readonly shadowBanned?: boolean;
+  readonly approved?: boolean;
+  readonly userType?: string | null;
+  readonly expiresTs?: number | null;
+}
+
+/** Sets the flags that are given and leaves the others. The caller publishes an account change afterwards. */
+export async function setUserFlags(db: Db, userId: string, flags: UserFlags): Promise<boolean> {
+  const rows = await db`
+    update users set
+      admin = coalesce(${flags.admin ?? null}::bool, admin),
+      locked = coalesce(${flags.locked ?? null}::bool, locked),
+      suspended = coalesce(${flags.suspended ?? null}::bool, suspended),
+      shadow_banned = coalesce(${flags.shadowBanned ?? null}::bool, shadow_banned),
+      approved = coalesce(${flags.approved ?? null}::bool, approved),
+      user_type = case when ${flags.userType === undefined} then user_type else ${flags.userType ?? null}::text end,
+      expires_ts = case when ${flags.expiresTs === undefined} then expires_ts else ${flags.expiresTs ?? null}::int8 end
+    where user_id = ${userId} returning user_id`;
+  return rows.length > 0;
+}
+
+export async function setConsent(db: Db, userId: string, version: string, ts: number): Promise<void> {
+  await db`update users set consent_version = ${version}, consent_ts = ${ts} where user_id = ${userId}`;
+}
+
+/** The next number for an account without a chosen name. Never the same twice. */
+export async function nextUserNumber(db: Db): Promise<number> {
+  const rows = await db<{ n: number }>`select nextval('user_number_seq') as n`;
+  return rows[0]?.n ?? 0;
+}
