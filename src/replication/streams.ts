@@ -1,0 +1,307 @@
+import type { Clock } from "../lib/clock";
+import type { Random } from "../lib/random";
+import type { Database } from "../storage/db";
+import { streamHead } from "../storage/streamIds";
+import type { AnyStream, StreamDef, StreamRow } from "../streams/defineStream";
+import { announcement, batchOf, decodeBatch, encodeBatch } from "./batch";
+import type { StreamBatch } from "./batch";
+import type { Bus } from "./bus";
+import { StreamFollower } from "./follower";
+import type { Application, CaughtUp } from "./follower";
+import { messageOf } from "./log";
+import type { ReplicationLog } from "./log";
+import { createMemoryLog, encodeUpdates } from "./memoryLog";
+import type { MemoryLog, UpdatesAnswer, UpdatesQuery } from "./memoryLog";
+import type { Notifier } from "./notifier";
+import { PositionWaiters } from "./positionWaiters";
+
+/** Stream positions by stream name. */
+export type Positions = Readonly<Record<string, number>>;
+
+export interface StreamNews {
+  /** The rows are all that still counts; whatever is known of the stream from before is void. Memory-only streams alone. */
+  readonly reset: boolean;
+}
+export type Subscriber<Row> = (rows: readonly StreamRow<Row>[], position: number, news: StreamNews) => void;
+
+export interface StreamsOptions {
+  readonly defs: readonly AnyStream[];
+  readonly db: Database;
+  readonly bus: Bus;
+  readonly notifier: Notifier;
+  /** Handed to `invalidates` of the streams. */
+  readonly caches: unknown;
+  readonly log: ReplicationLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly instance: string;
+  /** Goes before the stream's name in the name of its channel. */
+  readonly channelPrefix: string;
+  /** Asks the writer of a memory-only stream for what was missed. */
+  readonly fetchMemory: (stream: AnyStream, query: UpdatesQuery) => Promise<CaughtUp>;
+  /** The streams that this process has use for; absent, all. Of others it knows no position. */
+  readonly follows?: ReadonlySet<string>;
+  /** How often the database is asked while the bus is away, default 1000. */
+  readonly pollMs?: number;
+  /** How often writers repeat where they stand, default 5000. */
+  readonly announceMs?: number;
+  /** How long a missing batch may take to arrive before it is read from the database, default 30. */
+  readonly graceMs?: number;
+}
+
+interface Followed {
+  readonly def: AnyStream;
+  readonly follower: StreamFollower;
+  readonly subscribers: Set<Subscriber<unknown>>;
+  readonly waiters: PositionWaiters;
+  snapshot: () => readonly unknown[];
+  memory: MemoryLog | undefined;
+  /** Whether this process wrote since it last said where it stands. */
+  quiet: boolean;
+  wrote: boolean;
+}
+
+/** Rows read at once by a reader that catches up. Ids are dense, so this bounds the rows too. */
+const PAGE_IDS = 2_000;
+/** How late a position may be before the database is asked for it. */
+const LATE_MS = 100;
+
+/** What this process knows of the streams: where they stand, who wants their rows, and how to add to them. */
+export class Streams {
+  private readonly byName = new Map<string, Followed>();
+  private readonly stops: (() => void)[] = [];
+  private polling = false;
+
+  constructor(private readonly options: StreamsOptions) {
+    for (const def of options.defs) {
+      if (options.follows && !options.follows.has(def.name)) continue;
+      this.byName.set(def.name, this.follow(def));
+    }
+  }
+
+  /** Listens first and then asks the database where the streams stand, so that nothing falls in between. */
+  async start(): Promise<void> {
+    const { bus, channelPrefix, pollMs = 1_000, announceMs = 5_000 } = this.options;
+    for (const stream of this.byName.values()) {
+      this.stops.push(bus.subscribe(channelPrefix + stream.def.name, (text) => this.hear(stream, text)));
+    }
+    await Promise.all(Array.from(this.byName.values(), (stream) => this.load(stream)));
+    if (!bus.shared) return;
+    this.stops.push(bus.onReconnect(() => this.resume()));
+    const poll = setInterval(() => {
+      if (!bus.connected()) void this.poll();
+    }, pollMs).unref();
+    const announce = setInterval(() => this.announce("news"), announceMs).unref();
+    this.stops.push(() => clearInterval(poll), () => clearInterval(announce));
+  }
+
+  stop(): void {
+    for (const stop of this.stops.splice(0)) stop();
+    for (const stream of this.byName.values()) {
+      stream.follower.stop();
+      stream.waiters.close();
+    }
+  }
+
+  /** Where the stream stands here: everything up to it has been applied. 0 for streams that this process doesn't follow. */
+  position(stream: { readonly name: string }): number {
+    return this.byName.get(stream.name)?.follower.position ?? 0;
+  }
+
+  /** Of all streams that this process follows. */
+  positions(): Positions {
+    return Object.fromEntries(Array.from(this.byName, ([name, { follower }]) => [name, follower.position]));
+  }
+
+  /** Rows known to exist and not applied yet, by stream; for metrics and health. */
+  lags(): Positions {
+    return Object.fromEntries(Array.from(this.byName, ([name, { follower }]) => [name, follower.lag]));
+  }
+
+  /** What its writer must say once rows are committed, with all rows of the transaction, ordered by id. */
+  publish<Row>(stream: StreamDef<Row>, rows: readonly StreamRow<Row>[]): void {
+    const first = rows[0];
+    if (first) this.spread(this.require(stream), batchOf(rows, "", first.id - 1));
+  }
+
+  /** Adds rows to a memory-only stream, as its writer. Gives the position that includes them. */
+  append<Row>(stream: StreamDef<Row>, rows: readonly Row[]): number {
+    const followed = this.require(stream);
+    const log = this.memoryLog(followed);
+    const before = log.position();
+    if (rows.length > 0) this.spread(followed, batchOf(log.append(rows), log.epoch, before));
+    return log.position();
+  }
+
+  /** How the writer of a memory-only stream says all that counts now to a reader that is too far behind. */
+  provide<Row>(stream: StreamDef<Row>, snapshot: () => readonly Row[]): void {
+    this.require(stream).snapshot = snapshot;
+  }
+
+  /** Answers a reader of a memory-only stream, as its writer. */
+  updatesSince({ stream: name, epoch, from }: UpdatesQuery): UpdatesAnswer {
+    const followed = this.byName.get(name);
+    if (!followed || followed.def.sequence !== undefined) throw new Error(`${name} is not a stream in memory`);
+    return encodeUpdates(followed.def, this.memoryLog(followed).since(epoch, from));
+  }
+
+  /**
+   * fn is called with rows as they become known here: after caches have been invalidated, before the position moves. It marks
+   * what changed and must neither wait nor throw. Returns the way to stop.
+   */
+  subscribe<Row>(stream: StreamDef<Row>, fn: Subscriber<Row>): () => void {
+    const { subscribers } = this.require(stream);
+    const subscriber = fn as Subscriber<unknown>;
+    subscribers.add(subscriber);
+    return () => subscribers.delete(subscriber);
+  }
+
+  /**
+   * Resolves to true when all the positions have been reached here, to false when that took too long. Positions of streams
+   * that this process doesn't follow are taken for reached.
+   */
+  async waitFor(positions: Positions, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    const waits: Promise<boolean>[] = [];
+    for (const [name, position] of Object.entries(positions)) {
+      const stream = this.byName.get(name);
+      if (!stream || stream.follower.position >= position) continue;
+      const late = setTimeout(() => void this.hurry(stream, position), LATE_MS).unref();
+      waits.push(stream.waiters.wait(position, timeoutMs, signal).finally(() => clearTimeout(late)));
+    }
+    return waits.length === 0 || (await Promise.all(waits)).every(Boolean);
+  }
+
+  private follow(def: AnyStream): Followed {
+    const { graceMs = 30, pollMs = 1_000, log } = this.options;
+    const followed: Followed = {
+      def,
+      subscribers: new Set(),
+      waiters: new PositionWaiters(),
+      snapshot: () => [],
+      memory: undefined,
+      quiet: true,
+      wrote: false,
+      follower: new StreamFollower({
+        name: def.name,
+        log,
+        graceMs,
+        retryMs: pollMs,
+        apply: (batch) => this.apply(followed, batch),
+        fetch: (epoch, from, to) => this.fetch(def, epoch, from, to),
+      }),
+    };
+    return followed;
+  }
+
+  private require(stream: { readonly name: string }): Followed {
+    const followed = this.byName.get(stream.name);
+    if (!followed) throw new Error(`this process does not follow the stream ${stream.name}`);
+    return followed;
+  }
+
+  private async load(stream: Followed): Promise<void> {
+    const { def, follower } = stream;
+    if (def.sequence !== undefined) follower.startAt(await this.head(def));
+    else if (this.options.bus.shared) follower.refresh();
+    else this.memoryLog(stream);
+  }
+
+  private head(def: AnyStream): Promise<number> {
+    return def.head ? def.head(this.options.db) : streamHead(this.options.db, def);
+  }
+
+  private async fetch(def: AnyStream, epoch: string, from: number, to: number): Promise<CaughtUp> {
+    if (!def.catchUp) return this.options.fetchMemory(def, { stream: def.name, epoch, from });
+    const upTo = Math.min(to, from + PAGE_IDS);
+    return { epoch, upTo, rows: await def.catchUp(this.options.db, from, upTo), reset: false };
+  }
+
+  /** The log of this life of ours as the writer; a new one where another process wrote in between. */
+  private memoryLog(stream: Followed): MemoryLog {
+    const { clock, random } = this.options;
+    const { follower } = stream;
+    if (stream.memory && stream.memory.epoch === follower.epoch) return stream.memory;
+    const start = Math.max(clock.now(), follower.position + 1);
+    stream.memory = createMemoryLog(random.letters(10), start, () => stream.snapshot());
+    follower.startAt(start, stream.memory.epoch);
+    return stream.memory;
+  }
+
+  private hear({ def, follower }: Followed, text: string): void {
+    const message = decodeBatch(def, text);
+    if (message && message.instance !== this.options.instance) follower.receive(message.batch);
+  }
+
+  private spread(stream: Followed, batch: StreamBatch): void {
+    const { bus } = this.options;
+    stream.follower.receive(batch);
+    stream.wrote = true;
+    stream.quiet = false;
+    if (bus.shared) this.send(stream.def, batch);
+  }
+
+  private send(def: AnyStream, batch: StreamBatch): void {
+    this.options.bus.publish(this.options.channelPrefix + def.name, encodeBatch(def, this.options.instance, batch));
+  }
+
+  private apply(stream: Followed, batch: Application): void {
+    const { def, subscribers, waiters } = stream;
+    const { notifier, caches } = this.options;
+    const wakes = def.wakes !== undefined && !notifier.idle();
+    const rows = subscribers.size > 0 || def.invalidates || wakes ? batch.rows() : [];
+    for (const { row } of rows) this.guard(def, () => def.invalidates?.(row, caches));
+    for (const fn of subscribers) this.guard(def, () => fn(rows, batch.after, { reset: batch.reset }));
+    batch.move();
+    waiters.moved(batch.after);
+    if (!wakes) return;
+    const users = new Set<string>();
+    const rooms = new Set<string>();
+    for (const { row } of rows) {
+      this.guard(def, () => {
+        const targets = def.wakes?.(row);
+        for (const user of targets?.users ?? []) users.add(user);
+        for (const room of targets?.rooms ?? []) rooms.add(room);
+      });
+    }
+    notifier.wake(def.name, { users: [...users], rooms: [...rooms] });
+  }
+
+  /** One consumer's mistake must not keep the others from the row. */
+  private guard(def: AnyStream, fn: () => void): void {
+    try {
+      fn();
+    } catch (error) {
+      this.options.log.error("a consumer of a stream failed", { stream: def.name, error: messageOf(error) });
+    }
+  }
+
+  /** Somebody waits for a position that is late: perhaps the message is lost. What clients claim is not taken at its word. */
+  private async hurry({ def, follower }: Followed, position: number): Promise<void> {
+    try {
+      if (def.sequence === undefined) follower.refresh();
+      else follower.reach(Math.min(position, await this.head(def)));
+    } catch (error) {
+      this.options.log.warn("cannot read where a stream stands", { stream: def.name, error: messageOf(error) });
+    }
+  }
+
+  private async poll(): Promise<void> {
+    if (this.polling) return;
+    this.polling = true;
+    await Promise.all(Array.from(this.byName.values(), (stream) => this.hurry(stream, Infinity)));
+    this.polling = false;
+  }
+
+  private resume(): void {
+    this.announce("all");
+    void this.poll();
+  }
+
+  private announce(what: "news" | "all"): void {
+    for (const stream of this.byName.values()) {
+      if (what === "news" ? stream.quiet : !stream.wrote) continue;
+      stream.quiet = true;
+      this.send(stream.def, announcement(stream.follower.epoch, stream.follower.position));
+    }
+  }
+}
