@@ -1,0 +1,102 @@
+import { classChanges, classIdOf, rulesInRoom } from "../../../src/rooms/push/classes";
+import { compileRuleset, evaluate } from "../../../src/rooms/push/ruleset";
+import { untouchedRules } from "../../../src/rooms/push/rules";
+import { threadHint } from "../../../src/rooms/push/threads";
+import { createWordIndex, indexableStart } from "../../../src/rooms/push/wordIndex";
+import { alice, message, rulesWith, userRule, viewOf } from "./builders";
+
+const inRoom = (roomId: string) => ({ kind: "event_match", key: "room_id", pattern: roomId });
+const mute = (roomId: string) => userRule(roomId, { conditions: [inRoom(roomId)], actions: ["dont_notify"] });
+
+test("untouched rules are class 0, and so are rules that say nothing in the room", () => {
+  expect(rulesInRoom(untouchedRules, "!a").classId).toBe(0);
+  expect(rulesInRoom(rulesWith({ override: [mute("!b")] }), "!a").classId).toBe(0);
+  expect(rulesInRoom(rulesWith({ room: [userRule("!b", {})] }), "!a").classId).toBe(0);
+  expect(rulesInRoom(rulesWith({ override: [{ ...mute("!a"), enabled: false }] }), "!a").classId).toBe(0);
+  expect(rulesInRoom(rulesWith({ override: [userRule("x", { conditions: [{ kind: "unknown" }] })] }), "!a").classId).toBe(0);
+  expect(rulesInRoom(rulesWith({}, { ".m.rule.master": { enabled: false } }), "!a").classId).toBe(0);
+});
+
+test("users who muted the room share a class whatever else they muted", () => {
+  const one = rulesInRoom(rulesWith({ override: [mute("!a"), mute("!b")] }), "!a");
+  const two = rulesInRoom(
+    rulesWith({ override: [mute("!c"), userRule("my own id", { ...mute("!a"), rule_id: "my own id", actions: [] })] }),
+    "!a",
+  );
+  expect(one.classId).toBe(two.classId);
+  expect(one.classId).toBeGreaterThan(0);
+  expect(evaluate(compileRuleset(one.shared), viewOf(message("hello"))).notify).toBe(false);
+});
+
+test("keywords and senders do not make classes", () => {
+  const rules = rulesWith({ content: [userRule("k", { pattern: "cake" })], sender: [userRule("@carol:x", { actions: [] })] });
+  expect(rulesInRoom(rules, "!a")).toMatchObject({ classId: 0, patterns: ["cake"], senders: ["@carol:x"] });
+  expect(evaluate(compileRuleset(rulesInRoom(rules, "!a").own), viewOf(message("cake")), alice).actions).toEqual(["notify"]);
+});
+
+test("whoever muted everything is in one class", () => {
+  const master = { ".m.rule.master": { enabled: true } };
+  const other = rulesWith({ content: [userRule("k", { pattern: "cake" })] }, master);
+  expect(rulesInRoom(rulesWith({}, master), "!a")).toEqual(rulesInRoom(other, "!b"));
+});
+
+test("class ids do not depend on the order of keys", () => {
+  const a = rulesWith({ override: [userRule("", { conditions: [{ kind: "k", key: "x" }] })] });
+  const b = rulesWith({ override: [{ conditions: [{ key: "x", kind: "k" }], enabled: true, actions: ["notify"], rule_id: "" }] });
+  expect(classIdOf(a)).toBe(classIdOf(b));
+});
+
+test("changes of classes", () => {
+  const muted = rulesWith({ override: [mute("!a")] });
+  const classId = rulesInRoom(muted, "!a").classId;
+  expect(classChanges(untouchedRules, muted)).toEqual([{ roomId: "!a", classId }]);
+  expect(classChanges(muted, untouchedRules)).toEqual([{ roomId: "!a", classId: null }]);
+  expect(classChanges(muted, rulesWith({ override: [mute("!a"), mute("!b")] }))).toEqual([{ roomId: "!b", classId }]);
+  const quiet = rulesWith({}, { ".m.rule.message": { enabled: false } });
+  expect(classChanges(untouchedRules, quiet)).toEqual([{ roomId: "", classId: rulesInRoom(quiet, "").classId }]);
+});
+
+describe("word index", () => {
+  const index = createWordIndex<string>();
+  for (const words of ["alice liddell", "bob", "тест", "😀", "é", "jörg", "@room"]) index.add(words, words);
+  test.each([
+    ["hi alice", ["alice liddell"]],
+    ["alices", []],
+    ["bob, 😀", ["bob", "😀"]],
+    ["это тест", ["тест"]],
+    ["é", ["é"]],
+    ["jörg", ["jörg"]],
+    ["x@room", ["@room"]],
+    ["", []],
+  ])("%s", (text, found) => expect([...index.find(text)].sort()).toEqual([...found].sort()));
+
+  test("removing", () => {
+    const small = createWordIndex<string>();
+    small.add("bob", "1");
+    small.add("bob", "2");
+    small.remove("bob", "1");
+    expect([...small.find("bob")]).toEqual(["2"]);
+    small.remove("bob", "2");
+    expect(small.find("bob").size).toBe(0);
+    expect(small.add("", "3")).toBe(false);
+  });
+
+  test.each([
+    ["Cake", "cake"],
+    ["cake*", undefined],
+    ["cake is *", "cake is "],
+    ["*cake", undefined],
+    ["?", undefined],
+    ["", undefined],
+    ["тес*", "тес"],
+    ["т*", undefined],
+  ])("start of %s", (pattern, start) => expect(indexableStart(pattern)).toBe(start));
+});
+
+test.each([
+  [{}, undefined],
+  [{ "m.relates_to": { rel_type: "m.thread", event_id: "$root" } }, { root: "$root" }],
+  [{ "m.relates_to": { rel_type: "m.annotation", event_id: "$a", key: "x" } }, { follows: "$a" }],
+  [{ "m.relates_to": { "m.in_reply_to": { event_id: "$a" } } }, undefined],
+  [{ "m.relates_to": "nonsense" }, undefined],
+])("thread of %j", (content, hint) => expect(threadHint(content)).toEqual(hint));
