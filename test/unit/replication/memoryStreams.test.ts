@@ -1,0 +1,83 @@
+import { eventually } from "../../builders/eventually";
+import { createHub } from "../../builders/hub";
+import type { Streams } from "../../../src/replication/streams";
+import { testProcess, typingStream } from "./support";
+
+const LONG = 20_000;
+
+async function deployment() {
+  const hub = createHub();
+  let writer: Streams | undefined;
+  const start = async (instance: string) => {
+    const { streams } = testProcess({ defs: [typingStream], bus: hub.endpoint(), instance }, () => {
+      if (!writer) throw new Error("nobody writes");
+      return writer;
+    });
+    const heard: [string, boolean][] = [];
+    streams.subscribe(typingStream, (rows, _, { reset }) => {
+      if (rows.length === 0) heard.push(["", reset]);
+      for (const { row } of rows) heard.push([row.roomId, reset]);
+    });
+    writer ??= streams;
+    await streams.start();
+    return { streams, heard };
+  };
+  return { hub, start, setWriter: (streams: Streams) => (writer = streams) };
+}
+
+test("rows reach readers, and lost ones are asked for", async () => {
+  const { hub, start } = await deployment();
+  const w1 = await start("w1");
+  const w2 = await start("w2");
+  const first = w1.streams.append(typingStream, [{ roomId: "!a", users: ["@u"] }]);
+  expect(await w2.streams.waitFor({ typing: first }, LONG)).toBe(true);
+  hub.loseMessages(() => w1.streams.append(typingStream, [{ roomId: "!b", users: [] }]));
+  const last = w1.streams.append(typingStream, [{ roomId: "!c", users: [] }]);
+  expect(await w2.streams.waitFor({ typing: last }, LONG)).toBe(true);
+  expect(w2.heard.filter(([roomId]) => roomId !== "").map(([roomId]) => roomId)).toEqual(["!a", "!b", "!c"]);
+  w1.streams.stop();
+  w2.streams.stop();
+});
+
+test("a reader that starts later gets what still counts", async () => {
+  const { start } = await deployment();
+  const w1 = await start("w1");
+  w1.streams.provide(typingStream, () => [{ roomId: "!now", users: ["@u"] }]);
+  const position = w1.streams.append(typingStream, [{ roomId: "!before", users: [] }]);
+  const w2 = await start("w2");
+  await eventually(() => w2.streams.position(typingStream) === position);
+  expect(w2.heard).toEqual([["!now", true]]);
+  w1.streams.stop();
+  w2.streams.stop();
+});
+
+test("another life of the writer is noticed, and its positions go on growing", async () => {
+  const { start, setWriter } = await deployment();
+  const w1 = await start("w1");
+  const w2 = await start("w2");
+  const w3 = await start("w3");
+  const before = w1.streams.append(typingStream, [{ roomId: "!a", users: ["@u"] }]);
+  for (const { streams } of [w2, w3]) await streams.waitFor({ typing: before }, LONG);
+  w1.streams.stop();
+  setWriter(w3.streams);
+  const after = w3.streams.append(typingStream, [{ roomId: "!b", users: ["@v"] }]);
+  // w3 goes on in the life it followed only if it still is its writer; here it starts one of its own.
+  expect(after).toBeGreaterThan(before);
+  await eventually(() => w2.streams.position(typingStream) === after);
+  expect(w2.heard.at(-1)?.[1]).toBe(true);
+  const next = w3.streams.append(typingStream, [{ roomId: "!c", users: [] }]);
+  await eventually(() => w2.streams.position(typingStream) === next);
+  expect(w2.heard.at(-1)).toEqual(["!c", false]);
+  w2.streams.stop();
+  w3.streams.stop();
+});
+
+test("a process that is alone writes at once", async () => {
+  const { streams } = testProcess({ defs: [typingStream] });
+  await streams.start();
+  const at = streams.position(typingStream);
+  expect(at).toBeGreaterThan(1_600_000_000_000);
+  expect(streams.append(typingStream, [{ roomId: "!a", users: [] }])).toBe(at + 1);
+  expect(streams.append(typingStream, [])).toBe(at + 1);
+  expect(streams.position(typingStream)).toBe(at + 1);
+});
