@@ -1,4 +1,4 @@
-import { parseLosslessJson } from "../lib/json";
+import { parseLosslessJson } from "../lib/jsonLossless";
 import type { Pdu, RoomEvent } from "../rooms/event";
 import { parseEvent } from "../rooms/parseEvent";
 import { redact } from "../rooms/redact";
@@ -63,6 +63,7 @@ export function createEventReader(db: Db, rooms: RoomDirectory, maxBytes: number
     sizeOf: (event) => FIXED_BYTES + event.row.json.length * PARSED_FACTOR,
     load: async (nids) => {
       const rows = await getEventsByNid(db, nids);
+      for (const row of rows) nidOf.set(row.eventId, { nid: row.nid });
       const infos = await rooms.byNids([...new Set(rows.map((row) => row.roomNid))]);
       return rows.flatMap((row) => {
         const room = infos.get(row.roomNid);
@@ -96,8 +97,9 @@ export function createEventReader(db: Db, rooms: RoomDirectory, maxBytes: number
     },
     drop(eventId) {
       const nid = nidOf.get(eventId)?.nid;
-      if (nid !== undefined) events.delete(nid);
-      else events.clear();
+      if (nid !== undefined) return events.delete(nid);
+      // Its number went out of memory before the event did.
+      nidOf.load(eventId).then((found) => found && events.delete(found.nid), () => events.clear());
     },
   };
 }

@@ -1,0 +1,48 @@
+import type { Db } from "../storage/db";
+import { createEventReader } from "./events";
+import type { EventReader } from "./events";
+import { createMemberships } from "./memberships";
+import type { Memberships } from "./memberships";
+import { createRoomDirectory } from "./rooms";
+import type { RoomDirectory } from "./rooms";
+import { createRoomState } from "./roomState";
+import type { RoomState } from "./roomState";
+import { createRoomTails } from "./roomTails";
+import type { RoomTails } from "./roomTails";
+import { createStateGroupCache } from "./stateGroups";
+import type { StateGroup } from "./stateGroups";
+import type { Cache } from "./cache";
+import { createStateKeys } from "./stateKeys";
+import type { StateKeys } from "./stateKeys";
+
+/** What a process remembers of rooms. All bounded; emptied and moved on by the events stream only. */
+export interface Caches {
+  readonly rooms: RoomDirectory;
+  readonly stateKeys: StateKeys;
+  readonly stateGroups: Cache<number, StateGroup>;
+  readonly events: EventReader;
+  readonly roomState: RoomState;
+  readonly memberships: Memberships;
+  readonly tails: RoomTails;
+}
+
+const MIB = 1024 * 1024;
+
+/** factor: `caches.global_factor`. eventsHead: position of the events stream when this process began to listen. */
+export function createCaches(deps: { db: Db; serverName: string; factor: number; eventsHead: () => number }): Caches {
+  const { db, serverName, factor, eventsHead } = deps;
+  const scaled = (size: number): number => Math.max(1, Math.round(size * factor));
+  const rooms = createRoomDirectory(db, scaled(40_000));
+  const stateKeys = createStateKeys(db, scaled(100_000));
+  const stateGroups = createStateGroupCache(db, scaled(32 * MIB));
+  const events = createEventReader(db, rooms, scaled(64 * MIB));
+  return {
+    rooms,
+    stateKeys,
+    stateGroups,
+    events,
+    roomState: createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(20_000)),
+    memberships: createMemberships(db, serverName, { users: scaled(20_000), rooms: scaled(20_000) }),
+    tails: createRoomTails(eventsHead, scaled(20_000)),
+  };
+}

@@ -1,0 +1,48 @@
+import type { Caches } from "../caches/caches";
+import type { Config } from "../config/config";
+import type { Clock } from "../lib/clock";
+import type { Random } from "../lib/random";
+import type { ReplicationLog } from "../replication/log";
+import type { Notifier } from "../replication/notifier";
+import type { Rpc } from "../replication/rpc";
+import type { Streams } from "../replication/streams";
+import type { OwnSigningKey } from "../rooms/signing";
+import type { Database } from "../storage/db";
+import type { RoomWriter } from "../writers/roomWriter";
+import type { Authenticate } from "./request";
+import type { RateLimiter } from "./rateLimiter";
+
+/** Gives the logger of a name in Synapse's hierarchy, such as `synapse.handlers.message`. */
+export type LogFactory = (name: string) => ReplicationLog;
+
+/** What other subjects do when something happens to an account. Each runs after the change is stored; failures are logged. */
+export interface AccountHooks {
+  userRegistered(userId: string, options: { readonly isGuest: boolean }): Promise<void>;
+  userDeactivated(userId: string, options: { readonly erase: boolean; readonly requestedBy: string }): Promise<void>;
+}
+
+/**
+ * The collaborators of a process, made once in server/. Functions ask for the part that they need: `Pick<App, "db" | "clock">`.
+ */
+export interface App {
+  readonly config: Config;
+  readonly serverName: string;
+  /** Name of this process: `main`, or its `worker_name`. */
+  readonly instanceName: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: LogFactory;
+  readonly db: Database;
+  readonly signingKey: OwnSigningKey;
+  readonly caches: Caches;
+  readonly streams: Streams;
+  readonly notifier: Notifier;
+  readonly rpc: Rpc;
+  readonly rateLimiter: RateLimiter;
+  readonly auth: { readonly authenticate: Authenticate };
+  readonly hooks: AccountHooks;
+  /** Present where this process may write events. */
+  readonly roomWriter: RoomWriter | undefined;
+  /** Starts work that outlives a request, within a context of its own; a failure is logged under the name. */
+  background(name: string, work: () => Promise<void>): void;
+}

@@ -1,0 +1,250 @@
+import type { Caches } from "../caches/caches";
+import { StoredEvent } from "../caches/events";
+import { hostOf } from "../caches/memberships";
+import { isJsonObject, own } from "../lib/json";
+import type { JsonObject } from "../lib/json";
+import type { RoomEvent } from "../rooms/event";
+import type { Database, Db } from "../storage/db";
+import { markRedacted } from "../storage/events";
+import type { EventRow, EventStreamRow } from "../storage/events";
+import { upsertMembers } from "../storage/memberships";
+import type { Membership } from "../storage/memberships";
+import { changeRoomStats, insertEvents, insertRelations } from "../storage/persistEvents";
+import type { NewEventRow, RoomStatsChange } from "../storage/persistEvents";
+import { insertRooms, insertTips, moveTips } from "../storage/rooms";
+import type { TipRow } from "../storage/rooms";
+import { insertStateDeltas, insertStateGroups } from "../storage/state";
+import { nextIds } from "../storage/streamIds";
+import { eventsStream } from "../streams/events";
+import type { StreamRow } from "../streams/defineStream";
+import type { BuiltOnTip } from "./buildOnTip";
+import type { SendIntent } from "./intents";
+
+/** An event that is built and waits to be stored. */
+export interface PendingEvent {
+  readonly built: BuiltOnTip;
+  readonly intent: Pick<SendIntent, "deviceId" | "txnId">;
+  readonly receivedTs: number;
+  /** Set for the first event of a new room. */
+  readonly newRoom: { readonly creator: string; readonly isPublic: boolean } | undefined;
+  /** The event that a redaction takes effect on, if it may. */
+  readonly redacts: string | undefined;
+}
+
+/** What push rules made of a batch; stored in the same transaction. */
+export interface PushPersister {
+  evaluate(events: readonly PendingEvent[]): Promise<PushRows>;
+}
+export interface PushRows {
+  /** positions: event number -> position in the events stream. */
+  insert(tx: Db, positions: ReadonlyMap<number, number>): Promise<unknown>;
+}
+
+/** Another process wrote to a room of this batch: its tip is not what we took it for. */
+export class TipConflict extends Error {}
+
+/** The relation of an event that counts for aggregations and threads (client-server API, "Forming relationships between events"). */
+export function relationOf(content: JsonObject): NewEventRow["relation"] {
+  const relates = own(content, "m.relates_to");
+  if (!isJsonObject(relates)) return undefined;
+  const { event_id: relatesTo, rel_type: relType, key } = relates;
+  if (typeof relatesTo !== "string" || typeof relType !== "string") return undefined;
+  return { relatesTo, relType, key: typeof key === "string" ? key : null };
+}
+
+export function membershipOf(event: RoomEvent | undefined): Membership | undefined {
+  const membership = event && own(event.content, "membership");
+  return membership === "join" || membership === "invite" || membership === "leave" || membership === "ban" || membership === "knock"
+    ? membership
+    : undefined;
+}
+
+const textOf = (content: JsonObject, key: string): string | null => {
+  const value = own(content, key);
+  return typeof value === "string" && !value.includes("\u0000") ? value : null;
+};
+
+function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
+  const { built, intent } = pending;
+  const { event } = built;
+  return {
+    nid: built.nid,
+    streamOrdering,
+    roomNid: built.tip.room.nid,
+    eventId: event.eventId,
+    type: event.type,
+    stateKey: event.stateKey ?? null,
+    sender: event.sender,
+    depth: event.depth,
+    originServerTs: event.originServerTs,
+    receivedTs: pending.receivedTs,
+    json: built.json,
+    stateGroup: built.tip.group.id,
+    replacesNid: built.replaces?.row.nid ?? null,
+    redacts: event.redacts ?? null,
+    rejected: null,
+    softFailed: false,
+    txnDevice: intent.txnId === null ? null : (intent.deviceId ?? ""),
+    txnId: intent.txnId,
+    containsUrl: typeof own(event.content, "url") === "string",
+    relation: relationOf(event.content),
+  };
+}
+
+/** The newest of each room's tips, with the version that the database must have before it. */
+function tipRows(events: readonly Placed[]): (TipRow & { readonly expected: number })[] {
+  const rooms = new Map<number, { first: BuiltOnTip; last: BuiltOnTip; latestStream: number }>();
+  for (const { pending, row } of events) {
+    const { built } = pending;
+    const first = rooms.get(row.roomNid)?.first ?? built;
+    rooms.set(row.roomNid, { first, last: built, latestStream: row.streamOrdering ?? 0 });
+  }
+  return [...rooms.values()].map(({ first, last, latestStream }) => ({
+    roomNid: last.tip.room.nid,
+    expected: first.before.version,
+    tipVersion: last.tip.version,
+    extremities: last.tip.extremities.map(({ nid }) => nid),
+    depth: last.tip.depth,
+    stateGroup: last.tip.group.id,
+    latestStream,
+  }));
+}
+
+interface Placed {
+  readonly pending: PendingEvent;
+  readonly row: NewEventRow;
+}
+
+/** The newest membership of each (room, user) in the batch: an upsert may touch a row only once. */
+function memberRows(placed: readonly Placed[], serverName: string) {
+  const rows = new Map<string, Parameters<typeof upsertMembers>[1][number]>();
+  for (const { pending, row } of placed) {
+    const { event } = pending.built;
+    const membership = event.type === "m.room.member" ? membershipOf(event) : undefined;
+    if (membership === undefined || event.stateKey === undefined) continue;
+    rows.set(`${row.roomNid} ${event.stateKey}`, {
+      roomNid: row.roomNid,
+      userId: event.stateKey,
+      membership,
+      sender: event.sender,
+      eventNid: row.nid,
+      streamOrdering: row.streamOrdering ?? 0,
+      isLocal: hostOf(event.stateKey) === serverName,
+      displayName: textOf(event.content, "displayname"),
+      avatarUrl: textOf(event.content, "avatar_url"),
+    });
+  }
+  return [...rows.values()];
+}
+
+/** What the events stream says of a stored event. */
+function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
+  const { built } = pending;
+  const isMember = row.type === "m.room.member" && row.stateKey !== null;
+  return {
+    id: row.streamOrdering ?? 0,
+    row: {
+      nid: row.nid,
+      roomNid: row.roomNid,
+      roomId: built.tip.room.roomId,
+      eventId: row.eventId,
+      type: row.type,
+      stateKey: row.stateKey,
+      sender: row.sender,
+      redacts: row.redacts,
+      keyNid: built.keyNid ?? null,
+      prevNid: row.replacesNid,
+      membership: isMember ? (membershipOf(built.event) ?? null) : null,
+      prevMembership: isMember ? (membershipOf(built.replaces?.event) ?? null) : null,
+      displayName: isMember ? textOf(built.event.content, "displayname") : null,
+    },
+  };
+}
+
+/** All that is written for a batch besides the ids; started together so that it travels in one go. */
+function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStatsChange[], serverName: string): Promise<unknown>[] {
+  const rows = placed.map(({ row }) => row);
+  const tips = tipRows(placed);
+  const fresh = tips.filter(({ expected }) => expected === 0);
+  const moved = tips.filter(({ expected }) => expected > 0);
+  const newRooms = placed.flatMap(({ pending: { built, newRoom, receivedTs } }) =>
+    newRoom
+      ? [{ roomNid: built.tip.room.nid, roomId: built.tip.room.roomId, version: built.tip.room.version.id, createdTs: receivedTs, ...newRoom }]
+      : [],
+  );
+  const groups = placed.flatMap(({ pending }) => pending.built.group ?? []);
+  const deltas = placed.flatMap(({ pending: { built }, row }) =>
+    built.keyNid === undefined
+      ? []
+      : [{ roomNid: row.roomNid, streamOrdering: row.streamOrdering ?? 0, keyNid: built.keyNid, prevNid: row.replacesNid, nid: row.nid }],
+  );
+  const members = memberRows(placed, serverName);
+  const redactions = placed.flatMap(({ pending, row }) =>
+    pending.redacts === undefined ? [] : [{ eventId: pending.redacts, redactedBy: row.eventId, roomNid: row.roomNid }],
+  );
+  const moves = async (): Promise<void> => {
+    if ((await moveTips(tx, moved)) !== moved.length) throw new TipConflict("a room of the batch has another tip");
+  };
+  return [
+    ...(moved.length > 0 ? [moves()] : []),
+    ...(newRooms.length > 0 ? [insertRooms(tx, newRooms)] : []),
+    ...(fresh.length > 0 ? [insertTips(tx, fresh)] : []),
+    insertEvents(tx, rows),
+    ...(groups.length > 0 ? [insertStateGroups(tx, groups)] : []),
+    ...(deltas.length > 0 ? [insertStateDeltas(tx, deltas)] : []),
+    ...(members.length > 0 ? [upsertMembers(tx, members)] : []),
+    ...(stats.length > 0 ? [changeRoomStats(tx, stats)] : []),
+    ...(rows.some((row) => row.relation) ? [insertRelations(tx, rows)] : []),
+    ...(redactions.length > 0 ? [markRedacted(tx, redactions)] : []),
+  ];
+}
+
+export interface FlushDeps {
+  readonly db: Database;
+  readonly serverName: string;
+  readonly push: PushPersister | undefined;
+  stats(events: readonly PendingEvent[]): Promise<RoomStatsChange[]>;
+}
+
+export interface FlushResult {
+  readonly stored: readonly StoredEvent[];
+  readonly rows: readonly StreamRow<EventStreamRow>[];
+}
+
+/** Stores a batch in one transaction: all of it or nothing. Throws TipConflict, or what the database says. */
+export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[]): Promise<FlushResult> {
+  const [stats, push] = await Promise.all([deps.stats(batch), deps.push?.evaluate(batch)]);
+  const ids = await deps.db.tx(async (tx) => {
+    // Taking the ids takes the stream's lock; it is held for one more round trip.
+    const taken = await nextIds(tx, eventsStream, batch.length);
+    const events = placeAt(batch, taken);
+    const positions = new Map(events.map(({ row }) => [row.nid, row.streamOrdering ?? 0]));
+    await Promise.all([...statements(tx, events, stats, deps.serverName), push?.insert(tx, positions)]);
+    return taken;
+  });
+  return resultOf(batch, ids);
+}
+
+const placeAt = (batch: readonly PendingEvent[], ids: readonly number[]): Placed[] =>
+  batch.map((pending, i) => ({ pending, row: eventRow(pending, ids[i] ?? 0) }));
+
+/** What a stored batch looks like to readers, given its positions. */
+export function resultOf(batch: readonly PendingEvent[], ids: readonly number[]): FlushResult {
+  const placed = placeAt(batch, ids);
+  return {
+    stored: placed.map(({ pending, row }) => new StoredEvent(storedRow(row), pending.built.tip.room, pending.built.event)),
+    rows: placed.map(streamRow),
+  };
+}
+
+/** A new row as a read of it would give it. */
+function storedRow(row: NewEventRow): EventRow {
+  const { relation: _relation, containsUrl: _containsUrl, ...stored } = row;
+  return { ...stored, redactedBy: null };
+}
+
+/** An event that is built and not stored yet, for rules that look at it. */
+export function unstored(built: BuiltOnTip): StoredEvent {
+  const row = eventRow({ built, intent: { deviceId: null, txnId: null }, receivedTs: 0, newRoom: undefined, redacts: undefined }, 0);
+  return new StoredEvent(storedRow(row), built.tip.room, built.event);
+}
