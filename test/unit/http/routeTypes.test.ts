@@ -19,10 +19,10 @@ test("a route's context is typed by its declaration", () => {
       auth: "user",
       query: object({ ts: optional(integerText()) }),
       body: object({ reason: optional(string()) }),
-      handle: ({ requester, params, query, body }) => {
+      handle: ({ requester, params, query: _query, body: _body }) => {
         same<typeof params.action, "join" | "leave">(true);
-        same<typeof query.ts, number | undefined>(true);
-        same<typeof body.reason, string | undefined>(true);
+        same<typeof _query.ts, number | undefined>(true);
+        same<typeof _body.reason, string | undefined>(true);
         return [requester.userId, params.roomId, params.rest];
       },
     }),
