@@ -7,6 +7,9 @@ export type Param =
   | null
   | undefined
   | Uint8Array
+  | Uint32Array
+  | Int32Array
+  | Float64Array
   | readonly (string | number | boolean | null | undefined | Uint8Array)[];
 
 /**
@@ -20,7 +23,11 @@ export interface Db {
 
 /** The pool. Inside a transaction use only `tx`: touching the pool there deadlocks a pool of one connection. */
 export interface Database extends Db {
-  /** Runs fn in one transaction; rolls back when it throws. Safe to run again only where the caller says so. */
+  /**
+   * Runs fn in one transaction (read committed); rolls back when it throws. After a deadlock, a serialization failure or a
+   * connection lost before the commit was sent, which all leave nothing behind, fn is run again, up to five times in all: so it
+   * changes nothing but the database, or sets everything anew each time.
+   */
   tx<T>(fn: (tx: Db) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
