@@ -9,6 +9,7 @@ import type { Streams } from "../replication/streams";
 import type { OwnSigningKey } from "../rooms/signing";
 import type { Database } from "../storage/db";
 import type { RoomWriter } from "../writers/roomWriter";
+import type { Accounts } from "./auth/accounts";
 import type { Authenticate } from "./request";
 import type { RateLimiter } from "./rateLimiter";
 
@@ -41,6 +42,7 @@ export interface App {
   readonly rateLimiter: RateLimiter;
   readonly auth: { readonly authenticate: Authenticate };
   readonly hooks: AccountHooks;
+  readonly accounts: Accounts;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   /** Starts work that outlives a request, within a context of its own; a failure is logged under the name. */

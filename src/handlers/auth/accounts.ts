@@ -1,0 +1,97 @@
+import type { CachedToken, TokenCache } from "../../caches/accessTokens";
+import { createTokenCache } from "../../caches/accessTokens";
+import { createCache } from "../../caches/cache";
+import type { Cache } from "../../caches/cache";
+import type { Config } from "../../config/config";
+import type { Clock } from "../../lib/clock";
+import { findTokenOwners } from "../../storage/accessTokens";
+import type { Database } from "../../storage/db";
+import { getDevices } from "../../storage/devices";
+import { getUsers } from "../../storage/users";
+import type { UserRow } from "../../storage/users";
+import type { AccountCaches } from "../../streams/accounts";
+import { createAccountListeners } from "../account/hooks";
+import type { AccountListeners } from "../account/hooks";
+import type { App } from "../app";
+import { createLastSeen } from "./lastSeen";
+import type { LastSeen } from "./lastSeen";
+import { createMonthlyActive } from "./monthlyActive";
+import type { MonthlyActive } from "./monthlyActive";
+import { createPasswordHasher } from "./passwords";
+import type { PasswordHasher } from "./passwords";
+import { hashToken } from "./tokenFormat";
+
+/** What a process holds of accounts: one object beside the database, made once. */
+export interface Accounts extends AccountCaches {
+  readonly tokens: TokenCache;
+  /** Flags of local users, by user id. */
+  readonly users: Cache<string, UserRow>;
+  /** Device ids of local users, for application services that act as a device. */
+  readonly deviceIds: Cache<string, ReadonlySet<string>>;
+  readonly passwords: PasswordHasher;
+  readonly seen: LastSeen;
+  readonly monthlyActive: MonthlyActive;
+  readonly listeners: AccountListeners;
+  /** Reports what went wrong where no request waits for it. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What handlers of accounts ask of the App. */
+export type AccountsApp = Pick<
+  App,
+  "config" | "serverName" | "clock" | "random" | "db" | "streams" | "accounts" | "rateLimiter" | "hooks" | "background" | "log"
+>;
+
+export interface AccountsOptions {
+  readonly config: Config;
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+const MAX_TOKENS = 20_000;
+const MAX_USERS = 20_000;
+const MAX_DEVICE_LISTS = 5_000;
+
+export function createAccounts({ config, db, clock, onError }: AccountsOptions): Accounts {
+  const scale = (max: number): number => Math.max(100, Math.round(max * config.caches.global_factor * 2));
+  const tokens = createTokenCache(scale(MAX_TOKENS), async (token) => (await findTokenOwners(db, [hashToken(token)]))[0]);
+  const users = createCache<string, UserRow>({
+    name: "get_user_by_id",
+    max: scale(MAX_USERS),
+    load: async (ids) => (await getUsers(db, ids)).map((row) => [row.userId, row]),
+  });
+  const deviceIds = createCache<string, ReadonlySet<string>>({
+    name: "device_ids",
+    max: scale(MAX_DEVICE_LISTS),
+    load: async (ids) => {
+      const found = new Map(ids.map((id) => [id, new Set<string>()]));
+      for (const device of await getDevices(db, ids)) found.get(device.userId)?.add(device.deviceId);
+      return found;
+    },
+  });
+  return {
+    tokens,
+    users,
+    deviceIds,
+    passwords: createPasswordHasher({ rounds: config.bcrypt_rounds, pepper: config.password_config.pepper ?? "" }),
+    seen: createLastSeen({ db, clock, onError }),
+    monthlyActive: createMonthlyActive({ db, clock, config, onError }),
+    listeners: createAccountListeners(),
+    onError,
+    forgetAccount(userId) {
+      tokens.forgetUser(userId);
+      users.delete(userId);
+      deviceIds.delete(userId);
+    },
+  };
+}
+
+/** Notes that a request was made with this token. */
+export function noteActivity(accounts: Accounts, cached: CachedToken, from: { readonly ip: string; readonly userAgent: string }): void {
+  const { owner } = cached;
+  accounts.monthlyActive.note(cached);
+  // An administrator who acts as somebody leaves no trace of presence.
+  if (owner.issuedBy !== null) return;
+  accounts.seen.note({ userId: owner.userId, deviceId: owner.deviceId ?? undefined, ip: from.ip, userAgent: from.userAgent }, cached);
+}
