@@ -13,7 +13,7 @@ export function localpartOf(id: string): string {
 }
 
 /** A user id as events may carry it, historical ones included (specification: appendices, "Historical User IDs"). */
-export function isUserId(id: unknown): id is string {
+export function isUserId(id: unknown): boolean {
   return typeof id === "string" && id.startsWith("@") && domainOf(id) !== undefined && fitsId(id);
 }
 
