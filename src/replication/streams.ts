@@ -58,7 +58,8 @@ interface Followed {
   memory: MemoryLog | undefined;
   /** Whether this process wrote since it last said where it stands. */
   quiet: boolean;
-  wrote: boolean;
+  /** The last position that this process wrote, 0 if none. */
+  written: number;
 }
 
 /** Rows read at once by a reader that catches up. Ids are dense, so this bounds the rows too. */
@@ -111,6 +112,18 @@ export class Streams {
   /** Of all streams that this process follows. */
   positions(): Positions {
     return Object.fromEntries(Array.from(this.byName, ([name, { follower }]) => [name, follower.position]));
+  }
+
+  /** As positions, with what this process itself wrote, also where rows of other writers that come before are still on their way. */
+  horizon(): Positions {
+    return Object.fromEntries(Array.from(this.byName, ([name, { follower, written }]) => [name, Math.max(follower.position, written)]));
+  }
+
+  /** Positions of what this process wrote and cannot read back yet; undefined where there are none. */
+  unsettled(): Positions | undefined {
+    let open: Record<string, number> | undefined;
+    for (const [name, { follower, written }] of this.byName) if (written > follower.position) (open ??= {})[name] = written;
+    return open;
   }
 
   /** Rows known to exist and not applied yet, by stream; for metrics and health. */
@@ -180,7 +193,7 @@ export class Streams {
       snapshot: () => [],
       memory: undefined,
       quiet: true,
-      wrote: false,
+      written: 0,
       follower: new StreamFollower({
         name: def.name,
         log,
@@ -235,7 +248,7 @@ export class Streams {
   private spread(stream: Followed, batch: StreamBatch): void {
     const { bus } = this.options;
     stream.follower.receive(batch);
-    stream.wrote = true;
+    stream.written = Math.max(stream.written, batch.after);
     stream.quiet = false;
     if (bus.shared) this.send(stream.def, batch);
   }
@@ -252,6 +265,7 @@ export class Streams {
     for (const { row } of rows) this.guard(def, () => def.invalidates?.(row, caches));
     for (const fn of subscribers) this.guard(def, () => fn(rows, batch.after, { reset: batch.reset }));
     batch.move();
+    if (batch.reset) stream.written = 0;
     waiters.moved(batch.after);
     if (!wakes) return;
     const users = new Set<string>();
@@ -299,7 +313,7 @@ export class Streams {
 
   private announce(what: "news" | "all"): void {
     for (const stream of this.byName.values()) {
-      if (what === "news" ? stream.quiet : !stream.wrote) continue;
+      if (what === "news" ? stream.quiet : stream.written === 0) continue;
       stream.quiet = true;
       this.send(stream.def, announcement(stream.follower.epoch, stream.follower.position));
     }
