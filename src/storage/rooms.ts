@@ -50,25 +50,29 @@ export async function getTips(db: Db, roomNids: readonly number[]): Promise<TipR
     from room_tips where room_nid = any(${roomNids}::int4[])`;
 }
 
-/**
- * Moves tips on, in room order. A row counts only where the stored version is the expected one; version 0 makes a new tip.
- * Gives the rooms that moved: fewer than asked for means that another writer was there.
- */
-export async function moveTips(db: Db, tips: readonly (TipRow & { expected: number })[]): Promise<number[]> {
-  const rows = await db<{ roomNid: number }>`
-    insert into room_tips as t (room_nid, tip_version, extremities, depth, state_group, latest_stream)
-    select n.room_nid, n.tip_version, string_to_array(n.extremities, ',')::int8[], n.depth, n.state_group, n.latest_stream
+export async function insertTips(db: Db, tips: readonly TipRow[]): Promise<void> {
+  await db`
+    insert into room_tips (room_nid, tip_version, extremities, depth, state_group, latest_stream)
+    select room_nid, tip_version, string_to_array(extremities, ',')::int8[], depth, state_group, latest_stream
     from unnest(${tips.map((t) => t.roomNid)}::int4[], ${tips.map((t) => t.tipVersion)}::int8[],
                 ${tips.map((t) => t.extremities.join(","))}::text[], ${tips.map((t) => t.depth)}::int8[],
                 ${tips.map((t) => t.stateGroup)}::int8[], ${tips.map((t) => t.latestStream)}::int8[])
-      as n(room_nid, tip_version, extremities, depth, state_group, latest_stream)
-    order by n.room_nid
-    on conflict (room_nid) do update set
-      tip_version = excluded.tip_version, extremities = excluded.extremities, depth = excluded.depth,
-      state_group = excluded.state_group, latest_stream = excluded.latest_stream
-      where t.tip_version = excluded.tip_version - 1
-    returning t.room_nid as "roomNid"`;
-  return rows.map((row) => row.roomNid);
+      as n(room_nid, tip_version, extremities, depth, state_group, latest_stream)`;
+}
+
+/** Moves tips on where the stored version is the expected one. Gives how many moved: fewer than asked for means that another writer was there. */
+export async function moveTips(db: Db, tips: readonly (TipRow & { readonly expected: number })[]): Promise<number> {
+  const rows = await db`
+    update room_tips t set
+      tip_version = n.tip_version, extremities = string_to_array(n.extremities, ',')::int8[], depth = n.depth,
+      state_group = n.state_group, latest_stream = n.latest_stream
+    from unnest(${tips.map((t) => t.roomNid)}::int4[], ${tips.map((t) => t.tipVersion)}::int8[], ${tips.map((t) => t.expected)}::int8[],
+                ${tips.map((t) => t.extremities.join(","))}::text[], ${tips.map((t) => t.depth)}::int8[],
+                ${tips.map((t) => t.stateGroup)}::int8[], ${tips.map((t) => t.latestStream)}::int8[])
+      as n(room_nid, tip_version, expected, extremities, depth, state_group, latest_stream)
+    where t.room_nid = n.room_nid and t.tip_version = n.expected
+    returning t.room_nid`;
+  return rows.length;
 }
 
 /** The newest position of each room, for the rooms given. */

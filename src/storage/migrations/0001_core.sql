@@ -142,8 +142,7 @@ create index event_relations_threads on event_relations (room_nid, rel_type, str
 
 create table room_aliases (
   alias text primary key,
-  room_nid int not null,
-  creator text,
-  servers text[] not null default '{}'
+  room_id text not null,
+  creator text
 );
-create index room_aliases_room on room_aliases (room_nid);
+create index room_aliases_room on room_aliases (room_id);

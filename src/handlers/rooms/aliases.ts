@@ -1,0 +1,115 @@
+import { MatrixError, forbidden, invalidParam, notFound } from "../../errors";
+import type { AppService } from "../../config/appservices";
+import { own } from "../../lib/json";
+import { domainOf, fitsId } from "../../rooms/ids";
+import { aliasesOfRooms, deleteAlias, getAliases, insertAlias } from "../../storage/aliases";
+import { sendEvent } from "../../writers/eventsRpc";
+import { sendIntent } from "../../writers/intents";
+import type { App } from "../app";
+import type { Requester } from "../requester";
+import { currentEvent, currentLevels, findRoom, isJoined, requireRoom } from "./access";
+
+function checkAliasForm(app: Pick<App, "serverName">, alias: string): void {
+  if (!alias.startsWith("#") || !alias.includes(":")) throw invalidParam("Room alias invalid");
+  if (!fitsId(alias) || /\s/.test(alias)) throw invalidParam("Invalid characters in room alias, or too long");
+  if (domainOf(alias) !== app.serverName) throw invalidParam("Room alias must be local");
+}
+
+const ownsAlias = (service: AppService, alias: string): boolean => service.namespaces.aliases.some((namespace) => namespace.matches(alias));
+const ownsAliasAlone = (service: AppService, alias: string): boolean =>
+  service.namespaces.aliases.some((namespace) => namespace.exclusive && namespace.matches(alias));
+
+/** 400 M_EXCLUSIVE where the alias belongs to an application service other than the requester's own. */
+function checkNamespace(app: Pick<App, "config">, requester: Requester, alias: string): void {
+  const { appservice } = requester;
+  if (appservice) {
+    if (!ownsAlias(appservice, alias)) throw new MatrixError(400, "M_EXCLUSIVE", "This application service has not reserved this kind of alias.");
+    return;
+  }
+  if (app.config.derived.appServices.some((service) => ownsAliasAlone(service, alias))) {
+    throw new MatrixError(400, "M_EXCLUSIVE", "This alias is reserved by an application service.");
+  }
+}
+
+/** Points a new alias at a room. 400 M_ROOM_IN_USE (by createRoom) where it points somewhere already. */
+export async function claimAlias(app: App, requester: Requester, alias: string, roomId: string): Promise<void> {
+  checkAliasForm(app, alias);
+  checkNamespace(app, requester, alias);
+  if (!(await insertAlias(app.db, { alias, roomId, creator: requester.userId }))) {
+    throw new MatrixError(400, "M_ROOM_IN_USE", "Room alias already taken");
+  }
+}
+
+export async function releaseAlias(app: Pick<App, "db">, alias: string): Promise<void> {
+  await deleteAlias(app.db, alias);
+}
+
+/** `PUT /directory/room/{alias}`: 409 where the alias exists. */
+export async function createAlias(app: App, requester: Requester, alias: string, roomId: string): Promise<void> {
+  checkAliasForm(app, alias);
+  checkNamespace(app, requester, alias);
+  const room = await requireRoom(app, roomId);
+  if (app.config.require_membership_for_aliases && !requester.isAdmin && !(await isJoined(app, requester.userId, room))) {
+    throw forbidden("You must be in the room to create an alias for it");
+  }
+  if (!(await insertAlias(app.db, { alias, roomId, creator: requester.userId }))) {
+    throw new MatrixError(409, "M_UNKNOWN", `Room alias ${alias} already exists`);
+  }
+}
+
+export async function resolveAlias(app: App, alias: string): Promise<{ roomId: string; servers: string[] }> {
+  if (!alias.startsWith("#") || domainOf(alias) === undefined) throw invalidParam("Room alias invalid");
+  const [row] = await getAliases(app.db, [alias]);
+  if (!row) throw notFound(`Room alias ${alias} not found`);
+  const room = await findRoom(app, row.roomId);
+  const hosts = room ? [...(await app.caches.memberships.ofRoom(room.nid)).hosts.keys()] : [];
+  return { roomId: row.roomId, servers: [app.serverName, ...hosts.filter((host) => host !== app.serverName)] };
+}
+
+/** Its creator, an administrator, or whoever may set the room's canonical alias can take an alias away. */
+export async function removeAlias(app: App, requester: Requester, alias: string): Promise<void> {
+  const [row] = await getAliases(app.db, [alias]);
+  if (requester.appservice) checkNamespace(app, requester, alias);
+  if (!row) throw notFound("Alias not found");
+  if (!(await mayRemove(app, requester, row))) throw forbidden("You don't have permission to delete the alias.");
+  await deleteAlias(app.db, alias);
+  await forgetCanonical(app, requester, row.roomId, alias);
+}
+
+async function mayRemove(app: App, requester: Requester, row: { roomId: string; creator: string | null }): Promise<boolean> {
+  if (requester.isAdmin || row.creator === requester.userId || requester.appservice) return true;
+  const room = await findRoom(app, row.roomId);
+  if (!room) return false;
+  const levels = await currentLevels(app, room);
+  return levels.userLevel(requester.userId) >= levels.requiredFor("m.room.canonical_alias", "state");
+}
+
+/** Takes a removed alias out of m.room.canonical_alias, if the remover may; that they may not is no error. */
+async function forgetCanonical(app: App, requester: Requester, roomId: string, alias: string): Promise<void> {
+  const room = await findRoom(app, roomId);
+  const event = room && (await currentEvent(app, room, "m.room.canonical_alias"));
+  if (!event) return;
+  const content = { ...event.shown.content };
+  const alternatives = own(content, "alt_aliases");
+  const without = Array.isArray(alternatives) ? alternatives.filter((other) => other !== alias) : undefined;
+  if (own(content, "alias") !== alias && without?.length === (alternatives as unknown[] | undefined)?.length) return;
+  if (own(content, "alias") === alias) delete content["alias"];
+  if (without) {
+    if (without.length > 0) content["alt_aliases"] = without;
+    else delete content["alt_aliases"];
+  }
+  await sendEvent(
+    app,
+    sendIntent({ roomId, sender: requester.userId, type: "m.room.canonical_alias", content }, { stateKey: "" }),
+  ).catch(() => undefined);
+}
+
+/** `GET /rooms/{roomId}/aliases`: for members, and for everybody where the history is world readable. */
+export async function localAliases(app: App, requester: Requester, roomId: string): Promise<string[]> {
+  const room = await requireRoom(app, roomId);
+  if (!requester.isAdmin && !(await isJoined(app, requester.userId, room))) {
+    const visibility = await currentEvent(app, room, "m.room.history_visibility");
+    if (own(visibility?.shown.content ?? {}, "history_visibility") !== "world_readable") throw forbidden("You are not a member of the room");
+  }
+  return (await aliasesOfRooms(app.db, [roomId])).map((row) => row.alias);
+}

@@ -1,0 +1,26 @@
+import type { JsonObject } from "../lib/json";
+import type { Db } from "./db";
+
+export interface ProfileRow {
+  readonly userId: string;
+  readonly displayname: string | null;
+  readonly avatarUrl: string | null;
+  readonly fields: JsonObject;
+}
+
+export async function getProfiles(db: Db, userIds: readonly string[]): Promise<ProfileRow[]> {
+  return db<ProfileRow>`
+    select user_id as "userId", displayname, avatar_url as "avatarUrl", fields from profiles where user_id = any(${userIds}::text[])`;
+}
+
+export async function setDisplayName(db: Db, userId: string, displayname: string | null): Promise<void> {
+  await db`
+    insert into profiles (user_id, displayname) values (${userId}, ${displayname})
+    on conflict (user_id) do update set displayname = excluded.displayname`;
+}
+
+export async function setAvatarUrl(db: Db, userId: string, avatarUrl: string | null): Promise<void> {
+  await db`
+    insert into profiles (user_id, avatar_url) values (${userId}, ${avatarUrl})
+    on conflict (user_id) do update set avatar_url = excluded.avatar_url`;
+}
