@@ -2,6 +2,8 @@ interface Details {
   readonly constraint?: string | undefined;
   readonly table?: string | undefined;
   readonly detail?: string | undefined;
+  /** Where in the statement, counted in characters from 1. */
+  readonly position?: number | undefined;
   /** The SQL that failed, without its parameters: those may be private. */
   readonly statement?: string | undefined;
 }
@@ -65,6 +67,7 @@ interface DriverError extends Error {
   readonly constraint_name?: string;
   readonly table_name?: string;
   readonly detail?: string;
+  readonly position?: string;
 }
 
 /** Gives an error of the driver our own type and, because it is made while the caller awaits, a stack that names the caller. */
@@ -83,6 +86,7 @@ export function toDatabaseError(cause: unknown, statement?: string): Error {
     constraint: error.constraint_name,
     table: error.table_name,
     detail: error.detail,
+    position: error.position === undefined ? undefined : Number(error.position),
     statement,
   });
 }
