@@ -34,3 +34,22 @@ export function outcomeOf(actions: readonly Action[]): Outcome {
 export function sameOutcome(a: Outcome, b: Outcome): boolean {
   return a === b || (a.notify === b.notify && a.highlight === b.highlight && JSON.stringify(a.actions) === JSON.stringify(b.actions));
 }
+
+/** The two sets of actions that nearly all notifications have take one letter in the database. */
+const shorthands: readonly (readonly [string, readonly Action[]])[] = [
+  ["n", ["notify", { set_tweak: "highlight", value: false }]],
+  ["h", ["notify", { set_tweak: "highlight" }, { set_tweak: "sound", value: "default" }]],
+];
+const letters = new Map(shorthands.map(([letter, actions]) => [JSON.stringify(actions), letter]));
+const meanings = new Map(shorthands);
+
+export function encodeActions(actions: readonly Action[]): string {
+  if (actions.length === 0) return "";
+  const text = JSON.stringify(actions);
+  return letters.get(text) ?? text;
+}
+
+/** Undoes encodeActions. */
+export function decodeActions(text: string): readonly Action[] {
+  return text === "" ? [] : (meanings.get(text) ?? (JSON.parse(text) as Action[]));
+}

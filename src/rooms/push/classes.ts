@@ -43,6 +43,8 @@ function namedRoom(condition: Condition): string | undefined {
   return typeof wanted === "string" && !/[*?]/.test(wanted) ? wanted : undefined;
 }
 
+const ROOM_ID = /^![^\u0000]{1,254}$/;
+
 const neverMatches = compileCondition({ kind: "" });
 
 /** Drops rules that cannot match in the room, and of the others the conditions that are met by being there. */
@@ -109,6 +111,7 @@ function roomsNamed(rules: UserPushRules): Set<string> {
       if (room !== undefined) rooms.add(room);
     }
   }
+  for (const room of rooms) if (!ROOM_ID.test(room)) rooms.delete(room);
   return rooms;
 }
 
