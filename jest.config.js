@@ -1,6 +1,5 @@
-import type { Config } from "jest";
-
-const config: Config = {
+/** @type {import("jest").Config} */
+module.exports = {
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "commonjs" } }] },
   testEnvironment: "node",
@@ -10,5 +9,3 @@ const config: Config = {
   maxWorkers: 2,
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
 };
-
-export default config;
