@@ -22,6 +22,7 @@ export interface RoomState {
   currents(roomNids: readonly number[]): Promise<Map<number, CurrentState>>;
   /** The state after the events of a group. */
   group(id: number): Promise<PackedMap>;
+  groups(ids: readonly number[]): Promise<Map<number, PackedMap>>;
   /** The events that hold the wanted pairs in a state, parallel to the request. */
   pick(state: PackedMap, pairs: readonly StatePair[]): Promise<(StoredEvent | undefined)[]>;
   /** One event of the current state. */
@@ -70,6 +71,10 @@ export function createRoomState(
     current: (roomNid) => currents.load(roomNid),
     currents: (nids) => currents.loadMany(nids),
     group,
+    async groups(ids) {
+      const found = await groups.loadMany(ids);
+      return new Map([...found].map(([id, { state }]) => [id, state]));
+    },
     pick,
     async event(roomNid, type, stateKey) {
       const current = await currents.load(roomNid);

@@ -1,7 +1,7 @@
 import { emptyPackedMap, packedMerge } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
 import type { Db } from "../storage/db";
-import { getStateGroupChain } from "../storage/state";
+import { getStateGroupChains } from "../storage/state";
 import type { StateGroupRow } from "../storage/state";
 import { createCache } from "./cache";
 import type { Cache } from "./cache";
@@ -18,12 +18,18 @@ function packed(row: StateGroupRow): PackedMap {
   return { keys: Int32Array.from(row.keys), values: Float64Array.from(row.nids) };
 }
 
-async function loadGroup(db: Db, id: number): Promise<StateGroup | undefined> {
-  const chain = await getStateGroupChain(db, id);
-  const head = chain[0];
-  if (!head) return undefined;
-  const state = chain.reduceRight((map, row) => packedMerge(map, packed(row)), emptyPackedMap);
-  return { id, state, hops: head.hops, weight: head.weight };
+async function loadGroups(db: Db, ids: readonly number[]): Promise<[number, StateGroup][]> {
+  const chains = new Map<number, StateGroupRow[]>();
+  for (const row of await getStateGroupChains(db, ids)) {
+    const chain = chains.get(row.root);
+    if (chain) chain.push(row);
+    else chains.set(row.root, [row]);
+  }
+  return [...chains].flatMap(([id, chain]) => {
+    const head = chain[0];
+    const state = chain.reduceRight((map, row) => packedMerge(map, packed(row)), emptyPackedMap);
+    return head ? [[id, { id, state, hops: head.hops, weight: head.weight }] as const] : [];
+  }) as [number, StateGroup][];
 }
 
 /** Resolved states by group, bounded by bytes. */
@@ -32,10 +38,7 @@ export function createStateGroupCache(db: Db, maxBytes: number): Cache<number, S
     name: "state_groups",
     max: maxBytes,
     sizeOf: (group) => 64 + group.state.keys.byteLength + group.state.values.byteLength,
-    load: async (ids) => {
-      const groups = await Promise.all(ids.map((id) => loadGroup(db, id)));
-      return groups.flatMap((group) => (group ? [[group.id, group] as const] : []));
-    },
+    load: (ids) => loadGroups(db, ids),
   });
 }
 

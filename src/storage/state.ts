@@ -49,15 +49,15 @@ export interface StateGroupRow {
   readonly nids: number[];
 }
 
-/** The chain of a group down to its snapshot, the group itself first. */
-export async function getStateGroupChain(db: Db, id: number): Promise<StateGroupRow[]> {
-  return db<StateGroupRow>`
+/** The chains of groups down to their snapshots, each with the group itself first. */
+export async function getStateGroupChains(db: Db, ids: readonly number[]): Promise<(StateGroupRow & { readonly root: number })[]> {
+  return db<StateGroupRow & { root: number }>`
     with recursive chain as (
-      select 0 as at, g.* from state_groups g where g.id = ${id}
+      select g.id as root, 0 as at, g.* from state_groups g where g.id = any(${ids}::int8[])
       union all
-      select c.at + 1, g.* from chain c join state_groups g on g.id = c.prev_id
+      select c.root, c.at + 1, g.* from chain c join state_groups g on g.id = c.prev_id
     )
-    select id, room_nid as "roomNid", prev_id as "prevId", hops, weight, keys, nids from chain order by at`;
+    select root, id, room_nid as "roomNid", prev_id as "prevId", hops, weight, keys, nids from chain order by root, at`;
 }
 
 /** Stores groups. Arrays of arrays travel as text, since unnest would flatten them. */

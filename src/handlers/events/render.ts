@@ -1,0 +1,78 @@
+import type { StoredEvent } from "../../caches/events";
+import type { JsonObject } from "../../lib/json";
+import { JsonText } from "../../lib/jsonText";
+import { legacyClientEvent, renderClientEvent, renderFederationEvent, withUnsigned } from "../../rooms/clientEvent";
+import type { App } from "../app";
+
+export type EventFormat = "client" | "withoutRoomId" | "federation" | "legacy";
+
+/** For whom events are rendered. */
+export interface Reader {
+  readonly userId: string;
+  readonly deviceId: string | undefined;
+}
+
+export interface RenderOptions {
+  readonly format: EventFormat;
+  readonly reader: Reader;
+  /** `m.relations` by event id (client-server API, "Aggregations of child events"). */
+  readonly relations?: ReadonlyMap<string, JsonObject>;
+}
+
+/**
+ * Events as clients see them, ready to be spliced into an answer: the shared part is rendered once and kept, `unsigned` is made for
+ * this reader. Parallel to the request.
+ */
+export async function renderEvents(app: Pick<App, "caches" | "clock">, events: readonly StoredEvent[], options: RenderOptions): Promise<JsonText[]> {
+  const wanted = events.flatMap(({ row }) => row.replacesNid ?? []);
+  const redactions = events.flatMap(({ row }) => row.redactedBy ?? []);
+  const [replaced, because] = await Promise.all([
+    wanted.length > 0 ? app.caches.events.byNids(wanted) : undefined,
+    redactions.length > 0 ? app.caches.events.byIds(redactions) : undefined,
+  ]);
+  const now = app.clock.now();
+  return events.map((event) => {
+    const { replacesNid, redactedBy } = event.row;
+    const unsigned = unsignedOf(event, options, now, {
+      replaced: replacesNid === null ? undefined : replaced?.get(replacesNid),
+      because: redactedBy === null ? undefined : because?.get(redactedBy),
+    });
+    return new JsonText(render(event, options.format, unsigned));
+  });
+}
+
+function render(event: StoredEvent, format: EventFormat, unsigned: JsonObject): string {
+  if (format === "legacy") return legacyClientEvent(event.shown, unsigned);
+  let head = event.rendered.get(format);
+  if (head === undefined) {
+    head =
+      format === "federation"
+        ? renderFederationEvent(event.shown).head
+        : renderClientEvent(event.shown, format === "client" ? "withRoomId" : "withoutRoomId").head;
+    event.rendered.set(format, head);
+  }
+  return withUnsigned({ head }, unsigned);
+}
+
+interface Context {
+  readonly replaced: StoredEvent | undefined;
+  readonly because: StoredEvent | undefined;
+}
+
+/** What an event carries outside of its signed part (client-server API, "UnsignedData"). */
+function unsignedOf({ row }: StoredEvent, { reader, relations }: RenderOptions, now: number, { replaced, because }: Context): JsonObject {
+  const unsigned: JsonObject = { age: Math.max(0, now - row.originServerTs) };
+  if (row.txnId !== null && row.sender === reader.userId && row.txnDevice === (reader.deviceId ?? "")) unsigned["transaction_id"] = row.txnId;
+  if (replaced) {
+    unsigned["replaces_state"] = replaced.row.eventId;
+    unsigned["prev_content"] = replaced.shown.content;
+    unsigned["prev_sender"] = replaced.row.sender;
+  }
+  if (because) {
+    unsigned["redacted_by"] = because.row.eventId;
+    unsigned["redacted_because"] = JSON.parse(withUnsigned(renderClientEvent(because.shown), { age: Math.max(0, now - because.row.originServerTs) })) as JsonObject;
+  }
+  const related = relations?.get(row.eventId);
+  if (related) unsigned["m.relations"] = related;
+  return unsigned;
+}

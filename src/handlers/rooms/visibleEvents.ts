@@ -1,0 +1,79 @@
+import type { StoredEvent } from "../../caches/events";
+import type { UserRoom } from "../../caches/memberships";
+import type { RoomInfo } from "../../caches/rooms";
+import { packedGet } from "../../lib/packedMap";
+import { historyVisibilityOf, maySee } from "../../rooms/visibility";
+import { membershipOf } from "../../writers/flush";
+import type { App } from "../app";
+import { placeOf } from "./access";
+
+type VisibilityApp = Pick<App, "caches">;
+
+/**
+ * Those of a room's events that the user may see (client-server API, "Room History Visibility"), in the order given. Everything that
+ * clients read of a room's history goes through here.
+ */
+export async function visibleEvents(
+  app: VisibilityApp,
+  userId: string,
+  room: RoomInfo,
+  events: readonly StoredEvent[],
+): Promise<StoredEvent[]> {
+  const shown = events.filter(({ row }) => row.rejected === null && !row.softFailed && row.stateGroup !== null && row.type !== "org.matrix.dummy_event");
+  const place = await placeOf(app, userId, room);
+  if (place?.membership === "join" && (await isSharedThroughout(app, room))) return shown;
+  return bySituation(app, userId, place, shown);
+}
+
+/** The common case: the visibility was set once, to one under which members see everything. */
+async function isSharedThroughout(app: VisibilityApp, room: RoomInfo): Promise<boolean> {
+  const event = await app.caches.roomState.event(room.nid, "m.room.history_visibility", "");
+  if (!event) return true;
+  const visibility = historyVisibilityOf(event.shown);
+  return event.row.replacesNid === null && (visibility === "shared" || visibility === "world_readable");
+}
+
+/** Looks at the state before and after each event. */
+async function bySituation(app: VisibilityApp, userId: string, place: UserRoom | undefined, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
+  const { stateKeys, roomState } = app.caches;
+  const [keys, groups, lastJoin] = await Promise.all([
+    stateKeys.find([
+      ["m.room.history_visibility", ""],
+      ["m.room.member", userId],
+    ]),
+    roomState.groups([...new Set(events.flatMap(({ row }) => row.stateGroup ?? []))]),
+    lastJoinOf(app, place),
+  ]);
+  /** What a key held before and after an event, as event numbers. */
+  const around = ({ row }: StoredEvent, key: number | undefined): readonly [before: number | undefined, after: number | undefined] => {
+    const state = groups.get(row.stateGroup ?? 0);
+    const after = key === undefined || !state ? undefined : packedGet(state, key);
+    return [after === row.nid ? (row.replacesNid ?? undefined) : after, after];
+  };
+  const wanted = new Set(events.flatMap((event) => keys.flatMap((key) => around(event, key))));
+  const stored = await app.caches.events.byNids([...wanted].filter((nid) => nid !== undefined));
+  const eventAt = (nid: number | undefined): StoredEvent | undefined => (nid === undefined ? undefined : stored.get(nid));
+
+  return events.filter((event) => {
+    const [visibility, visibilityAfter] = around(event, keys[0]).map((nid) => historyVisibilityOf(eventAt(nid)?.shown));
+    const [membership, membershipAfter] = around(event, keys[1]).map((nid) => membershipOf(eventAt(nid)?.shown) ?? "leave");
+    return maySee({
+      visibility: visibility ?? "shared",
+      visibilityAfter: visibilityAfter ?? "shared",
+      membership: membership ?? "leave",
+      membershipAfter: membershipAfter ?? "leave",
+      joinedSince: place?.membership === "join" || lastJoin > (event.row.streamOrdering ?? 0),
+    });
+  });
+}
+
+/** Position of the newest join of somebody who has left since; 0 for none. Memberships in between are few. */
+async function lastJoinOf(app: VisibilityApp, place: UserRoom | undefined): Promise<number> {
+  let nid: number | null | undefined = place?.membership === "join" ? undefined : place?.eventNid;
+  for (let hops = 0; typeof nid === "number" && hops < 20; hops++) {
+    const event: StoredEvent | undefined = (await app.caches.events.byNids([nid])).get(nid);
+    if (membershipOf(event?.shown) === "join") return event?.row.streamOrdering ?? 0;
+    nid = event?.row.replacesNid;
+  }
+  return 0;
+}
