@@ -42,7 +42,7 @@ function generate() {
   }
 
   function objectType(node, name) {
-    const free = node.additionalProperties === true ? "  readonly [key: string]: JsonValue | undefined;\n" : "";
+    const free = node.additionalProperties === true ? "  readonly [key: string]: unknown;\n" : "";
     const body = members(node, name.replace(/Config$/, "")) + free;
     const known = interfaces.get(name);
     if (known !== undefined && known.replace(/\/\*\*.*\n/g, "") !== body.replace(/\/\*\*.*\n/g, "")) throw new Error(`two interfaces ${name}`);
@@ -64,7 +64,7 @@ function generate() {
   interfaces.set("ConfigValues", "");
   interfaces.set("ConfigValues", members({ properties: all, required: ["server_name"] }, ""));
   const blocks = [...interfaces].map(([name, body]) => `export interface ${name} {\n${body}}\n`);
-  return `// Made from schemas/*.json by scripts/generate-config-types.js. Do not edit.\nimport type { JsonObject, JsonValue } from "../lib/json";\n\n${blocks.join("\n")}`;
+  return `// Made from schemas/*.json by scripts/generate-config-types.js. Do not edit.\nimport type { JsonObject } from "../lib/json";\n\n${blocks.join("\n")}`;
 }
 
 function comment(node) {

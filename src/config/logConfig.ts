@@ -66,3 +66,12 @@ export interface LogConfig {
 
 /** Synapse's line format. */
 export const DEFAULT_LOG_FORMAT = "%(asctime)s - %(name)s - %(lineno)d - %(levelname)s - %(request)s - %(message)s";
+
+/** INFO and above to standard error: what happens without a log configuration. */
+export const defaultLogConfig: LogConfig = {
+  file: undefined,
+  formatters: new Map([["precise", { kind: "text", format: DEFAULT_LOG_FORMAT, dateFormat: undefined }]]),
+  handlers: new Map([["console", { kind: "stream", stream: "stderr", level: "debug", formatter: "precise" }]]),
+  loggers: new Map(),
+  root: { level: "info", handlers: ["console"] },
+};

@@ -1,5 +1,5 @@
 // Made from schemas/*.json by scripts/generate-config-types.js. Do not edit.
-import type { JsonObject, JsonValue } from "../lib/json";
+import type { JsonObject } from "../lib/json";
 
 export interface ConfigValues {
   /** Name after the colon in every user id, alias and (old) room id; may hold a port; never changes; must match the name stored in the database. */
@@ -623,7 +623,7 @@ export interface DatabaseArgsConfig {
   readonly cp_min: number;
   /** Most connections of one process. */
   readonly cp_max: number;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface DatabaseConfig {
@@ -755,7 +755,7 @@ export interface Saml2ConfigUserMappingProviderConfigConfig {
   readonly mxid_source_attribute: string;
   /** hexencode or dotreplace. */
   readonly mxid_mapping: string;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface Saml2ConfigUserMappingProviderConfig {
@@ -800,7 +800,7 @@ export interface Saml2ConfigConfig {
 export interface OidcJwtKeyJwtHeaderConfig {
   /** e.g. ES256. */
   readonly alg?: string;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface OidcJwtKey {
@@ -831,7 +831,7 @@ export interface OidcMappingProviderConfigConfig {
   readonly picture_template?: string;
   /** Jinja2 map added to the login response. */
   readonly extra_attributes: JsonObject;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface OidcMappingProvider {
@@ -1121,7 +1121,7 @@ export interface UserConsentServerNoticeContentConfig {
   readonly msgtype?: string;
   /** Text, %(consent_uri)s expanded. */
   readonly body?: string;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface UserConsentConfig {
@@ -1181,7 +1181,7 @@ export interface DefaultPowerLevelContentOverrideConfig {
   readonly trusted_private_chat?: JsonObject;
   /** Override for this preset. */
   readonly public_chat?: JsonObject;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface AutoAcceptInvitesConfig {
@@ -1218,7 +1218,7 @@ export interface ReservedThreepid {
 export interface MediaStorageProviderConfigConfig {
   /** Target directory of file_system. */
   readonly directory?: string;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface MediaStorageProvider {
@@ -1286,7 +1286,7 @@ export interface RtcTransport {
   readonly type: string;
   /** Service URL. */
   readonly livekit_service_url?: string;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface MatrixRtcConfig {
@@ -1460,7 +1460,7 @@ export interface ExperimentalFeaturesConfig {
   readonly msc1767_enabled: boolean;
   /** Newer QR login rendezvous. */
   readonly msc4388_mode: string;
-  readonly [key: string]: JsonValue | undefined;
+  readonly [key: string]: unknown;
 }
 
 export interface SynapseTsEmbeddedDatabaseConfig {

@@ -1,0 +1,91 @@
+import Ajv from "ajv";
+import type { ErrorObject } from "ajv";
+import type { JsonValue } from "../lib/json";
+import type { ConfigProblem } from "./problems";
+import { describeValue } from "./problems";
+import type { SchemaNode } from "./schema";
+import { parseDuration, parseSize } from "./units";
+import type { ConfigValues } from "./types.generated";
+
+/** Checks normalised values against the schema and fills in defaults, in place. Returns what is wrong. */
+export function validate(root: SchemaNode, values: Record<string, unknown>): Omit<ConfigProblem, "file">[] {
+  const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, validateSchema: false });
+  const check = ajv.compile<ConfigValues>(plainSchema(root) as object);
+  if (check(values)) return [];
+  const problems = new Map<string, Omit<ConfigProblem, "file">>();
+  for (const error of check.errors ?? []) {
+    const problem = describe(error);
+    // alternatives report each branch, then the whole: the whole says it best
+    if (!problems.has(problem.key) || error.keyword === "anyOf") problems.set(problem.key, problem);
+  }
+  return [...problems.values()];
+}
+
+/** The schema of normalised values: no retired keys, no units, defaults in ms and bytes. */
+export function plainSchema(node: SchemaNode): Record<string, unknown> {
+  const plain: Record<string, unknown> = {};
+  for (const key of ["type", "enum", "minimum", "maximum", "minLength", "required"] as const) {
+    if (node[key] !== undefined) plain[key] = node[key];
+  }
+  if (node.default !== undefined) plain["default"] = plainDefault(node, node.default);
+  if (node.items !== undefined) plain["items"] = plainSchema(node.items);
+  if (node.anyOf !== undefined) plain["anyOf"] = node.anyOf.map(plainSchema);
+  if (typeof node.additionalProperties === "object") plain["additionalProperties"] = plainSchema(node.additionalProperties);
+  if (node.properties !== undefined) {
+    const honoured = Object.entries(node.properties).filter(([, child]) => child["x-status"] === undefined && child["x-secretFor"] === undefined);
+    plain["properties"] = Object.fromEntries(honoured.map(([key, child]) => [key, plainSchema(child)]));
+  }
+  return plain;
+}
+
+function plainDefault(node: SchemaNode, value: JsonValue): unknown {
+  if (node["x-duration"] === true) return parseDuration(value);
+  if (node["x-size"] === true) return parseSize(value);
+  if (Array.isArray(value)) return value.map((item) => (node.items === undefined ? item : plainDefault(node.items, item)));
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, plainDefault(node.properties?.[key] ?? {}, child ?? null)]));
+  }
+  return value;
+}
+
+function describe(error: ErrorObject): Omit<ConfigProblem, "file"> {
+  const path = dotted(error.instancePath);
+  if (error.keyword === "required") {
+    const missing = String(error.params["missingProperty"]);
+    return { key: path === "" ? missing : `${path}.${missing}`, wanted: "must be given" };
+  }
+  return { key: path, found: describeValue(path, error.data), wanted: describeWanted(error.parentSchema as SchemaNode) };
+}
+
+/** `/listeners/0/port` in the notation of the documentation: `listeners[0].port`. */
+function dotted(pointer: string): string {
+  const parts = pointer.split("/").slice(1).map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"));
+  return parts.map((part, index) => (/^\d+$/.test(part) ? `[${part}]` : index === 0 ? part : `.${part}`)).join("");
+}
+
+const words: Readonly<Record<string, string>> = {
+  string: "a text",
+  integer: "a whole number",
+  number: "a number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a mapping",
+  null: "nothing",
+};
+
+/** What a schema asks for, in words. */
+export function describeWanted(node: SchemaNode): string {
+  if (node.enum !== undefined) return `one of ${node.enum.map((value) => String(value)).join(", ")}`;
+  if (node.anyOf !== undefined) return node.anyOf.map(describeWanted).join(" or ");
+  const types = node.type === undefined ? [] : typeof node.type === "string" ? [node.type] : node.type;
+  const items = node.items === undefined ? "" : plural(node.items);
+  const described = types.map((type) => (words[type] ?? type) + (type === "array" ? items : "")).join(" or ");
+  if (node.minimum !== undefined && node.maximum !== undefined) return `${described} from ${node.minimum} to ${node.maximum}`;
+  if (node.minimum !== undefined) return `${described}, at least ${node.minimum}`;
+  if (node.minLength !== undefined) return `${described} that is not empty`;
+  return described;
+}
+
+function plural(items: SchemaNode): string {
+  return items.type === "string" ? " of texts" : items.type === "object" ? " of mappings" : "";
+}
