@@ -237,6 +237,7 @@ export class Streams {
     const start = Math.max(clock.now(), follower.position + 1);
     stream.memory = createMemoryLog(random.letters(10), start, () => stream.snapshot());
     follower.startAt(start, stream.memory.epoch);
+    stream.written = 0;
     return stream.memory;
   }
 

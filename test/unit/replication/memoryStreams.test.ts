@@ -1,7 +1,7 @@
 import { eventually } from "../../builders/eventually";
 import { createHub } from "../../builders/hub";
 import type { Streams } from "../../../src/replication/streams";
-import { testProcess, typingStream } from "./support";
+import { testProcess, typingStream } from "../../builders/replication";
 
 const LONG = 20_000;
 

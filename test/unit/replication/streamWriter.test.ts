@@ -1,5 +1,5 @@
 import { createStreamWriter } from "../../../src/replication/streamWriter";
-import { noDatabase, quietLog, receiptTable, testProcess } from "./support";
+import { noDatabase, quietLog, receiptTable, testProcess } from "../../builders/replication";
 
 async function setUp(options: { maxQueue?: number; maxBatch?: number; commit?: () => Promise<void> } = {}) {
   const table = receiptTable();

@@ -1,6 +1,6 @@
 import { eventually } from "../../builders/eventually";
 import { createHub } from "../../builders/hub";
-import { receiptTable, testProcess, typingStream } from "./support";
+import { receiptTable, testProcess, typingStream } from "../../builders/replication";
 
 const LONG = 20_000;
 const row = (n: number) => ({ roomId: `!r${n}`, userId: "@u" });

@@ -1,15 +1,15 @@
-import { systemClock } from "../../../src/lib/clock";
-import { systemRandom } from "../../../src/lib/random";
-import type { Bus } from "../../../src/replication/bus";
-import { createSoloBus } from "../../../src/replication/bus";
-import { decodeUpdates } from "../../../src/replication/memoryLog";
-import { Notifier } from "../../../src/replication/notifier";
-import { Streams } from "../../../src/replication/streams";
-import type { StreamsOptions } from "../../../src/replication/streams";
-import type { Database, Db } from "../../../src/storage/db";
-import { defineStream } from "../../../src/streams/defineStream";
-import type { StreamRow } from "../../../src/streams/defineStream";
-import { tuple } from "../../../src/streams/tuple";
+import { systemClock } from "../../src/lib/clock";
+import { systemRandom } from "../../src/lib/random";
+import type { Bus } from "../../src/replication/bus";
+import { createSoloBus } from "../../src/replication/bus";
+import { decodeUpdates } from "../../src/replication/memoryLog";
+import { Notifier } from "../../src/replication/notifier";
+import { Streams } from "../../src/replication/streams";
+import type { StreamsOptions } from "../../src/replication/streams";
+import type { Database, Db } from "../../src/storage/db";
+import { defineStream } from "../../src/streams/defineStream";
+import type { StreamRow } from "../../src/streams/defineStream";
+import { tuple } from "../../src/streams/tuple";
 
 export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
 

@@ -1,0 +1,195 @@
+import type { Clock } from "../lib/clock";
+import type { Database } from "../storage/db";
+import { nextLeaseEpoch, releaseLeases, renewLeases, sweepLeases, takeLeases } from "../storage/leases";
+import type { Bus } from "./bus";
+import { messageOf } from "./log";
+import type { ReplicationLog } from "./log";
+import type { Fence, Ownership } from "./ownership";
+import { rendezvous } from "./rendezvous";
+
+export interface LeasesOptions {
+  readonly db: Database;
+  readonly bus: Bus;
+  /** Where changes are announced. */
+  readonly channel: string;
+  readonly instance: string;
+  /** What this process stands for. */
+  readonly standsFor: readonly string[];
+  /** Who may stand for what, as configured. What isn't named falls to the main process. */
+  readonly candidates: Readonly<Record<string, readonly string[]>>;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly log: ReplicationLog;
+  /** Another process under this one's name has taken its place: this one must end. */
+  readonly onReplaced: (error: Error) => void;
+  /** Default 5000 and 2000. */
+  readonly ttlMs?: number;
+  readonly renewMs?: number;
+}
+
+const START_POLL_MS = 200;
+/** Refreshes that callers ask for are at least so far apart. */
+const REFRESH_GAP_MS = 50;
+
+/** Holds this process's leases and knows those of the others. */
+export class Leases implements Ownership {
+  readonly instance: string;
+  private epoch = 0;
+  private holders = new Map<string, string[]>();
+  private alive = new Set<string>();
+  private readonly known: ReadonlySet<string>;
+  private readonly listeners = new Set<() => void>();
+  private readonly ttlMs: number;
+  private readonly renewMs: number;
+  /** Monotonic ms until which our own leases surely are ours. */
+  private ownUntil = 0;
+  private refreshing: Promise<void> | undefined;
+  private refreshedAt = -Infinity;
+  private timer: NodeJS.Timeout | undefined;
+  private unsubscribe: () => void = () => undefined;
+  private stopped = false;
+
+  constructor(private readonly options: LeasesOptions) {
+    this.instance = options.instance;
+    this.ttlMs = options.ttlMs ?? 5_000;
+    this.renewMs = options.renewMs ?? 2_000;
+    this.known = new Set(Object.values(options.candidates).flat());
+  }
+
+  /** Takes the leases. Waits for those of an earlier life to expire; fails when somebody goes on renewing them. */
+  async start(): Promise<void> {
+    const { db, bus, channel, clock } = this.options;
+    this.epoch = await nextLeaseEpoch(db);
+    const giveUp = clock.monotonic() + this.ttlMs + this.renewMs;
+    while (!(await this.take())) {
+      if (clock.monotonic() > giveUp) throw this.takenError();
+      await new Promise((resolve) => setTimeout(resolve, START_POLL_MS));
+    }
+    this.unsubscribe = bus.subscribe(channel, () => this.schedule(REFRESH_GAP_MS));
+    this.schedule(await this.look());
+    this.announce();
+  }
+
+  /** Gives the leases up, so that others take over at once. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.unsubscribe();
+    await releaseLeases(this.options.db, { instance: this.instance, epoch: this.epoch }).catch(() => undefined);
+    this.announce();
+  }
+
+  ownerOf(standsFor: string, key = ""): string {
+    const live = this.holders.get(standsFor) ?? [];
+    const sure = this.holdsOwn() ? live : live.filter((name) => name !== this.instance);
+    return rendezvous(sure, key) ?? rendezvous(this.candidates(standsFor), key) ?? "main";
+  }
+
+  isMine(standsFor: string, key?: string): boolean {
+    return this.holdsOwn() && this.ownerOf(standsFor, key) === this.instance;
+  }
+
+  isLive(instance: string): boolean {
+    return this.alive.has(instance) || !this.known.has(instance);
+  }
+
+  fence(standsFor: string): Fence {
+    return { standsFor, instance: this.instance, epoch: this.epoch };
+  }
+
+  onChange(fn: () => void): () => void {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+
+  refresh(): Promise<void> {
+    if (this.options.clock.monotonic() - this.refreshedAt < REFRESH_GAP_MS) return Promise.resolve();
+    this.refreshing ??= this.look()
+      .then((ms) => this.schedule(ms))
+      .finally(() => (this.refreshing = undefined));
+    return this.refreshing;
+  }
+
+  private candidates(standsFor: string): readonly string[] {
+    return this.options.candidates[standsFor] ?? ["main"];
+  }
+
+  private holdsOwn(): boolean {
+    return this.options.clock.monotonic() < this.ownUntil;
+  }
+
+  private takenError(): Error {
+    const who = this.instance === "main" ? "another main process holds this database" : `another process named ${this.instance} is running`;
+    return new Error(who);
+  }
+
+  private async take(): Promise<boolean> {
+    const { db, clock, standsFor } = this.options;
+    const asked = clock.monotonic();
+    const got = await takeLeases(db, { instance: this.instance, epoch: this.epoch }, standsFor, this.ttlMs);
+    if (got.length < standsFor.length) return false;
+    this.ownUntil = asked + this.ttlMs;
+    return true;
+  }
+
+  private async renew(): Promise<void> {
+    const { db, clock, standsFor, log } = this.options;
+    const asked = clock.monotonic();
+    const kept = await renewLeases(db, { instance: this.instance, epoch: this.epoch }, this.ttlMs);
+    if (kept.length >= standsFor.length) {
+      this.ownUntil = asked + this.ttlMs;
+      return;
+    }
+    log.warn("this process was taken for dead; standing up again", { instance: this.instance });
+    await releaseLeases(db, { instance: this.instance, epoch: this.epoch });
+    this.epoch = await nextLeaseEpoch(db);
+    if (!(await this.take())) {
+      this.stopped = true;
+      this.options.onReplaced(this.takenError());
+      return;
+    }
+    this.announce();
+    this.changed();
+  }
+
+  /** Gives the ms after which to look again: earlier than usual where somebody has not renewed in time. */
+  private async look(): Promise<number> {
+    const leases = await sweepLeases(this.options.db);
+    this.refreshedAt = this.options.clock.monotonic();
+    const holders = new Map<string, string[]>();
+    for (const { standsFor, instance } of leases) {
+      if (!this.candidates(standsFor).includes(instance)) continue;
+      holders.set(standsFor, [...(holders.get(standsFor) ?? []), instance]);
+    }
+    const before = JSON.stringify([...this.holders]);
+    this.holders = holders;
+    this.alive = new Set(leases.map(({ instance }) => instance));
+    if (before !== JSON.stringify([...holders])) this.changed();
+    const left = Math.min(...leases.filter(({ instance }) => instance !== this.instance).map(({ leftMs }) => leftMs));
+    return left < this.renewMs ? Math.max(left, 0) + REFRESH_GAP_MS : this.renewMs;
+  }
+
+  private changed(): void {
+    for (const fn of this.listeners) fn();
+  }
+
+  private announce(): void {
+    this.options.bus.publish(this.options.channel, this.instance);
+  }
+
+  private schedule(ms: number): void {
+    clearTimeout(this.timer);
+    if (!this.stopped) this.timer = setTimeout(() => void this.tick(), ms).unref();
+  }
+
+  private async tick(): Promise<void> {
+    let next = this.renewMs;
+    try {
+      await this.renew();
+      if (!this.stopped) next = await this.look();
+    } catch (error) {
+      this.options.log.warn("cannot renew the leases of this process", { error: messageOf(error) });
+    }
+    this.schedule(next);
+  }
+}

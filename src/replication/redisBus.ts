@@ -1,0 +1,66 @@
+import type { RedisConfig } from "../config/types.generated";
+import type { Random } from "../lib/random";
+import { createSubscriptions } from "./bus";
+import type { Bus } from "./bus";
+import { messageOf } from "./log";
+import type { ReplicationLog } from "./log";
+import { RedisLink } from "./redisLink";
+import type { RedisClient } from "./redisLink";
+
+export interface RedisBusOptions {
+  readonly config: RedisConfig;
+  readonly log: ReplicationLog;
+  readonly random: Random;
+  readonly pingMs?: number;
+  readonly pongMs?: number;
+}
+
+/** The bus of a deployment with several processes: Redis pub/sub, over one connection for each direction. */
+export function createRedisBus({ config, log, random, ...timing }: RedisBusOptions): Bus {
+  /** Marks our own messages, which Redis sends back to us too. */
+  const self = random.letters(8);
+  const subscriptions = createSubscriptions((error) => log.error("a message could not be handled", { error: messageOf(error) }));
+  const reconnected = new Set<() => void>();
+  let dropped = 0;
+
+  const receive = (message: string, channel: string): void => {
+    const sender = message.slice(0, self.length);
+    if (sender !== self) subscriptions.deliver(channel, message.slice(self.length));
+  };
+  const onUp = (): void => {
+    if (incoming.live && outgoing.live) for (const fn of reconnected) fn();
+  };
+  const prepare = async (client: RedisClient): Promise<void> => {
+    const channels = subscriptions.channels();
+    if (channels.length > 0) await client.subscribe([...channels], receive);
+  };
+  const link = { config, log, onUp, onDown: () => undefined, ...timing };
+  const incoming: RedisLink = new RedisLink({ ...link, name: "incoming", prepare });
+  const outgoing: RedisLink = new RedisLink({ ...link, name: "outgoing", prepare: async () => undefined });
+
+  return {
+    shared: true,
+    connected: () => incoming.live !== undefined && outgoing.live !== undefined,
+    publish(channel, text) {
+      const sent = outgoing.live?.publish(channel, self + text);
+      sent?.catch((error: unknown) => {
+        if (dropped++ === 0) log.warn("a message was dropped", { channel, error: messageOf(error) });
+      });
+    },
+    subscribe(channel, fn) {
+      const isNew = !subscriptions.channels().includes(channel);
+      const stop = subscriptions.add(channel, fn);
+      // A link that is down subscribes to all channels when it comes up.
+      if (isNew) incoming.ready?.subscribe(channel, receive).catch(() => undefined);
+      return () => {
+        stop();
+        if (!subscriptions.channels().includes(channel)) incoming.ready?.unsubscribe(channel).catch(() => undefined);
+      };
+    },
+    onReconnect(fn) {
+      reconnected.add(fn);
+      return () => reconnected.delete(fn);
+    },
+    close: async () => void (await Promise.all([incoming.close(), outgoing.close()])),
+  };
+}

@@ -1,0 +1,141 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ConnectionOptions } from "node:tls";
+import { createClient } from "redis";
+import type { RedisConfig } from "../config/types.generated";
+import { messageOf } from "./log";
+import type { ReplicationLog } from "./log";
+
+export type RedisClient = ReturnType<typeof newClient>;
+
+export interface RedisLinkOptions {
+  readonly config: RedisConfig;
+  /** For the log. */
+  readonly name: string;
+  readonly log: ReplicationLog;
+  /** Prepares a new connection; the link counts as up afterwards. */
+  readonly prepare: (client: RedisClient) => Promise<void>;
+  readonly onUp: () => void;
+  readonly onDown: () => void;
+  /** How often the other side is asked for a sign of life, and how long it may take. Default 10 s and 5 s. */
+  readonly pingMs?: number;
+  readonly pongMs?: number;
+}
+
+const FIRST_RETRY_MS = 50;
+const MAX_RETRY_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Commands that wait for a slow Redis. What is beyond is dropped: readers find the gap. */
+const MAX_QUEUED = 20_000;
+
+function tlsOptions(config: RedisConfig): ConnectionOptions {
+  const read = (path: string | undefined): Buffer | undefined => (path === undefined ? undefined : readFileSync(path));
+  const { ca_path: directory } = config;
+  const ca = [read(config.ca_file), ...(directory === undefined ? [] : readdirSync(directory).map((name) => read(join(directory, name))))];
+  const given = ca.filter((pem) => pem !== undefined);
+  return { cert: read(config.certificate_file), key: read(config.private_key_file), ca: given.length > 0 ? given : undefined };
+}
+
+function newClient(config: RedisConfig) {
+  const common = { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false as const };
+  const address = { ...common, host: config.host, port: config.port };
+  return createClient({
+    socket:
+      config.path !== undefined
+        ? { ...common, path: config.path, tls: false }
+        : config.use_tls
+          ? { ...address, ...tlsOptions(config), tls: true }
+          : address,
+    password: config.password,
+    database: config.dbid,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_QUEUED,
+  });
+}
+
+/** One connection to Redis, made again whenever it is lost. A connection on which nothing comes back counts as lost too. */
+export class RedisLink {
+  private client: RedisClient | undefined;
+  private up = false;
+  private closed = false;
+  private retryMs = FIRST_RETRY_MS;
+  private timer: NodeJS.Timeout | undefined;
+  private complained = false;
+
+  constructor(private readonly options: RedisLinkOptions) {
+    void this.connect();
+  }
+
+  /** The connection, while it works. */
+  get live(): RedisClient | undefined {
+    return this.up ? this.client : undefined;
+  }
+
+  /** A connection that takes commands, also while it is being prepared. */
+  get ready(): RedisClient | undefined {
+    return this.client?.isReady ? this.client : undefined;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.drop(this.client);
+  }
+
+  private async connect(): Promise<void> {
+    const { config, prepare, onUp, log, name } = this.options;
+    const client = newClient(config);
+    this.client = client;
+    // Without a listener an error would end the process. What follows from it is done where the call fails.
+    client.on("error", (error) => this.lost(client, error));
+    client.on("end", () => this.lost(client, new Error("the connection was closed")));
+    try {
+      await client.connect();
+      await prepare(client);
+    } catch (error) {
+      this.lost(client, error);
+      return;
+    }
+    if (this.client !== client) return;
+    this.up = true;
+    this.retryMs = FIRST_RETRY_MS;
+    if (this.complained) log.info("connected to Redis again", { connection: name });
+    this.complained = false;
+    this.timer = setTimeout(() => void this.ping(client), this.options.pingMs ?? 10_000).unref();
+    onUp();
+  }
+
+  private async ping(client: RedisClient): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      late = setTimeout(() => reject(new Error("no answer to PING")), this.options.pongMs ?? 5_000).unref();
+    });
+    try {
+      await Promise.race([client.ping(), silence]);
+      if (this.client === client) this.timer = setTimeout(() => void this.ping(client), this.options.pingMs ?? 10_000).unref();
+    } catch (error) {
+      this.lost(client, error);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  private lost(client: RedisClient, error: unknown): void {
+    if (this.client !== client) return;
+    const { log, name, onDown } = this.options;
+    this.drop(client);
+    if (this.closed) return;
+    if (!this.complained) log.warn("no connection to Redis; asking the database for news meanwhile", { connection: name, error: messageOf(error) });
+    this.complained = true;
+    this.timer = setTimeout(() => void this.connect(), this.retryMs).unref();
+    this.retryMs = Math.min(this.retryMs * 2, MAX_RETRY_MS);
+    onDown();
+  }
+
+  private drop(client: RedisClient | undefined): void {
+    this.client = undefined;
+    this.up = false;
+    clearTimeout(this.timer);
+    if (client?.isOpen) client.destroy();
+  }
+}
