@@ -1,0 +1,31 @@
+import { MatrixError } from "../../errors";
+import { redactUrl } from "../../observe/accessLog";
+import { reply, type Reply } from "../../rest/reply";
+import { DatabaseUnavailableError } from "../../storage/databaseError";
+import { ClientLeftError } from "./body";
+import type { Exchange } from "./exchange";
+
+/** The answer to a request that failed. What is not meant for clients is logged and told to them in general terms. */
+export function answerOf(exchange: Exchange, error: unknown): Reply {
+  if (error instanceof MatrixError) return matrixReply(error);
+  if (error instanceof ClientLeftError || (exchange.left && isAbort(error))) return reply({ status: 499 });
+  const { log } = exchange.listening;
+  const where = `${exchange.context.servlet}: ${exchange.method} ${redactUrl(exchange.url)}`;
+  if (error instanceof DatabaseUnavailableError) {
+    log.error(`The database is unavailable for ${where}: ${error.message}`);
+    const body = { errcode: "M_UNKNOWN", error: "The server cannot reach its database" };
+    return reply({ status: 503, headers: { "Retry-After": "5" }, body });
+  }
+  log.error(`Failed to handle ${where}`, { error });
+  return reply({ status: 500, body: { errcode: "M_UNKNOWN", error: "Internal server error" } });
+}
+
+function matrixReply(error: MatrixError): Reply {
+  const retryAfter = error.extra["retry_after_ms"];
+  const headers = typeof retryAfter === "number" ? { "Retry-After": String(Math.ceil(retryAfter / 1000)) } : {};
+  return reply({ status: error.status, headers, body: error.body() });
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
