@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Pool, errors } from "undici";
+import { Pool } from "undici";
 
 /** Where the replication listener of an instance is: an entry of `instance_map`. */
 export type InstanceAddress =
@@ -44,12 +44,21 @@ function openPool(address: InstanceAddress, caFile: string | undefined): Pool {
   return new Pool(`${address.tls ? "https" : "http"}://${host}:${address.port}`, { ...common, connect: { timeout: CONNECT_TIMEOUT_MS, ca } });
 }
 
-const NEVER_SENT = new Set(["ECONNREFUSED", "ENOENT", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EACCES", "ENOTSOCK"]);
+const NEVER_SENT = new Set([
+  "ECONNREFUSED",
+  "ENOENT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EACCES",
+  "ENOTSOCK",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
 
+/** Errors of Node and undici name their cause in `code`. */
 function wasNeverSent(error: unknown): boolean {
-  if (error instanceof errors.ConnectTimeoutError) return true;
-  if (error instanceof AggregateError) return error.errors.every(wasNeverSent);
-  return error instanceof Error && "code" in error && NEVER_SENT.has(String(error.code));
+  return typeof error === "object" && error !== null && "code" in error && NEVER_SENT.has(String(error.code));
 }
 
 /** Talks to the replication listeners of other processes over kept connections. */
