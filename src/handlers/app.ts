@@ -2,7 +2,7 @@ import type { Caches } from "../caches/caches";
 import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
-import type { ReplicationLog } from "../replication/log";
+import type { LoggerFactory } from "../observe/logger";
 import type { Notifier } from "../replication/notifier";
 import type { Rpc } from "../replication/rpc";
 import type { Streams } from "../replication/streams";
@@ -12,9 +12,7 @@ import type { RoomWriter } from "../writers/roomWriter";
 import type { Accounts } from "./auth/accounts";
 import type { Authenticate } from "./request";
 import type { RateLimiter } from "./rateLimiter";
-
-/** Gives the logger of a name in Synapse's hierarchy, such as `synapse.handlers.message`. */
-export type LogFactory = (name: string) => ReplicationLog;
+import type { UserData } from "./userData";
 
 /** What other subjects do when something happens to an account. Each runs after the change is stored; failures are logged. */
 export interface AccountHooks {
@@ -32,7 +30,7 @@ export interface App {
   readonly instanceName: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: LogFactory;
+  readonly log: LoggerFactory;
   readonly db: Database;
   readonly signingKey: OwnSigningKey;
   readonly caches: Caches;
@@ -43,6 +41,7 @@ export interface App {
   readonly auth: { readonly authenticate: Authenticate };
   readonly hooks: AccountHooks;
   readonly accounts: Accounts;
+  readonly userData: UserData;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   /** Starts work that outlives a request, within a context of its own; a failure is logged under the name. */

@@ -96,3 +96,13 @@ export function packedWithout(map: PackedMap, key: number): PackedMap {
   values.set(map.values.subarray(at + 1), at);
   return { keys, values };
 }
+
+/** The part with keys from `from` on, or below it. Shares the memory of the whole. */
+export function packedSplit(map: PackedMap, from: number): { readonly below: PackedMap; readonly rest: PackedMap } {
+  const at = find(map.keys, from);
+  const cut = at < 0 ? ~at : at;
+  return {
+    below: { keys: map.keys.subarray(0, cut), values: map.values.subarray(0, cut) },
+    rest: { keys: map.keys.subarray(cut), values: map.values.subarray(cut) },
+  };
+}

@@ -63,3 +63,31 @@ export async function membershipChangesOfUser(
       and rejected is null and not soft_failed
     order by stream_ordering`;
 }
+
+/** Who a room without a name is called after: joined and invited members in the order of their events, else those who left. */
+export async function heroesOfRooms(
+  db: Db,
+  roomNids: readonly number[],
+  exceptUserId: string,
+): Promise<{ roomNid: number; userId: string; eventNid: number; membership: Membership }[]> {
+  return db`
+    select r.room_nid as "roomNid", m.user_id as "userId", m.event_nid as "eventNid", m.membership
+    from unnest(${roomNids}::int4[]) as r(room_nid)
+    cross join lateral (
+      (select user_id, event_nid, membership, stream_ordering from room_members
+       where room_nid = r.room_nid and membership in ('join', 'invite') and user_id <> ${exceptUserId}
+       order by stream_ordering limit 5)
+      union all
+      (select user_id, event_nid, membership, stream_ordering from room_members
+       where room_nid = r.room_nid and membership in ('leave', 'ban') and user_id <> ${exceptUserId}
+       order by stream_ordering limit 5)
+    ) m
+    order by r.room_nid, m.membership in ('leave', 'ban'), m.stream_ordering`;
+}
+
+/** Members by kind, as listings count them. */
+export async function memberCounts(db: Db, roomNids: readonly number[]): Promise<{ roomNid: number; joined: number; invited: number }[]> {
+  return db`
+    select room_nid as "roomNid", joined_members as joined, invited_members as invited
+    from room_stats where room_nid = any(${roomNids}::int4[])`;
+}

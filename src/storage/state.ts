@@ -1,5 +1,8 @@
 import type { Db } from "./db";
 
+/** Keys from here on are those of member events. */
+export const FIRST_MEMBER_KEY = 2 ** 30;
+
 /** A state event's place in the state of a room: (type, state_key), interned. */
 export interface StateKeyRow {
   readonly keyNid: number;
@@ -19,9 +22,10 @@ export async function internStateKeys(db: Db, pairs: readonly { type: string; st
   if (found.length === pairs.length) return found;
   // No update on conflict: it would write a row for each known pair. What another process inserts meanwhile is read back.
   await db`
-    insert into state_keys (type, state_key)
-    select distinct p.type, p.state_key from unnest(${types}::text[], ${keys}::text[]) as p(type, state_key)
-    order by 1, 2
+    insert into state_keys (key_nid, type, state_key)
+    select case p.type when 'm.room.member' then nextval('state_member_keys_seq') else nextval('state_keys_seq') end, p.type, p.state_key
+    from (select distinct type, state_key from unnest(${types}::text[], ${keys}::text[]) as p(type, state_key) order by 1, 2) p
+    where not exists (select from state_keys k where k.type = p.type and k.state_key = p.state_key)
     on conflict do nothing`;
   return find();
 }

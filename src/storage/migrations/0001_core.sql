@@ -15,8 +15,11 @@ create table rooms (
 );
 create index rooms_public on rooms (room_nid) where is_public;
 
+-- Member events have the keys from 2^30 on, so that in a state sorted by key the members are the tail.
+create sequence state_keys_seq;
+create sequence state_member_keys_seq start 1073741824 minvalue 1073741824;
 create table state_keys (
-  key_nid int generated always as identity primary key,
+  key_nid int primary key,
   type text not null,
   state_key text not null,
   unique (type, state_key)

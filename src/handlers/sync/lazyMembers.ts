@@ -1,0 +1,37 @@
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../../lib/clock";
+
+/**
+ * Which member events a device has been sent already, so that lazy loading does not repeat them (client-server API, "Lazy-loading room
+ * members"). Forgetting is harmless: the member is sent once more.
+ */
+export interface LazyMembers {
+  /** Those of the members that the device lacks; they count as sent from now on. */
+  unsent(device: string, roomId: string, members: Iterable<string>): string[];
+  /** The device starts anew with this room. */
+  reset(device: string, roomId: string): void;
+}
+
+const TTL_MS = 30 * 60_000;
+const MAX_ROOMS = 10_000;
+const MAX_MEMBERS = 100;
+
+export function createLazyMembers(clock: Clock): LazyMembers {
+  const sent = new LRUCache<string, Set<string>>({ max: MAX_ROOMS, ttl: TTL_MS, updateAgeOnGet: true, perf: { now: () => clock.monotonic() } });
+  const keyOf = (device: string, roomId: string): string => `${device}\u0000${roomId}`;
+  return {
+    unsent(device, roomId, members) {
+      const key = keyOf(device, roomId);
+      let known = sent.get(key);
+      if (!known) sent.set(key, (known = new Set()));
+      const missing = [...members].filter((member) => !known.has(member));
+      for (const member of missing) known.add(member);
+      for (const oldest of known) {
+        if (known.size <= MAX_MEMBERS) break;
+        known.delete(oldest);
+      }
+      return missing;
+    },
+    reset: (device, roomId) => void sent.delete(keyOf(device, roomId)),
+  };
+}

@@ -1,0 +1,139 @@
+import type { StoredEvent } from "../../caches/events";
+import type { JsonObject, JsonValue } from "../../lib/json";
+import type { JsonText } from "../../lib/jsonText";
+import { formatToken, formatTopological } from "../../lib/streamToken";
+import type { StreamToken } from "../../lib/streamToken";
+import type { SyncFilter } from "../../rooms/filter";
+import type { App } from "../app";
+import { bundledRelations } from "../events/relations";
+import { renderEvents } from "../events/render";
+import type { Requester } from "../requester";
+import { projectEvents } from "./project";
+import { stateSections } from "./joinedState";
+import type { RoomJob } from "./places";
+import type { LazyMembers } from "./lazyMembers";
+import { summariesOf } from "./summary";
+import type { RoomSummary } from "./summary";
+import { timelinesOf } from "./timeline";
+import type { Timeline } from "./timeline";
+
+/** A JSON tree with ready-made text in it. */
+export type Tree = JsonValue | JsonText | readonly Tree[] | { readonly [key: string]: Tree | undefined };
+
+export interface SectionRequest {
+  readonly requester: Requester;
+  readonly filter: SyncFilter;
+  readonly now: StreamToken;
+  readonly useStateAfter: boolean;
+  readonly ignored: ReadonlySet<string>;
+}
+
+/** What the events stream contributes to a room of the answer. */
+export interface RoomSection {
+  readonly job: RoomJob;
+  /** Nothing to say: the room appears only if another stream has news of it. */
+  readonly empty: boolean;
+  readonly fields: { readonly [key: string]: Tree };
+}
+
+/** Timelines, state and summaries of rooms. Queries are made for all rooms together. */
+export async function roomSections(
+  app: App & { readonly lazyMembers: LazyMembers },
+  jobs: readonly RoomJob[],
+  request: SectionRequest,
+): Promise<RoomSection[]> {
+  const { requester, filter } = request;
+  const timelines = await timelinesOf(app, requester.userId, jobs, filter.room.timeline);
+  for (const [nid, timeline] of timelines) timelines.set(nid, withoutIgnored(timeline, request.ignored));
+  const [states, summaries] = await Promise.all([statesOf(app, jobs, timelines, request), summariesFor(app, jobs, timelines, request)]);
+  const heroes = await app.caches.events.byNids([...summaries.values()].flatMap(({ heroEvents }) => heroEvents));
+  return Promise.all(
+    jobs.map(async (job) => {
+      const timeline = timelines.get(job.room.nid) ?? { events: [], limited: false, start: job.since };
+      const summary = summaries.get(job.room.nid);
+      const state = withHeroes(states.get(job.room.nid) ?? [], summary, heroes, timeline);
+      return section(app, job, { timeline, state, summary }, request);
+    }),
+  );
+}
+
+/** Messages of ignored users are kept back; their state events are not, as the room's state must be right. */
+function withoutIgnored(timeline: Timeline, ignored: ReadonlySet<string>): Timeline {
+  if (ignored.size === 0) return timeline;
+  return { ...timeline, events: timeline.events.filter(({ row }) => row.stateKey !== null || !ignored.has(row.sender)) };
+}
+
+function withHeroes(
+  state: readonly StoredEvent[],
+  summary: RoomSummary | undefined,
+  heroes: ReadonlyMap<number, StoredEvent>,
+  timeline: Timeline,
+): readonly StoredEvent[] {
+  if (!summary || summary.heroEvents.length === 0) return state;
+  const known = new Set([...state, ...timeline.events].map(({ row }) => row.nid));
+  return [...state, ...summary.heroEvents.flatMap((nid) => (known.has(nid) ? [] : (heroes.get(nid) ?? [])))];
+}
+
+async function statesOf(
+  app: App & { readonly lazyMembers: LazyMembers },
+  jobs: readonly RoomJob[],
+  timelines: ReadonlyMap<number, Timeline>,
+  request: SectionRequest,
+): Promise<Map<number, StoredEvent[]>> {
+  const { filter, requester, useStateAfter } = request;
+  const ends = await app.caches.events.byNids(jobs.flatMap((job) => (job.section === "leave" ? [job.place.eventNid] : [])));
+  const stateJobs = jobs.map((job) => ({
+    roomNid: job.room.nid,
+    roomId: job.room.roomId,
+    kind: job.kind,
+    since: job.since,
+    upTo: job.upTo,
+    timeline: timelines.get(job.room.nid) ?? { events: [], limited: false, start: job.since },
+    endGroup: job.section === "leave" ? (ends.get(job.place.eventNid)?.row.stateGroup ?? undefined) : undefined,
+  }));
+  return stateSections(app, stateJobs, {
+    filter: filter.room.state,
+    at: useStateAfter ? "after" : "before",
+    reader: { userId: requester.userId, device: `${requester.userId}\u0000${requester.deviceId ?? ""}` },
+    lazyMembers: app.lazyMembers,
+  });
+}
+
+/** Summaries are due with lazy loading, whenever membership may have changed. */
+async function summariesFor(app: App, jobs: readonly RoomJob[], timelines: ReadonlyMap<number, Timeline>, { requester, filter }: SectionRequest) {
+  if (!filter.room.state.lazyLoadMembers) return new Map<number, RoomSummary>();
+  const due = jobs.filter((job) => {
+    const timeline = timelines.get(job.room.nid);
+    return job.section === "join" && (job.kind === "full" || timeline?.limited || timeline?.events.some(({ row }) => row.type === "m.room.member"));
+  });
+  return summariesOf(app, requester.userId, due.map(({ room }) => room.nid));
+}
+
+async function section(
+  app: App,
+  job: RoomJob,
+  { timeline, state, summary }: { timeline: Timeline; state: readonly StoredEvent[]; summary: RoomSummary | undefined },
+  { requester, filter, now, useStateAfter }: SectionRequest,
+): Promise<RoomSection> {
+  const format = filter.eventFormat === "federation" ? ("federation" as const) : ("withoutRoomId" as const);
+  const reader = { userId: requester.userId, deviceId: requester.deviceId };
+  const relations = await bundledRelations(app, requester.userId, job.room, timeline.events);
+  const [timelineEvents, stateEvents] = await Promise.all([
+    renderEvents(app, timeline.events, { format, reader, relations }),
+    renderEvents(app, state, { format, reader }),
+  ]);
+  const limited = timeline.limited || job.newlyJoined;
+  const first = timeline.events[0]?.row;
+  const prevBatch = first
+    ? formatTopological({ depth: first.depth, streamOrdering: (first.streamOrdering ?? 1) - 1 })
+    : formatToken({ ...now, events: timeline.start });
+  return {
+    job,
+    empty: job.kind === "news" && timeline.events.length === 0 && state.length === 0 && !timeline.limited && job.section === "join",
+    fields: {
+      timeline: { events: projectEvents(timelineEvents, filter.eventFields), limited, prev_batch: prevBatch },
+      [useStateAfter ? "state_after" : "state"]: { events: projectEvents(stateEvents, filter.eventFields) },
+      ...(summary && { summary: summary.fields as JsonObject }),
+    },
+  };
+}

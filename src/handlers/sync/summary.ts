@@ -1,0 +1,54 @@
+import type { StoredEvent } from "../../caches/events";
+import { own } from "../../lib/json";
+import type { JsonObject } from "../../lib/json";
+import { heroesOfRooms, memberCounts } from "../../storage/memberships";
+import type { App } from "../app";
+import { groupBy } from "./timeline";
+
+const MAX_HEROES = 5;
+
+export interface RoomSummary {
+  readonly fields: JsonObject;
+  /** Member events of the heroes, which the client needs to name the room. */
+  readonly heroEvents: readonly number[];
+}
+
+/** `m.joined_member_count` and so on (client-server API, "RoomSummary"). Heroes where the room has neither name nor alias. */
+export async function summariesOf(app: Pick<App, "caches" | "db">, userId: string, roomNids: readonly number[]): Promise<Map<number, RoomSummary>> {
+  if (roomNids.length === 0) return new Map();
+  const [counts, nameless] = await Promise.all([memberCounts(app.db, roomNids), namelessOf(app, roomNids)]);
+  const heroes = nameless.length === 0 ? [] : await heroesOfRooms(app.db, nameless, userId);
+  const byRoom = groupBy(heroes, (hero) => hero.roomNid);
+  const out = new Map<number, RoomSummary>();
+  for (const { roomNid, joined, invited } of counts) {
+    const here = (byRoom.get(roomNid) ?? []).filter(({ membership }) => membership === "join" || membership === "invite");
+    const chosen = (here.length > 0 ? here : (byRoom.get(roomNid) ?? [])).slice(0, MAX_HEROES);
+    const names = nameless.includes(roomNid) ? { "m.heroes": chosen.map((hero) => hero.userId) } : {};
+    out.set(roomNid, {
+      fields: { ...names, "m.joined_member_count": joined, "m.invited_member_count": invited },
+      heroEvents: chosen.map((hero) => hero.eventNid),
+    });
+  }
+  return out;
+}
+
+async function namelessOf(app: Pick<App, "caches">, roomNids: readonly number[]): Promise<number[]> {
+  const states = await app.caches.roomState.currents(roomNids);
+  const named = await Promise.all(
+    roomNids.map(async (nid) => {
+      const current = states.get(nid);
+      if (!current) return false;
+      const [name, alias] = await app.caches.roomState.pick(current.state, [
+        ["m.room.name", ""],
+        ["m.room.canonical_alias", ""],
+      ]);
+      return hasText(name, "name") || hasText(alias, "alias");
+    }),
+  );
+  return roomNids.filter((_, i) => !named[i]);
+}
+
+function hasText(event: StoredEvent | undefined, key: string): boolean {
+  const value = event && own(event.shown.content, key);
+  return typeof value === "string" && value !== "";
+}

@@ -1,0 +1,47 @@
+/** Positions of the streams that a sync token holds. */
+export interface StreamToken {
+  readonly events: number;
+  readonly presence: number;
+  readonly typing: number;
+  readonly receipts: number;
+  readonly account_data: number;
+  readonly push_rules: number;
+  readonly to_device: number;
+  readonly device_lists: number;
+}
+
+/** A place in the history of a room: just after the event of that depth and position. */
+export interface TopologicalToken {
+  readonly depth: number;
+  readonly streamOrdering: number;
+}
+
+const FIELDS = ["events", "presence", "typing", "receipts", "account_data", "push_rules", "to_device", "device_lists"] as const;
+
+/** `s<events>_<presence>_...`: Synapse's form, so that scripts which look into tokens go on to work. */
+export function formatToken(token: StreamToken): string {
+  // Groups and un-partial-stated rooms have places in the form and nothing in them here.
+  return `s${FIELDS.map((field) => token[field]).join("_")}_0_0`;
+}
+
+/** Undefined for what is no token. A short one, of an older form, has zeros for what it lacks. */
+export function parseToken(text: string): StreamToken | undefined {
+  const match = /^s(\d+)((?:_\d+)*)$/.exec(text);
+  if (!match) return undefined;
+  const numbers = [match[1] ?? "", ...(match[2] ?? "").split("_").slice(1)].map(Number);
+  if (numbers.some((n) => !Number.isSafeInteger(n))) return undefined;
+  return Object.fromEntries(FIELDS.map((field, i) => [field, numbers[i] ?? 0])) as unknown as StreamToken;
+}
+
+/** `t<depth>-<position>`: where a page of history starts or ends. */
+export function formatTopological({ depth, streamOrdering }: TopologicalToken): string {
+  return `t${depth}-${streamOrdering}`;
+}
+
+/** Accepts what follows in Synapse's tokens and drops it. */
+export function parseTopological(text: string): TopologicalToken | undefined {
+  const match = /^t(\d+)-(-?\d+)(?:_.*)?$/.exec(text);
+  if (!match) return undefined;
+  const [depth, streamOrdering] = [Number(match[1]), Number(match[2])];
+  return Number.isSafeInteger(depth) && Number.isSafeInteger(streamOrdering) ? { depth, streamOrdering } : undefined;
+}
