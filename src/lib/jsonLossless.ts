@@ -1,7 +1,7 @@
 import { type JsonObject, type JsonValue, type ParseOptions, JsonError, JsonNumber, MAX_JSON_DEPTH, decode, isJsonObject, parseJson } from "./json";
 
 /** A number that a double might change, or something in a string that looks like one: then the slow path is only slower. */
-const PRECIOUS_NUMBER = /[:,[]\s*-?(?:\d{16}|\d+[.eE])|[:,[]\s*-0/;
+const PRECIOUS_NUMBER = /(?:^|[:,[])\s*-?(?:\d{16}|\d+[.eE]|(?<=-)0)/;
 
 /**
  * Parses JSON whose numbers are signed as they are written (PDUs). Numbers that a double would change, those with a fraction or an
@@ -22,8 +22,7 @@ export function withPlainNumbers(value: JsonValue): JsonValue {
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
-const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y;
-const ANY_STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const NOT_PLAIN = /[\\\u0000-\u001f]/;
 const SPACE = /[ \t\r\n]*/y;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -98,11 +97,30 @@ class Parser {
   }
 
   private string(): string {
-    const plain = this.match(PLAIN_STRING);
-    if (plain !== undefined) return plain.slice(1, -1);
-    const escaped = this.match(ANY_STRING);
-    if (escaped === undefined) throw this.syntax();
-    const value = JSON.parse(escaped) as string;
+    const start = this.at;
+    if (this.source[start] !== '"') throw this.syntax();
+    let end = this.source.indexOf('"', start + 1);
+    while (end > 0 && this.isEscaped(end)) end = this.source.indexOf('"', end + 1);
+    if (end < 0) throw this.syntax();
+    this.at = end + 1;
+    const inner = this.source.slice(start + 1, end);
+    return NOT_PLAIN.test(inner) ? this.unescape(inner) : inner;
+  }
+
+  /** Whether an odd number of backslashes stands before. */
+  private isEscaped(at: number): boolean {
+    let before = at - 1;
+    while (this.source[before] === "\\") before--;
+    return (at - before) % 2 === 0;
+  }
+
+  private unescape(inner: string): string {
+    let value: string;
+    try {
+      value = JSON.parse(`"${inner}"`) as string;
+    } catch {
+      throw this.syntax();
+    }
     if (LONE_SURROGATE.test(value)) throw new JsonError("surrogate", "string with a lone surrogate");
     return value;
   }
