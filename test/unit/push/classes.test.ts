@@ -1,3 +1,4 @@
+import { classHistory } from "../../../src/rooms/push/classHistory";
 import { classChanges, classIdOf, rulesInRoom } from "../../../src/rooms/push/classes";
 import { compileRuleset, evaluate } from "../../../src/rooms/push/ruleset";
 import { untouchedRules } from "../../../src/rooms/push/rules";
@@ -100,3 +101,22 @@ test.each([
   [{ "m.relates_to": { "m.in_reply_to": { event_id: "$a" } } }, undefined],
   [{ "m.relates_to": "nonsense" }, undefined],
 ])("thread of %j", (content, hint) => expect(threadHint(content)).toEqual(hint));
+
+test("classes over time", () => {
+  const history = classHistory([
+    { roomId: "", since: 10, classId: 7 },
+    { roomId: "", since: 40, classId: 0 },
+    { roomId: "!a", since: 20, classId: 8 },
+    { roomId: "!a", since: 30, classId: null },
+  ]);
+  expect(history.current("!a")).toBe(0);
+  expect(history.intervals("!a", 0, 100)).toEqual([
+    { classId: 7, after: 10, upTo: 20 },
+    { classId: 8, after: 20, upTo: 30 },
+    { classId: 7, after: 30, upTo: 40 },
+  ]);
+  expect(history.intervals("!b", 15, 100)).toEqual([{ classId: 7, after: 15, upTo: 40 }]);
+  expect(history.intervals("!b", 40, 100)).toEqual([]);
+  expect(classHistory([{ roomId: "!a", since: 5, classId: 9 }]).intervals("!a", 50, 60)).toEqual([{ classId: 9, after: 50, upTo: 60 }]);
+  expect(classHistory([]).intervals("!a", 0, 9)).toEqual([]);
+});

@@ -53,7 +53,9 @@ test("names, mentions and keywords single users out", () => {
   const keyword = rulesWith({ content: [userRule("k", { pattern: "cake", actions: ["notify", { set_tweak: "highlight" }] })] });
   const wild = rulesWith({ content: [userRule("k", { pattern: "*ake", actions: [] })] });
   const members = membersOf({ alice: untouchedRules, carol: keyword, dave: wild, erin: muted, bob: untouchedRules });
-  expect(usersOf(evaluateEvent(message("alice and Bob"), members, context()))).toEqual([{ userId: idOf("alice"), notify: 0, highlight: 1 }]);
+  expect(usersOf(evaluateEvent(message("alice and Bob"), members, context()))).toEqual([
+    { userId: idOf("alice"), notify: 0, highlight: 1 },
+  ]);
   expect(usersOf(evaluateEvent(message("Cake!"), members, context()))).toEqual([
     { userId: idOf("carol"), notify: 0, highlight: 1 },
     { userId: idOf("dave"), notify: -1, highlight: 0 },
