@@ -1,3 +1,4 @@
+import type { Clock } from "../lib/clock";
 import type { Connection } from "./connection";
 import { DatabaseUnavailableError } from "./databaseError";
 
@@ -16,7 +17,7 @@ interface Waiter {
 }
 
 interface CheckoutOptions {
-  readonly monotonic: () => number;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly timeoutMs: number;
   /** Called when somebody finds no idle connection. */
   readonly grow: () => void;
@@ -75,7 +76,7 @@ export class Checkout {
   }
 
   add(connection: Connection): void {
-    this.slots.add({ connection, held: false, idleSince: this.options.monotonic() });
+    this.slots.add({ connection, held: false, idleSince: this.options.clock.monotonic() });
     this.dispatch();
   }
 
@@ -92,7 +93,7 @@ export class Checkout {
     const result = work(slot);
     const release = (): void => {
       if (alone) slot.held = false;
-      if (slot.connection.inFlight === 0) slot.idleSince = this.options.monotonic();
+      if (slot.connection.inFlight === 0) slot.idleSince = this.options.clock.monotonic();
       if (this.waiting.size > 0) this.dispatch();
     };
     result.then(release, release);
@@ -107,7 +108,7 @@ export class Checkout {
       const { inFlight, headSince } = slot.connection;
       if (inFlight === 0) return slot;
       if (alone || inFlight >= SHARE_DEPTH || (best && inFlight >= best.connection.inFlight)) continue;
-      now ??= this.options.monotonic();
+      now ??= this.options.clock.monotonic();
       if (now - headSince < SHARE_AGE_MS) best = slot;
     }
     if (best) this.options.grow();

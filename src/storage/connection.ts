@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
 import postgres from "postgres";
+import type { Clock } from "../lib/clock";
+import type { Logger } from "../observe/logger";
 import { DatabaseUnavailableError, toConnectError } from "./databaseError";
 import { describeDatabase, type FullOptions } from "./databaseOptions";
 import { openSocket } from "./socket";
@@ -23,8 +25,8 @@ export interface Connection {
 }
 
 interface Hooks {
-  readonly monotonic: () => number;
-  readonly onNotice: (message: string) => void;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly log: Pick<Logger, "debug">;
   /** Called once, before the running statements fail. */
   readonly onClose: (connection: Connection) => void;
 }
@@ -114,7 +116,7 @@ class DriverConnection implements Connection {
       max_pipeline: 1000,
       types: driverTypes(),
       connection: { application_name: options.applicationName },
-      onnotice: (notice: postgres.Notice) => hooks.onNotice(`${notice["severity"]}: ${notice["message"]}`),
+      onnotice: (notice: postgres.Notice) => hooks.log.debug(`${notice["severity"]}: ${notice["message"]}`),
       socket: () => {
         if (given) throw new DatabaseUnavailableError("the connection is closed", "unknown");
         given = true;
@@ -136,11 +138,11 @@ class DriverConnection implements Connection {
   private track<T>(start: () => PromiseLike<T>): Promise<T> {
     if (!this.isOpen) return Promise.reject(new DatabaseUnavailableError("the connection is closed", "no"));
     return new Promise((resolve, reject) => {
-      if (this.inFlight++ === 0) this.headSince = this.hooks.monotonic();
+      if (this.inFlight++ === 0) this.headSince = this.hooks.clock.monotonic();
       this.running.add(reject);
       const settled = (): void => {
         if (!this.running.delete(reject)) return;
-        if (--this.inFlight > 0) this.headSince = this.hooks.monotonic();
+        if (--this.inFlight > 0) this.headSince = this.hooks.clock.monotonic();
       };
       start().then(
         (value) => (settled(), resolve(value)),

@@ -1,18 +1,21 @@
+import type { Clock } from "../lib/clock";
+import type { Logger } from "../observe/logger";
+import type { StorageMetrics } from "../observe/storageMetrics";
 import { Checkout } from "./checkout";
 import { openConnection } from "./connection";
 import { DatabaseUnavailableError, isConflict, toDatabaseError } from "./databaseError";
 import { withDefaults, type DatabaseOptions, type FullOptions } from "./databaseOptions";
 import type { Database, Db, Param } from "./db";
+import { Statements, type Statement } from "./statements";
 import { Supply, type SupplyHooks } from "./supply";
-import { runTransaction, StatementTexts } from "./transaction";
+import { runTransaction } from "./transaction";
 import { encodeParam } from "./values";
 
 export interface DatabaseHooks {
-  readonly monotonic: () => number;
-  /** Called in the async context of the caller with the milliseconds that a statement took, waiting for a connection included. */
-  readonly onQuery?: ((ms: number) => void) | undefined;
-  readonly onInfo?: ((message: string) => void) | undefined;
-  readonly onWarning?: ((message: string) => void) | undefined;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly log?: Pick<Logger, "debug" | "info" | "warn"> | undefined;
+  /** Called in the async context of whoever started the statement. */
+  readonly metrics?: StorageMetrics | undefined;
 }
 
 export interface PoolStats {
@@ -42,61 +45,33 @@ const CLOSE_PATIENCE_MS = 5_000;
 /** Templates that take longer than this on average, or were never run, get a connection alone so that nobody waits behind them. */
 const SLOW_MS = 50;
 
+/** What queries and transactions share. */
+interface Core {
+  readonly options: FullOptions;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly metrics: StorageMetrics | undefined;
+  readonly checkout: Checkout;
+  readonly statements: Statements;
+}
+
 /**
  * Connects and answers a pool. Fails with DatabaseUnavailableError when there is no connection within checkoutTimeoutMs, at
  * once where waiting cannot help (wrong password, no such database).
  */
-export async function createDatabase(given: DatabaseOptions, hooks: DatabaseHooks): Promise<Pool> {
+export async function createDatabase(given: DatabaseOptions, { clock, metrics, log = silent }: DatabaseHooks): Promise<Pool> {
   const options = withDefaults(given);
-  const { monotonic } = hooks;
-  const supplyHooks: SupplyHooks = { monotonic, onInfo: hooks.onInfo ?? ignore, onWarning: hooks.onWarning ?? ignore };
   const checkout: Checkout = new Checkout({
-    monotonic,
+    clock,
     timeoutMs: options.checkoutTimeoutMs,
     grow: () => supply.grow(),
     lastFailure: () => supply.lastFailure,
   });
-  const supply = new Supply(options, supplyHooks, checkout);
-  const texts = new StatementTexts();
-  const averages = new WeakMap<TemplateStringsArray, number>();
-  const onQuery = hooks.onQuery ?? ignore;
-
-  async function query(strings: TemplateStringsArray, ...params: readonly Param[]): Promise<object[]> {
-    const text = texts.of(strings);
-    const values = params.map(encodeParam);
-    const average = averages.get(strings);
-    const started = monotonic();
-    let sent = started;
-    try {
-      const rows = await checkout.use(average === undefined || average > SLOW_MS, ({ connection }) => {
-        sent = monotonic();
-        return connection.run(text, values);
-      });
-      const ms = monotonic() - sent;
-      averages.set(strings, average === undefined ? ms : average * 0.8 + ms * 0.2);
-      return rows;
-    } catch (error) {
-      throw toDatabaseError(error, text);
-    } finally {
-      onQuery(monotonic() - started);
-    }
-  }
-
-  async function tx<T>(fn: (tx: Db) => Promise<T>): Promise<T> {
-    const deadline = monotonic() + options.checkoutTimeoutMs;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await checkout.use(true, ({ connection }) => runTransaction(connection, { texts, monotonic, onQuery }, fn));
-      } catch (error) {
-        if (attempt === TX_ATTEMPTS || monotonic() > deadline || !mayRunAgain(error)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, attempt * TX_PAUSE_MS));
-      }
-    }
-  }
-
-  const pool: Pool = Object.assign(query as Db, {
-    tx,
-    session: <T>(fn: (session: Session) => Promise<T>) => runSession(options, supplyHooks, texts, fn),
+  const supply = new Supply(options, { clock, log }, checkout);
+  const statements = new Statements();
+  const core: Core = { options, clock, metrics, checkout, statements };
+  const pool: Pool = Object.assign(poolQuery(core), {
+    tx: poolTransaction(core),
+    session: <T>(fn: (session: Session) => Promise<T>) => runSession(options, { clock, log }, statements, fn),
     close: () => supply.close(CLOSE_PATIENCE_MS),
     stats: () => checkout.stats(),
   });
@@ -110,7 +85,52 @@ export async function createDatabase(given: DatabaseOptions, hooks: DatabaseHook
   return pool;
 }
 
-const ignore = (): void => undefined;
+function poolQuery({ clock, metrics, checkout, statements }: Core): Db {
+  const averages = new WeakMap<Statement, number>();
+  return (async (strings, ...params) => {
+    const statement = statements.of(strings);
+    const values = params.map(encodeParam);
+    const average = averages.get(statement);
+    const started = clock.monotonic();
+    let sent = started;
+    try {
+      const rows = await checkout.use(average === undefined || average > SLOW_MS, ({ connection }) => {
+        sent = clock.monotonic();
+        return connection.run(statement.text, values);
+      });
+      const ms = clock.monotonic() - sent;
+      averages.set(statement, average === undefined ? ms : average * 0.8 + ms * 0.2);
+      return rows;
+    } catch (error) {
+      throw toDatabaseError(error, statement.text);
+    } finally {
+      metrics?.query(statement.verb, clock.monotonic() - sent, sent - started);
+    }
+  }) as Db;
+}
+
+function poolTransaction({ options, clock, metrics, checkout, statements }: Core): Database["tx"] {
+  return async (fn) => {
+    const deadline = clock.monotonic() + options.checkoutTimeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      const started = clock.monotonic();
+      let sent = started;
+      try {
+        return await checkout.use(true, ({ connection }) => {
+          sent = clock.monotonic();
+          return runTransaction(connection, { statements, clock, metrics, waitedMs: sent - started }, fn);
+        });
+      } catch (error) {
+        if (attempt === TX_ATTEMPTS || clock.monotonic() > deadline || !mayRunAgain(error)) throw error;
+      } finally {
+        metrics?.transaction(fn.name || "transaction", clock.monotonic() - sent);
+      }
+      await new Promise((resolve) => setTimeout(resolve, attempt * TX_PAUSE_MS));
+    }
+  };
+}
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 /** Both leave nothing of the transaction behind. A connection lost while committing is neither: the commit may have happened. */
 function mayRunAgain(error: unknown): boolean {
@@ -120,15 +140,15 @@ function mayRunAgain(error: unknown): boolean {
 async function runSession<T>(
   options: FullOptions,
   hooks: SupplyHooks,
-  texts: StatementTexts,
+  statements: Statements,
   fn: (session: Session) => Promise<T>,
 ): Promise<T> {
-  let ended = ignore;
+  let ended = (): void => undefined;
   const end = new Promise<void>((resolve) => (ended = resolve));
   const unlimited = { ...options, statementTimeoutMs: 0, lockTimeoutMs: 0, idleInTransactionTimeoutMs: 0 };
-  const connection = await openConnection(unlimited, { ...hooks, onNotice: hooks.onInfo, onClose: ended });
+  const connection = await openConnection(unlimited, { ...hooks, onClose: ended });
   const run = async (strings: TemplateStringsArray, ...params: readonly Param[]): Promise<object[]> => {
-    const text = texts.of(strings);
+    const { text } = statements.of(strings);
     try {
       return await connection.run(text, params.map(encodeParam));
     } catch (error) {

@@ -18,7 +18,7 @@ export async function openSocket(options: SocketOptions): Promise<Socket> {
   if (host.startsWith("/")) return connected(connectTcp(`${host}/.s.PGSQL.${port}`), "connect", options);
   const plain = async (): Promise<Socket> => {
     const socket = await connected(connectTcp({ host, port, noDelay: true }), "connect", options);
-    return socket.setKeepAlive(true, options.keepAliveMs);
+    return socket.setKeepAlive(options.keepAliveMs > 0, options.keepAliveMs);
   };
   const socket = await plain();
   if (tls.mode === "disable") return socket;

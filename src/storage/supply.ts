@@ -1,12 +1,13 @@
+import type { Clock } from "../lib/clock";
+import type { Logger } from "../observe/logger";
 import type { Checkout } from "./checkout";
 import { openConnection, type Connection } from "./connection";
 import { DatabaseUnavailableError } from "./databaseError";
 import { describeDatabase, type FullOptions } from "./databaseOptions";
 
 export interface SupplyHooks {
-  readonly monotonic: () => number;
-  readonly onInfo: (message: string) => void;
-  readonly onWarning: (message: string) => void;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly log: Pick<Logger, "debug" | "info" | "warn">;
 }
 
 const RETRY_FIRST_MS = 50;
@@ -38,7 +39,7 @@ export class Supply {
     if (this.closing || this.retry || count >= this.options.max) return;
     if (count >= this.options.min && this.opening > 0 && this.opening >= this.checkout.waitingCount) return;
     this.opening++;
-    openConnection(this.options, { ...this.hooks, onNotice: this.hooks.onInfo, onClose: (connection) => this.lost(connection) }).then(
+    openConnection(this.options, { ...this.hooks, onClose: (connection) => this.lost(connection) }).then(
       (connection) => this.opened(connection),
       (error: DatabaseUnavailableError) => this.failed(error),
     );
@@ -56,16 +57,16 @@ export class Supply {
     clearTimeout(this.retry);
     clearInterval(this.watcher);
     this.checkout.failAll(new DatabaseUnavailableError("the database pool is closed", "no"));
-    const deadline = this.hooks.monotonic() + patienceMs;
+    const deadline = this.hooks.clock.monotonic() + patienceMs;
     const busy = (): boolean => [...this.checkout.slots].some((slot) => slot.held || slot.connection.inFlight > 0);
-    while (busy() && this.hooks.monotonic() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (busy() && this.hooks.clock.monotonic() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
     await Promise.all([...this.checkout.slots].map((slot) => slot.connection.close()));
   }
 
   private opened(connection: Connection): void {
     this.opening--;
     if (this.closing) return void connection.close();
-    if (this.lastFailure) this.hooks.onInfo(`connected to the database again: ${describeDatabase(this.options)}`);
+    if (this.lastFailure) this.hooks.log.info(`connected to the database again: ${describeDatabase(this.options)}`);
     this.lastFailure = undefined;
     this.retryMs = RETRY_FIRST_MS;
     if (connection.isOpen) this.checkout.add(connection);
@@ -75,7 +76,7 @@ export class Supply {
   private failed(error: DatabaseUnavailableError): void {
     this.opening--;
     if (this.closing) return;
-    if (!this.lastFailure) this.hooks.onWarning(error.message);
+    if (!this.lastFailure) this.hooks.log.warn(error.message);
     this.lastFailure = error;
     if (error.permanent) this.checkout.failAll(error);
     if (this.retry) return;
@@ -93,14 +94,14 @@ export class Supply {
 
   private watch(): void {
     const { statementTimeoutMs, min } = this.options;
-    const now = this.hooks.monotonic();
+    const now = this.hooks.clock.monotonic();
     let surplus = this.checkout.slots.size - min;
     // The first ones are chosen first, so it is the last ones that stay idle.
     for (const { connection, held, idleSince } of [...this.checkout.slots].reverse()) {
       const running = connection.inFlight > 0;
       const frozen = running && statementTimeoutMs > 0 && now - connection.headSince > statementTimeoutMs + GRACE_MS;
       const unused = !held && !running && now - idleSince > IDLE_MS && surplus-- > 0;
-      if (frozen) this.hooks.onWarning("the database server does not answer: a connection to it is given up");
+      if (frozen) this.hooks.log.warn("the database server does not answer: a connection to it is given up");
       if (!frozen && !unused) continue;
       this.checkout.remove(connection);
       void connection.close();

@@ -1,26 +1,17 @@
+import type { Clock } from "../lib/clock";
+import type { StorageMetrics } from "../observe/storageMetrics";
 import type { Connection } from "./connection";
 import { DatabaseError, DatabaseUnavailableError, toDatabaseError } from "./databaseError";
 import type { Db, Param } from "./db";
+import type { Statements } from "./statements";
 import { encodeParam } from "./values";
 
-/** The text of each template, with $1, $2 ... for its parameters: made once, found again by the identity of the template. */
-export class StatementTexts {
-  private readonly texts = new WeakMap<TemplateStringsArray, string>();
-
-  of(strings: TemplateStringsArray): string {
-    let text = this.texts.get(strings);
-    if (text === undefined) {
-      text = strings.reduce((sum, part, i) => `${sum}$${i}${part}`);
-      this.texts.set(strings, text);
-    }
-    return text;
-  }
-}
-
 interface Host {
-  readonly texts: StatementTexts;
-  readonly monotonic: () => number;
-  readonly onQuery: (ms: number) => void;
+  readonly statements: Statements;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly metrics: StorageMetrics | undefined;
+  /** How long the transaction waited for its connection: counted with the first statement. */
+  readonly waitedMs: number;
 }
 
 /**
@@ -32,6 +23,7 @@ interface Host {
 export async function runTransaction<T>(connection: Connection, host: Host, fn: (tx: Db) => Promise<T>): Promise<T> {
   let finished = false;
   let failure: Error | undefined;
+  let waitedMs = host.waitedMs;
 
   const fail = (error: unknown, text?: string): Error => {
     const converted = beforeCommit(toDatabaseError(error, text));
@@ -42,15 +34,16 @@ export async function runTransaction<T>(connection: Connection, host: Host, fn: 
 
   const query = async (strings: TemplateStringsArray, params: readonly Param[]): Promise<object[]> => {
     if (finished) throw new Error("the transaction is over: a statement was started that it does not wait for");
-    const text = host.texts.of(strings);
+    const { text, verb } = host.statements.of(strings);
     const values = params.map(encodeParam);
-    const started = host.monotonic();
+    const started = host.clock.monotonic();
     try {
       return await connection.run(text, values);
     } catch (error) {
       throw fail(error, text);
     } finally {
-      host.onQuery(host.monotonic() - started);
+      host.metrics?.query(verb, host.clock.monotonic() - started, waitedMs);
+      waitedMs = 0;
     }
   };
   const tx = ((strings, ...params) => {

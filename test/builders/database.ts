@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { performance } from "node:perf_hooks";
+import { systemClock } from "../../src/lib/clock";
 import { parseDatabaseUrl, type DatabaseOptions } from "../../src/storage/databaseOptions";
 import { migrate } from "../../src/storage/migrate";
 import { readMigrations } from "../../src/storage/migrationFiles";
@@ -17,10 +17,10 @@ export interface TestDatabase {
 export interface TestDatabaseOptions extends Partial<DatabaseOptions> {
   /** A database without tables instead of a migrated one. */
   readonly empty?: boolean;
-  readonly onQuery?: DatabaseHooks["onQuery"];
+  readonly hooks?: Omit<DatabaseHooks, "clock">;
 }
 
-const hooks = { monotonic: () => performance.now() };
+const hooks: DatabaseHooks = { clock: systemClock };
 const TEMPLATE_LOCK = 7_096_283_018_212;
 
 /**
@@ -28,7 +28,7 @@ const TEMPLATE_LOCK = 7_096_283_018_212;
  * `afterAll(() => test.drop())`. A copy of a migrated template, on the server named by SYNAPSE_TS_TEST_DATABASE (a URL of a
  * user who may create databases), or else on a temporary one.
  */
-export async function createTestDatabase({ empty, onQuery, ...changes }: TestDatabaseOptions = {}): Promise<TestDatabase> {
+export async function createTestDatabase({ empty, hooks: given, ...changes }: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const server = await serverOptions();
   const name = `synapse_ts_test_${randomBytes(6).toString("hex")}`;
   await asAdmin(server, async (admin) => {
@@ -37,7 +37,7 @@ export async function createTestDatabase({ empty, onQuery, ...changes }: TestDat
     await admin.script(`create database ${name} template ${template} ${locale}`);
   });
   const options: DatabaseOptions = { min: 1, max: 5, checkoutTimeoutMs: 10_000, ...server, ...changes, database: name };
-  const db = await createDatabase(options, { ...hooks, onQuery });
+  const db = await createDatabase(options, { ...hooks, ...given });
   return {
     db,
     options,

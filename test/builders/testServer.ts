@@ -92,12 +92,14 @@ function isServerOf(pid: number, directory: string): boolean {
 /** Runs work while no other process of the run does. */
 export async function locked<T>(directory: string, name: string, work: () => Promise<T>): Promise<T> {
   const lock = join(directory, `${name}.lock`);
+  const deadline = performance.now() + 60_000;
   for (;;) {
     try {
       mkdirSync(lock);
       break;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (performance.now() > deadline) throw new Error(`${lock} is held by a process that died: stop this run`, { cause: error });
       await sleep(20);
     }
   }
