@@ -40,48 +40,54 @@ export async function accountDataOfRooms(db: Db, userId: string, roomIds: readon
     where user_id = ${userId} and room_id = any(${roomIds}::text[]) order by stream_id`;
 }
 
+/** A row of the stream account_data; roomId null for what belongs to no room. */
+export interface AccountDataChange {
+  readonly id: number;
+  readonly row: { readonly userId: string; readonly roomId: string | null; readonly type: string };
+}
+
 /** Catch-up of the stream account_data. */
-export async function accountDataStreamBetween(
-  db: Db,
-  from: number,
-  to: number,
-): Promise<{ id: number; row: { userId: string; roomId: string | null; type: string } }[]> {
-  const rows = await db<{ streamId: number; userId: string; roomId: string | null; type: string }>`
-    select stream_id as "streamId", user_id as "userId", nullif(room_id, '') as "roomId", type
+export async function accountDataStreamBetween(db: Db, from: number, to: number): Promise<AccountDataChange[]> {
+  const rows = await db<AccountDataChange["row"] & { id: number }>`
+    select stream_id as id, user_id as "userId", nullif(room_id, '') as "roomId", type
     from account_data where stream_id > ${from} and stream_id <= ${to} order by stream_id`;
-  return rows.map(({ streamId, ...row }) => ({ id: streamId, row }));
+  return rows.map(({ id, ...row }) => ({ id, row }));
 }
 
 /** A piece to store. readEventId: of an m.fully_read marker, which never moves back. */
 export interface NewAccountData extends AccountDataKey {
-  readonly streamId: number;
   readonly content: string;
   readonly readEventId: string | null;
 }
 
-/** Stores pieces, each key at most once. Gives the ids of those that changed something: a marker may be behind the stored one. */
-export async function upsertAccountData(db: Db, rows: readonly NewAccountData[]): Promise<number[]> {
-  const stored = await db<{ streamId: number }>`
+/**
+ * Stores pieces; of several with one key the last counts, of markers the furthest. One statement that holds the stream's lock
+ * (lockKey) only from its ids to its commit. Gives what changed, in stream order.
+ */
+export async function insertAccountData(db: Db, lockKey: number, rows: readonly NewAccountData[]): Promise<AccountDataChange[]> {
+  // Stale markers drop out before they take an id, since readers take ids that are missing for rows that they missed.
+  const stored = await db<AccountDataChange["row"] & { id: number }>`
+    with locked as materialized (select pg_advisory_xact_lock(${lockKey}::int8)),
+    input as (
+      select distinct on (n.user_id, n.room_id, n.type) n.*, e.stream_ordering
+      from unnest(${rows.map((r) => r.userId)}::text[], ${rows.map((r) => r.roomId)}::text[], ${rows.map((r) => r.type)}::text[],
+                  ${rows.map((r) => r.content)}::text[], ${rows.map((r) => r.readEventId)}::text[])
+        with ordinality as n(user_id, room_id, type, content, event_id, ord)
+      left join rooms m on n.event_id is not null and m.room_id = n.room_id
+      left join events e on e.event_id = n.event_id and e.room_nid = m.room_nid
+      order by n.user_id, n.room_id, n.type, e.stream_ordering desc nulls first, n.ord desc
+    )
     insert into account_data as a (user_id, room_id, type, stream_id, content, event_ordering)
-    select n.user_id, n.room_id, n.type, n.stream_id, n.content, e.stream_ordering
-    from unnest(${rows.map((r) => r.userId)}::text[], ${rows.map((r) => r.roomId)}::text[], ${rows.map((r) => r.type)}::text[],
-                ${rows.map((r) => r.streamId)}::int8[], ${rows.map((r) => r.content)}::text[], ${rows.map((r) => r.readEventId)}::text[])
-      as n(user_id, room_id, type, stream_id, content, event_id)
-    left join rooms r on n.event_id is not null and r.room_id = n.room_id
-    left join events e on e.event_id = n.event_id and e.room_nid = r.room_nid
+    select user_id, room_id, type, nextval('account_data_stream_seq'), content, stream_ordering
+    from locked cross join input i
+    where i.stream_ordering is null or not exists (
+      select from account_data o
+      where o.user_id = i.user_id and o.room_id = i.room_id and o.type = i.type and o.event_ordering >= i.stream_ordering)
     on conflict (user_id, room_id, type) do update
       set stream_id = excluded.stream_id, content = excluded.content, event_ordering = excluded.event_ordering
       where excluded.event_ordering is null or a.event_ordering is null or excluded.event_ordering > a.event_ordering
-    returning stream_id as "streamId"`;
-  return stored.map((row) => row.streamId);
-}
-
-/** Positions of events, for comparing markers. Unknown events and outliers are left out. */
-export async function eventOrderings(db: Db, eventIds: readonly string[]): Promise<Map<string, number>> {
-  const rows = await db<{ eventId: string; streamOrdering: number }>`
-    select event_id as "eventId", stream_ordering as "streamOrdering" from events
-    where event_id = any(${eventIds}::text[]) and stream_ordering is not null`;
-  return new Map(rows.map((row) => [row.eventId, row.streamOrdering]));
+    returning stream_id as id, user_id as "userId", nullif(room_id, '') as "roomId", type`;
+  return stored.sort((x, y) => x.id - y.id).map(({ id, ...row }) => ({ id, row }));
 }
 
 /** Makes the sets of ignored users what the lists say. */

@@ -19,6 +19,7 @@ export interface StoredReceipt extends Receipt {
  * holds the stream's lock (lockKey) only from its ids to its commit. Gives those that were stored, in stream order.
  */
 export async function insertReceipts(db: Db, lockKey: number, receipts: readonly Receipt[]): Promise<StoredReceipt[]> {
+  // Stale ones drop out before they take an id, since readers take ids that are missing for rows that they missed.
   const rows = await db<StoredReceipt>`
     with locked as materialized (select pg_advisory_xact_lock(${lockKey}::int8)),
     input as (
@@ -27,17 +28,20 @@ export async function insertReceipts(db: Db, lockKey: number, receipts: readonly
                   ${receipts.map((r) => r.receiptType)}::text[], ${receipts.map((r) => r.threadId)}::text[],
                   ${receipts.map((r) => r.eventId)}::text[], ${receipts.map((r) => r.data)}::text[])
         with ordinality as i(room_id, user_id, receipt_type, thread_id, event_id, data, ord)
-      left join rooms r on r.room_id = i.room_id
-      left join events e on e.event_id = i.event_id and e.room_nid = r.room_nid
+      left join rooms m on m.room_id = i.room_id
+      left join events e on e.event_id = i.event_id and e.room_nid = m.room_nid
       order by i.room_id, i.user_id, i.receipt_type, i.thread_id, e.stream_ordering desc nulls first, i.ord desc
     )
     insert into receipts as r (room_id, user_id, receipt_type, thread_id, stream_id, event_id, event_ordering, data)
     select room_id, user_id, receipt_type, thread_id, nextval('receipts_stream_seq'), event_id, stream_ordering, data
-    from locked cross join input
+    from locked cross join input i
+    where not exists (
+      select from receipts o
+      where o.room_id = i.room_id and o.user_id = i.user_id and o.receipt_type = i.receipt_type and o.thread_id = i.thread_id
+        and (o.event_id = i.event_id or o.event_ordering >= i.stream_ordering))
     on conflict (room_id, user_id, receipt_type, thread_id) do update
       set stream_id = excluded.stream_id, event_id = excluded.event_id, event_ordering = excluded.event_ordering, data = excluded.data
-      where r.event_id <> excluded.event_id
-        and (r.event_ordering is null or excluded.event_ordering is null or excluded.event_ordering > r.event_ordering)
+      where r.event_ordering is null or excluded.event_ordering is null or excluded.event_ordering > r.event_ordering
     returning stream_id as "streamId", room_id as "roomId", user_id as "userId", receipt_type as "receiptType",
               thread_id as "threadId", event_id as "eventId", data`;
   return rows.sort((a, b) => a.streamId - b.streamId);

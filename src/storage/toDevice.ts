@@ -17,7 +17,7 @@ export interface ToDeviceRequest {
   readonly remote: readonly { readonly destination: string; readonly content: string }[];
 }
 
-/** That something waits for a user, or for a server: the last position of it. */
+/** That something waits for a user, or for a server, and its position. */
 export interface ToDeviceChange {
   readonly id: number;
   readonly entity: string;
@@ -25,12 +25,13 @@ export interface ToDeviceChange {
 
 /**
  * Queues messages in one statement: repeated transactions and unknown devices drop out, wildcards expand, and the stream's lock
- * (lockKey) is held only from the ids to the commit.
+ * (lockKey) is held only from the ids to the commit. Gives the last position of each entity and the first of all, in order:
+ * readers take a step past the first for rows that they missed.
  */
 export async function insertToDevice(db: Db, lockKey: number, now: number, requests: readonly ToDeviceRequest[]): Promise<ToDeviceChange[]> {
   const local = requests.flatMap((request, n) => request.local.map((m) => ({ n: n + 1, ...m })));
   const remote = requests.flatMap((request, n) => request.remote.map((m) => ({ n: n + 1, ...m })));
-  return db<ToDeviceChange>`
+  const changes = await db<ToDeviceChange & { first: number }>`
     with locked as materialized (select pg_advisory_xact_lock(${lockKey}::int8)),
     requests as (
       select sender, device_id, txn_id, min(n) as n
@@ -68,7 +69,11 @@ export async function insertToDevice(db: Db, lockKey: number, now: number, reque
       ) t
       returning destination as entity, stream_id
     )
-    select max(stream_id) as id, entity from (select * from inbox union all select * from outbox) as made group by entity order by 1`;
+    select max(stream_id) as id, entity, min(min(stream_id)) over () as first
+    from (select * from inbox union all select * from outbox) as made group by entity order by 1`;
+  const [head] = changes;
+  const rows = changes.map(({ id, entity }) => ({ id, entity }));
+  return head && head.first < head.id ? [{ id: head.first, entity: head.entity }, ...rows] : rows;
 }
 
 /** The oldest messages of a device with from < position <= to. */
