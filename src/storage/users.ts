@@ -57,6 +57,11 @@ export async function markDeactivated(db: Db, userId: string, erase: "erase" | "
   return rows.length > 0;
 }
 
+/** Forgets name, avatar and all fields of an account that is erased. */
+export async function clearProfile(db: Db, userId: string): Promise<void> {
+  await db`update profiles set displayname = null, avatar_url = null, fields = '{}' where user_id = ${userId}`;
+}
+
 export interface UserFlags {
   readonly admin?: boolean;
   readonly locked?: boolean;

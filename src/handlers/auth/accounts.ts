@@ -4,6 +4,11 @@ import { createCache } from "../../caches/cache";
 import type { Cache } from "../../caches/cache";
 import type { Config } from "../../config/config";
 import type { Clock } from "../../lib/clock";
+import type { JsonObject } from "../../lib/json";
+import { createMailer } from "../../remote/mailer";
+import type { Mailer } from "../../remote/mailer";
+import { createWebClient } from "../../remote/webClient";
+import type { WebClient } from "../../remote/webClient";
 import { findTokenOwners } from "../../storage/accessTokens";
 import type { Database } from "../../storage/db";
 import { getDevices } from "../../storage/devices";
@@ -12,6 +17,8 @@ import type { UserRow } from "../../storage/users";
 import type { AccountCaches } from "../../streams/accounts";
 import { createAccountListeners } from "../account/hooks";
 import type { AccountListeners } from "../account/hooks";
+import { createNonces } from "../account/sharedSecret";
+import type { Nonces } from "../account/sharedSecret";
 import type { App } from "../app";
 import { createLastSeen } from "./lastSeen";
 import type { LastSeen } from "./lastSeen";
@@ -32,6 +39,14 @@ export interface Accounts extends AccountCaches {
   readonly seen: LastSeen;
   readonly monthlyActive: MonthlyActive;
   readonly listeners: AccountListeners;
+  readonly nonces: Nonces;
+  /** Absent when the operator configured no mail. */
+  readonly mailer: Mailer | undefined;
+  /** For addresses out of the configuration, and for those that users choose. */
+  readonly web: WebClient;
+  readonly guardedWeb: WebClient;
+  /** Set while the server is put together, where a provider is configured. */
+  signOn: SignOn | undefined;
   /** Reports what went wrong where no request waits for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -41,6 +56,16 @@ export type AccountsApp = Pick<
   App,
   "config" | "serverName" | "clock" | "random" | "db" | "streams" | "accounts" | "rateLimiter" | "hooks" | "background" | "log"
 >;
+
+/** Signing on elsewhere (OIDC, SAML, CAS). */
+export interface SignOn {
+  /** Fields of the flow m.login.sso of GET /login, such as `identity_providers`. */
+  describe(): JsonObject;
+  /** Whether the user signed on that way once, so that they can prove themselves so again. */
+  knows(userId: string): Promise<boolean>;
+  /** Where a browser goes to complete the stage m.login.sso of a session; the callback calls completeStage with the user id. */
+  reauthenticationUrl(sessionId: string): Promise<string>;
+}
 
 export interface AccountsOptions {
   readonly config: Config;
@@ -70,6 +95,8 @@ export function createAccounts({ config, db, clock, onError }: AccountsOptions):
       return found;
     },
   });
+  const userAgent = `synapse-ts${config.user_agent_suffix === undefined ? "" : `; ${config.user_agent_suffix}`}`;
+  const certificates = config.use_insecure_ssl_client_just_for_testing_do_not_use ? "ignore" : "verify";
   return {
     tokens,
     users,
@@ -78,6 +105,15 @@ export function createAccounts({ config, db, clock, onError }: AccountsOptions):
     seen: createLastSeen({ db, clock, onError }),
     monthlyActive: createMonthlyActive({ db, clock, config, onError }),
     listeners: createAccountListeners(),
+    nonces: createNonces(),
+    mailer: config.email && createMailer(config.email),
+    web: createWebClient({ userAgent, certificates }),
+    guardedWeb: createWebClient({
+      userAgent,
+      certificates,
+      blocked: { deny: config.ip_range_blacklist, allow: config.ip_range_whitelist },
+    }),
+    signOn: undefined,
     onError,
     forgetAccount(userId) {
       tokens.forgetUser(userId);

@@ -32,7 +32,7 @@ export interface UiaOutcome {
 /** Answers that the flows of `params` and their sessions are kept. */
 export const UIA_SESSION_LIFETIME_MS = 48 * 3_600_000;
 
-const isComplete = (flow: Flow, completed: UiaSession["completed"]): boolean => flow.every((stage) => stage in completed);
+const isComplete = (flow: Flow, completed: UiaSession["completed"]): boolean => flow.every((stage) => Object.hasOwn(completed, stage));
 
 function describeFlows(app: AccountsApp, flows: readonly Flow[], sessionId: string): JsonObject {
   const params: JsonObject = {};
@@ -70,7 +70,7 @@ async function attempt(app: AccountsApp, stage: Stage, request: UiaRequest, sess
   }
 }
 
-async function store(app: AccountsApp, request: UiaRequest, session: UiaSession, gained: JsonObject): Promise<UiaSession> {
+async function store(app: AccountsApp, request: UiaRequest, session: UiaSession, gained: Record<string, JsonValue>): Promise<UiaSession> {
   const completed = { ...session.completed, ...gained };
   if (session.stored) {
     if (Object.keys(gained).length > 0) await updateUiaSession(app.db, session.id, { completed: gained });
@@ -105,15 +105,15 @@ export async function runUia(app: AccountsApp, flows: readonly Flow[], request: 
   const { auth } = request;
   const tried = auth !== undefined && Object.keys(auth).length > 0;
   let failure: MatrixError | undefined;
-  const gained: JsonObject = {};
+  const gained: Record<string, JsonValue> = {};
   const type = auth?.["type"];
-  if (type !== undefined && !(String(type) in session.completed)) {
+  if (type !== undefined && !Object.hasOwn(session.completed, String(type))) {
     const stage = stageOf(app, type);
     const outcome = await attempt(app, stage, request, session);
     if ("failure" in outcome) ({ failure } = outcome);
     else gained[stage.type] = outcome.result;
   }
-  const completed = { ...session.completed, ...gained } as UiaSession["completed"];
+  const completed = { ...session.completed, ...gained };
   if (tried && flows.some((flow) => isComplete(flow, completed))) {
     const uses = Object.keys(gained).some((name) => stages.get(name)?.consumes);
     const final = session.stored || uses ? await store(app, request, session, gained) : { ...session, completed };

@@ -1,0 +1,124 @@
+import { lookup } from "node:dns";
+import type { LookupFunction } from "node:net";
+import ipaddr from "ipaddr.js";
+import { Agent, request } from "undici";
+import type { Dispatcher } from "undici";
+import type { JsonObject } from "../lib/json";
+
+/** The other side answered with an error: its status and, when it was JSON, its body. */
+export class WebError extends Error {
+  constructor(
+    readonly status: number,
+    readonly body: JsonObject | undefined,
+  ) {
+    super(`the answer had status ${status}`);
+  }
+}
+
+/** Small JSON requests to servers that are no homeservers: identity servers, captcha services. Failures reject. */
+export interface WebClient {
+  getJson(url: string, headers?: Readonly<Record<string, string>>): Promise<JsonObject>;
+  postJson(url: string, body: JsonObject, headers?: Readonly<Record<string, string>>): Promise<JsonObject>;
+  postForm(url: string, fields: Readonly<Record<string, string>>): Promise<JsonObject>;
+  close(): Promise<void>;
+}
+
+export interface WebClientOptions {
+  readonly userAgent: string;
+  /** "verify" unless the operator asks for the opposite. */
+  readonly certificates: "verify" | "ignore";
+  /** CIDRs that may not be reached, for addresses that users choose. Absent: any, for addresses out of the configuration. */
+  readonly blocked?: { readonly deny: readonly string[]; readonly allow: readonly string[] };
+}
+
+const TIMEOUT_MS = 30_000;
+const MAX_ANSWER_BYTES = 256 * 1024;
+
+function matcher(ranges: readonly string[]): (address: ipaddr.IPv4 | ipaddr.IPv6) => boolean {
+  const parsed = ranges.map((range) => (range.includes("/") ? ipaddr.parseCIDR(range) : exact(range)));
+  return (address) => parsed.some(([base, bits]) => base.kind() === address.kind() && address.match([base, bits] as [ipaddr.IPv4, number]));
+}
+
+function exact(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  const address = ipaddr.parse(text);
+  return [address, address.kind() === "ipv4" ? 32 : 128];
+}
+
+/** Refuses names at connect time, after resolution: a name may resolve to something else between a check and the connection. */
+function guardedLookup({ deny, allow }: NonNullable<WebClientOptions["blocked"]>): LookupFunction {
+  const denied = matcher([...deny, "0.0.0.0", "::"]);
+  const allowed = matcher(allow);
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, "", 0);
+      const open = addresses.filter(({ address }) => {
+        const ip = ipaddr.process(address);
+        return allowed(ip) || !denied(ip);
+      });
+      const [first] = open;
+      if (!first) return callback(new Error(`no address of ${hostname} may be reached`), "", 0);
+      return options.all ? callback(null, open) : callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** Addresses written as such never pass the lookup, so they are checked beforehand. */
+function checkLiteral(url: URL, blocked: WebClientOptions["blocked"]): void {
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  if (!blocked || !ipaddr.isValid(host)) return;
+  const ip = ipaddr.process(host);
+  if (!matcher(blocked.allow)(ip) && matcher([...blocked.deny, "0.0.0.0", "::"])(ip)) throw new Error(`${host} may not be reached`);
+}
+
+async function readJson(answer: Dispatcher.ResponseData): Promise<JsonObject> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw new Error("the answer is too large");
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  let body: unknown;
+  try {
+    body = text === "" ? {} : JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
+  const object = typeof body === "object" && body !== null && !Array.isArray(body) ? (body as JsonObject) : undefined;
+  if (answer.statusCode < 200 || answer.statusCode >= 300) throw new WebError(answer.statusCode, object);
+  if (!object) throw new Error("the answer is not a JSON object");
+  return object;
+}
+
+export function createWebClient(options: WebClientOptions): WebClient {
+  const agent = new Agent({
+    connect: {
+      rejectUnauthorized: options.certificates === "verify",
+      timeout: 10_000,
+      ...(options.blocked && { lookup: guardedLookup(options.blocked) }),
+    },
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+  });
+
+  async function send(url: string, method: "GET" | "POST", headers: Readonly<Record<string, string>>, body?: string): Promise<JsonObject> {
+    const target = new URL(url);
+    checkLiteral(target, options.blocked);
+    const answer = await request(target, {
+      dispatcher: agent,
+      method,
+      headers: { "user-agent": options.userAgent, accept: "application/json", ...headers },
+      ...(body !== undefined && { body }),
+    });
+    return readJson(answer);
+  }
+
+  return {
+    getJson: (url, headers = {}) => send(url, "GET", headers),
+    postJson: (url, body, headers = {}) => send(url, "POST", { "content-type": "application/json", ...headers }, JSON.stringify(body)),
+    postForm: (url, fields) =>
+      send(url, "POST", { "content-type": "application/x-www-form-urlencoded" }, new URLSearchParams(fields).toString()),
+    close: () => agent.close(),
+  };
+}
