@@ -9,10 +9,14 @@ import type { Streams } from "../replication/streams";
 import type { OwnSigningKey } from "../rooms/signing";
 import type { Database } from "../storage/db";
 import type { RoomWriter } from "../writers/roomWriter";
+import type { Background } from "../observe/background";
+import type { Metrics } from "../observe/metrics";
+import type { Ownership } from "../replication/ownership";
 import type { Accounts } from "./auth/accounts";
 import type { Authenticate } from "./request";
-import type { RateLimiter } from "./rateLimiter";
+import type { LazyMembers } from "./sync/lazyMembers";
 import type { UserData } from "./userData";
+import type { RateLimiter } from "./rateLimiter";
 
 /** What other subjects do when something happens to an account. Each runs after the change is stored; failures are logged. */
 export interface AccountHooks {
@@ -38,12 +42,14 @@ export interface App {
   readonly notifier: Notifier;
   readonly rpc: Rpc;
   readonly rateLimiter: RateLimiter;
-  readonly auth: { readonly authenticate: Authenticate };
-  readonly hooks: AccountHooks;
+  readonly metrics: Metrics;
+  readonly ownership: Ownership;
   readonly accounts: Accounts;
   readonly userData: UserData;
+  readonly lazyMembers: LazyMembers;
+  readonly auth: { readonly authenticate: Authenticate };
+  readonly hooks: AccountHooks;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
-  /** Starts work that outlives a request, within a context of its own; a failure is logged under the name. */
-  background(name: string, work: () => Promise<void>): void;
+  readonly background: Background;
 }

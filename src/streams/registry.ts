@@ -1,4 +1,23 @@
+import { accountDataStream } from "./accountData";
+import { accountsStream } from "./accounts";
 import type { AnyStream } from "./defineStream";
+import { deviceListsStream } from "./deviceLists";
+import { eventsStream } from "./events";
+import { presenceStream } from "./presence";
+import { pushRulesStream } from "./pushRules";
+import { receiptsStream } from "./receipts";
+import { toDeviceStream } from "./toDevice";
+import { typingStream } from "./typing";
 
 /** Every stream of the server. A stream that isn't listed here is neither loaded nor followed. */
-export const allStreams: readonly AnyStream[] = [];
+export const allStreams: readonly AnyStream[] = [
+  eventsStream,
+  accountDataStream,
+  pushRulesStream,
+  receiptsStream,
+  toDeviceStream,
+  deviceListsStream,
+  accountsStream,
+  presenceStream,
+  typingStream,
+] as readonly AnyStream[];

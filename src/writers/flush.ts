@@ -52,11 +52,13 @@ export function relationOf(content: JsonObject): NewEventRow["relation"] {
   return { relatesTo, relType, key: typeof key === "string" ? key : null };
 }
 
+const memberships: ReadonlySet<unknown> = new Set(["join", "invite", "leave", "ban", "knock"] satisfies Membership[]);
+
+export const isMembership = (value: unknown): value is Membership => memberships.has(value);
+
 export function membershipOf(event: RoomEvent | undefined): Membership | undefined {
   const membership = event && own(event.content, "membership");
-  return membership === "join" || membership === "invite" || membership === "leave" || membership === "ban" || membership === "knock"
-    ? membership
-    : undefined;
+  return isMembership(membership) ? membership : undefined;
 }
 
 const textOf = (content: JsonObject, key: string): string | null => {

@@ -1,0 +1,30 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { MatrixError } from "../errors";
+import type { ClientAuthenticator } from "../handlers/auth/authenticate";
+import type { AuthMode, Authenticate, HttpRequest } from "../handlers/request";
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** Calls between processes carry `worker_replication_secret`, where there is one. */
+function checkReplication(request: HttpRequest, secret: string | undefined): void {
+  if (secret === undefined) return;
+  const given = request.headers.authorization ?? "";
+  if (!timingSafeEqual(digest(given), digest(`Bearer ${secret}`))) throw new MatrixError(401, "M_UNAUTHORIZED", "Invalid replication secret");
+}
+
+/** Authentication of every kind of route. */
+export function createAuthenticate(clients: ClientAuthenticator, replicationSecret: string | undefined): Authenticate {
+  const authenticate = (request: HttpRequest, mode: AuthMode, { allow }: Parameters<Authenticate>[2]): unknown => {
+    switch (mode) {
+      case "none":
+        return undefined;
+      case "replication":
+        return checkReplication(request, replicationSecret);
+      case "federation":
+        throw new MatrixError(401, "M_UNAUTHORIZED", "Federation is not available");
+      default:
+        return clients.authenticate(request, mode, allow);
+    }
+  };
+  return authenticate as Authenticate;
+}

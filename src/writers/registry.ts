@@ -1,0 +1,38 @@
+import type { CaughtUp } from "../replication/follower";
+import { decodeUpdates } from "../replication/memoryLog";
+import type { UpdatesAnswer, UpdatesQuery } from "../replication/memoryLog";
+import { defineRpc } from "../replication/rpc";
+import type { AnyRpc, Rpc } from "../replication/rpc";
+import type { Streams } from "../replication/streams";
+import type { AnyStream } from "../streams/defineStream";
+import { changeAccountData } from "./accountData";
+import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
+import { eventRpcs } from "./eventsRpc";
+import { sendReceipt } from "./receipts";
+import { queueToDevice } from "./toDevice";
+
+/** Asks the writer of a memory-only stream for what this process missed. */
+const streamUpdates = defineRpc<{ readonly streams: Streams }, UpdatesQuery, UpdatesAnswer>({
+  name: "get_repl_stream_updates",
+  owner: ({ stream }) => ({ stream }),
+  repeatable: true,
+  handle: async (app, queries) => queries.map((query) => app.streams.updatesSince(query)),
+});
+
+export async function fetchMemory(app: { readonly rpc: Rpc }, stream: AnyStream, query: UpdatesQuery): Promise<CaughtUp> {
+  return decodeUpdates(stream, await app.rpc.call(streamUpdates, query));
+}
+
+/** Every call between processes. One that isn't listed here cannot be made from another process. */
+export const allRpcs: readonly AnyRpc[] = [
+  streamUpdates,
+  ...eventRpcs,
+  changeAccountData,
+  sendReceipt,
+  queueToDevice,
+  setTypists,
+  reportSyncs,
+  reportActivity,
+  demandPresence,
+  receivePresence,
+] as readonly AnyRpc[];
