@@ -1,0 +1,48 @@
+import { requesterFor } from "../../../src/handlers/requester";
+import { createRoom } from "../../../src/handlers/rooms/createRoom";
+import { changeMembership } from "../../../src/handlers/rooms/membership";
+import { sendRoomEvent } from "../../../src/handlers/rooms/messages";
+import { roomVersions } from "../../../src/rooms/versions";
+import { createTestApp } from "../../builders/app";
+import type { TestApp } from "../../builders/app";
+
+let test1: TestApp;
+const alice = requesterFor("@alice:test.local", { deviceId: "A" });
+const bob = requesterFor("@bob:test.local", { deviceId: "B" });
+
+beforeAll(async () => {
+  test1 = await createTestApp();
+});
+afterAll(() => test1.close());
+
+test.each([...roomVersions.keys()])("version %s: create, invite, join, send, in order", async (roomVersion) => {
+  const { app } = test1;
+  const { roomId } = await createRoom(app, alice, { roomVersion, preset: "private_chat", name: "Test", invite: [bob.userId] });
+  await changeMembership(app, bob, { roomId, target: bob.userId, action: "join" });
+  const sent = await Promise.all(
+    Array.from({ length: 50 }, (_, i) =>
+      sendRoomEvent(app, i % 2 ? alice : bob, { roomId, type: "m.room.message", content: { body: `${i}` }, txnId: `${roomVersion} ${i}` }),
+    ),
+  );
+  const positions = sent.map(({ streamOrdering }) => streamOrdering);
+  expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  const members = await app.caches.memberships.ofRoom((await app.caches.rooms.byId(roomId))?.nid ?? 0);
+  expect([...members.local.keys()].sort()).toEqual([alice.userId, bob.userId]);
+  const again = await sendRoomEvent(app, alice, { roomId, type: "m.room.message", content: { body: "1" }, txnId: `${roomVersion} 1` });
+  expect(again.eventId).toBe(sent[1]?.eventId);
+});
+
+test("the same state sent twice is one event", async () => {
+  const { app } = test1;
+  const { roomId } = await createRoom(app, alice, {});
+  const state = { roomId, type: "org.example", stateKey: "", content: { a: 1 } };
+  const sent = await Promise.all([sendRoomEvent(app, alice, state), sendRoomEvent(app, alice, state)]);
+  expect(sent[0]).toEqual(sent[1]);
+});
+
+test("a stranger is refused", async () => {
+  const { app } = test1;
+  const { roomId } = await createRoom(app, alice, {});
+  await expect(sendRoomEvent(app, bob, { roomId, type: "m.room.message", content: {} })).rejects.toMatchObject({ status: 403 });
+  await expect(changeMembership(app, bob, { roomId, target: bob.userId, action: "join" })).rejects.toMatchObject({ status: 403 });
+});
