@@ -16,6 +16,8 @@ buildSync({
   format: "cjs",
   platform: "node",
   target: "node20",
+  // import("./x") stays a require: the files are CommonJS and name each other without extensions
+  supported: { "dynamic-import": false },
   sourcemap: true,
   logLevel: "warning",
 });

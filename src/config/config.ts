@@ -1,6 +1,6 @@
+import type { OwnSigningKey } from "../rooms/signing";
 import type { AppService } from "./appservices";
 import type { LogConfig } from "./logConfig";
-import type { SigningKeySeed } from "./signingKeys";
 import type { ConfigValues, Listener } from "./types.generated";
 
 /** The embedded PostgreSQL, started by the main process. */
@@ -10,42 +10,43 @@ export interface EmbeddedDatabase {
   /** False where the operator prefers speed to the last moments before a power cut. */
   readonly synchronousCommit: boolean;
   /** Connections kept open, and most connections of one process. */
-  readonly minConnections: number;
-  readonly maxConnections: number;
+  readonly min: number;
+  readonly max: number;
 }
 
+/** How to encrypt the connection, as libpq's sslmode. */
 export interface DatabaseTls {
-  /** prefer: try TLS, go on without. require: TLS, whoever answers. verify-ca and verify-full check the certificate. */
-  readonly mode: "prefer" | "require" | "verify-ca" | "verify-full";
+  readonly mode: "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
+  /** PEM text, or "system" for the authorities that Node trusts. */
+  readonly rootCert?: string | undefined;
   /** PEM texts. */
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** How to reach a PostgreSQL server; the storage layer takes it as it is. Durations in milliseconds. */
+export interface ConnectionOptions {
+  /** A name, an address, or the directory of a unix socket (starts with "/"). */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly database: string;
+  readonly tls: DatabaseTls;
+  readonly min: number;
+  readonly max: number;
+  readonly applicationName: string;
+  readonly keepAliveMs: number | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly statementTimeoutMs: number | undefined;
+  readonly synchronousCommit: boolean | undefined;
 }
 
 /** A PostgreSQL server. */
 export interface ServerDatabase {
   readonly kind: "server";
-  /** Host name or address, or a directory that holds the unix socket. */
-  readonly host: string;
-  readonly isSocketDirectory: boolean;
-  readonly port: number;
-  readonly user: string | undefined;
-  readonly password: string | undefined;
-  readonly database: string | undefined;
-  /** Absent: no TLS. */
-  readonly tls: DatabaseTls | undefined;
-  readonly minConnections: number;
-  readonly maxConnections: number;
-  /** A connection is replaced after so many transactions; 0 never. */
-  readonly transactionLimit: number;
-  /** Milliseconds. */
-  readonly connectTimeout: number | undefined;
-  /** Milliseconds of silence before a TCP keepalive; 0 switches them off, undefined leaves them to the system. */
-  readonly keepaliveIdle: number | undefined;
-  /** Command line options for the server session (libpq `options`). */
-  readonly options: string | undefined;
-  readonly applicationName: string;
+  readonly options: ConnectionOptions;
+  /** Whether the server may start on a database whose collation is not C. */
   readonly allowUnsafeLocale: boolean;
 }
 
@@ -65,7 +66,7 @@ export interface DerivedConfig {
   /** PEM texts for listeners with `tls: true`; always present if there is such a listener. */
   readonly tls: { readonly certificate: string; readonly privateKey: string } | undefined;
   /** The first one signs. Never empty in a running server. */
-  readonly signingKeys: readonly SigningKeySeed[];
+  readonly signingKeys: readonly OwnSigningKey[];
   readonly appServices: readonly AppService[];
   readonly log: LogConfig;
   /** `macaroon_secret_key` and `form_secret`, or values that follow from the signing key, equal on all processes. */

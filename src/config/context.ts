@@ -7,9 +7,14 @@ type Finding = Omit<ConfigProblem, "file">;
 export interface LoadContext {
   readonly problems: ConfigProblem[];
   readonly warnings: ConfigProblem[];
+  /** Files that do not exist, and that are made at the next real start. */
+  readonly missing: ConfigProblem[];
   /** Reports what keeps the server from starting; the file follows from the key. */
   problem(finding: Finding): void;
   warn(finding: Finding): void;
+  willBeMade(key: string, path: string): void;
+  /** From now on says nothing about this top-level key: its value was wrong, and is left out. */
+  leaveOut(key: string): void;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes files that are missing: signing key, log configuration, secrets. Absent: nothing is written. */
   readonly createMissing: Random | undefined;
@@ -29,15 +34,27 @@ export interface ContextOptions {
 export function createContext(options: ContextOptions): LoadContext {
   const problems: ConfigProblem[] = [];
   const warnings: ConfigProblem[] = [];
+  const missing: ConfigProblem[] = [];
+  const leftOut = new Set<string>();
   const located = (finding: Finding): ConfigProblem => {
-    const file = options.origin.get(/^[^.[]*/.exec(finding.key)?.[0] ?? "");
+    const file = options.origin.get(topLevelKey(finding.key));
     return file === undefined ? finding : { file, ...finding };
   };
   return {
     ...options,
     problems,
     warnings,
-    problem: (finding) => problems.push(located(finding)),
+    missing,
+    problem: (finding) => {
+      if (!leftOut.has(topLevelKey(finding.key))) problems.push(located(finding));
+    },
     warn: (finding) => warnings.push(located(finding)),
+    leaveOut: (key) => leftOut.add(key),
+    willBeMade: (key, path) => missing.push(located({ key, wanted: `${path} does not exist yet; it is made when the server starts` })),
   };
+}
+
+/** `listeners` of `listeners[0].port`. */
+export function topLevelKey(path: string): string {
+  return /^[^.[]*/.exec(path)?.[0] ?? "";
 }

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { userInfo } from "node:os";
 import { dirname, join, parse, resolve } from "node:path";
-import type { DatabaseTarget, DatabaseTls, EmbeddedDatabase, ServerDatabase } from "./config";
+import type { ConnectionOptions, DatabaseTarget, DatabaseTls, EmbeddedDatabase, ServerDatabase } from "./config";
 import type { LoadContext } from "./context";
 import { reason } from "./sources";
+import { parseDuration } from "./units";
 import type { ConfigValues, DatabaseArgsConfig } from "./types.generated";
 
 /** Where rooms and accounts are kept: sqlite3 means the embedded PostgreSQL, any other name a server. */
@@ -21,8 +23,8 @@ function embedded(config: ConfigValues, context: LoadContext): EmbeddedDatabase 
     kind: "embedded",
     dataDirectory: resolve(directory ?? join(dirname(file), `${parse(file).name}.pgdata`)),
     synchronousCommit,
-    minConnections: config.database.args.cp_min,
-    maxConnections: config.database.args.cp_max,
+    min: config.database.args.cp_min,
+    max: config.database.args.cp_max,
   };
 }
 
@@ -50,43 +52,49 @@ function server(config: ConfigValues, applicationName: string, context: LoadCont
   const host = args.host ?? env["PGHOST"] ?? (existsSync("/var/run/postgresql") ? "/var/run/postgresql" : "localhost");
   if (host.includes(",")) context.problem({ key: "database.args.host", found: JSON.stringify(host), wanted: "one host" });
   const port = args.port ?? Number(env["PGPORT"] ?? 5432);
-  const user = args.user ?? env["PGUSER"];
+  const user = args.user ?? env["PGUSER"] ?? userInfo().username;
   const database = args.dbname ?? args.database ?? env["PGDATABASE"] ?? user;
-  const isSocketDirectory = host.startsWith("/");
   const password = args.password ?? env["PGPASSWORD"] ?? passwordFromFile(args, { host, port, user, database }, context);
   return {
     kind: "server",
-    host,
-    isSocketDirectory,
-    port,
-    user,
-    password: password === "" ? undefined : password,
-    database,
-    tls: isSocketDirectory ? undefined : tlsOf(args, context),
-    minConnections: args.cp_min,
-    maxConnections: args.cp_max,
-    transactionLimit: config.database.txn_limit,
-    connectTimeout: args.connect_timeout === undefined || args.connect_timeout === 0 ? undefined : args.connect_timeout * 1000,
-    keepaliveIdle: args.keepalives === 0 ? 0 : args.keepalives_idle === undefined ? undefined : args.keepalives_idle * 1000,
-    options: args.options,
-    applicationName: args.application_name ?? applicationName,
     allowUnsafeLocale: config.database.allow_unsafe_locale,
+    options: {
+      host,
+      port,
+      user,
+      password: password === "" ? undefined : password,
+      database,
+      tls: tlsOf(args, context),
+      min: args.cp_min,
+      max: args.cp_max,
+      applicationName: args.application_name ?? applicationName,
+      keepAliveMs: args.keepalives === 0 ? 0 : args.keepalives_idle === undefined ? undefined : args.keepalives_idle * 1000,
+      connectTimeoutMs: args.connect_timeout === undefined || args.connect_timeout === 0 ? undefined : args.connect_timeout * 1000,
+      ...sessionOptions(args.options ?? "", context),
+    },
   };
 }
 
-/** libpq's modes. `require` with a root certificate checks it, as in libpq. */
-function tlsOf(args: DatabaseArgsConfig, context: LoadContext): DatabaseTls | undefined {
-  const mode = args.sslmode ?? "prefer";
-  if (mode === "disable") return undefined;
-  const ca = args.sslrootcert === "system" ? undefined : pem("sslrootcert", args.sslrootcert, context);
-  const cert = pem("sslcert", args.sslcert, context);
-  const key = pem("sslkey", args.sslkey, context);
-  const checked = mode === "require" && ca !== undefined ? "verify-ca" : mode;
+/** libpq's `options`, of which two settings are understood: `-c statement_timeout=30s -c synchronous_commit=off`. */
+function sessionOptions(text: string, context: LoadContext): Pick<ConnectionOptions, "statementTimeoutMs" | "synchronousCommit"> {
+  let statementTimeoutMs: number | undefined;
+  let synchronousCommit: boolean | undefined;
+  const rest = text.replace(/(?:-c\s*|--)(\w+)=(\S+)/g, (whole, name: string, value: string) => {
+    if (name === "statement_timeout") statementTimeoutMs = parseDuration(value.replace("min", "m"));
+    else if (name === "synchronous_commit") synchronousCommit = !/^(off|false|no|0)$/i.test(value);
+    else return whole;
+    return "";
+  });
+  if (rest.trim() !== "") context.warn({ key: "database.args.options", wanted: `${JSON.stringify(rest.trim())} has no effect: set it with ALTER ROLE or ALTER DATABASE` });
+  return { statementTimeoutMs, synchronousCommit };
+}
+
+function tlsOf(args: DatabaseArgsConfig, context: LoadContext): DatabaseTls {
   return {
-    mode: checked === "allow" ? "prefer" : checked,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    mode: args.sslmode ?? "prefer",
+    rootCert: args.sslrootcert === "system" ? "system" : pem("sslrootcert", args.sslrootcert, context),
+    cert: pem("sslcert", args.sslcert, context),
+    key: pem("sslkey", args.sslkey, context),
   };
 }
 
@@ -103,8 +111,8 @@ function pem(name: string, file: string | undefined, context: LoadContext): stri
 interface Account {
   readonly host: string;
   readonly port: number;
-  readonly user: string | undefined;
-  readonly database: string | undefined;
+  readonly user: string;
+  readonly database: string;
 }
 
 /** The first line of a .pgpass file that fits: `host:port:database:user:password`, where `*` fits anything. */

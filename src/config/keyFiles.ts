@@ -1,6 +1,8 @@
 import { X509Certificate, createHash, createPrivateKey } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatSigningKeys, parseSigningKeys } from "../rooms/keyFile";
+import type { OwnSigningKey } from "../rooms/signing";
 import type { DerivedConfig } from "./config";
 import type { LoadContext } from "./context";
 import { logConfigText } from "./logConfigText";
@@ -8,8 +10,7 @@ import type { LogConfig } from "./logConfig";
 import { defaultLogConfig } from "./logConfig";
 import { readLogConfig } from "./parseLogConfig";
 import { ConfigError } from "./problems";
-import { formatSigningKey, generateSigningKey, parseSigningKeys } from "./signingKeys";
-import type { SigningKeySeed } from "./signingKeys";
+import { generateSigningKey } from "./signingKeys";
 import { reason } from "./sources";
 import type { ConfigValues, Listener } from "./types.generated";
 
@@ -22,25 +23,25 @@ export function signingKeyPath(config: ConfigValues, context: LoadContext): stri
 }
 
 /** The server's keys. A missing file is made where that is allowed. */
-export function loadSigningKeys(config: ConfigValues, path: string, context: LoadContext): SigningKeySeed[] {
+export function loadSigningKeys(config: ConfigValues, path: string, context: LoadContext): OwnSigningKey[] {
   const [key, source] = config.signing_key === undefined ? ["signing_key_path", path] : ["signing_key", undefined];
   try {
-    return parseSigningKeys(source === undefined ? (config.signing_key ?? "") : readFileSync(source, "utf8"));
+    return parseSigningKeys(config.server_name, source === undefined ? (config.signing_key ?? "") : readFileSync(source, "utf8"));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return missingSigningKey(path, context);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return missingSigningKey(config.server_name, path, context);
     const name = source === undefined ? "" : `${source}: `;
     context.problem({ key, wanted: `${name}${reason(error)}` });
     return [];
   }
 }
 
-function missingSigningKey(path: string, context: LoadContext): SigningKeySeed[] {
+function missingSigningKey(serverName: string, path: string, context: LoadContext): OwnSigningKey[] {
   if (context.createMissing === undefined) {
-    context.warn({ key: "signing_key_path", wanted: `${path} does not exist yet; it is made when the main process starts` });
+    context.willBeMade("signing_key_path", path);
     return [];
   }
-  const key = generateSigningKey(context.createMissing);
-  return write("signing_key_path", path, formatSigningKey(key), context) ? [key] : [];
+  const key = generateSigningKey(serverName, context.createMissing);
+  return write("signing_key_path", path, formatSigningKeys([key]), context) ? [key] : [];
 }
 
 function write(key: string, path: string, text: string, context: LoadContext): boolean {
@@ -60,7 +61,7 @@ export function loadLogConfig(config: ConfigValues, isMain: boolean, context: Lo
   if (path === undefined) return defaultLogConfig;
   if (!existsSync(path)) {
     if (context.createMissing === undefined) {
-      context.warn({ key, wanted: `${path} does not exist yet; it is made when the server starts` });
+      context.willBeMade(key, path);
       return defaultLogConfig;
     }
     const logFile = join(context.configDirectories[0] ?? ".", isMain ? "homeserver.log" : `${config.worker_name ?? "worker"}.log`);
@@ -105,7 +106,7 @@ function readPem(key: string, path: string | undefined, context: LoadContext): s
 }
 
 /** A secret that all processes derive alike, for files which give none. */
-export function secretFromKey(purpose: string, keys: readonly SigningKeySeed[]): string {
-  const seed = keys[0]?.seed ?? Buffer.alloc(0);
+export function secretFromKey(purpose: string, keys: readonly OwnSigningKey[]): string {
+  const seed = keys[0]?.seed ?? "";
   return createHash("sha256").update(`${purpose}\0`).update(seed).digest("hex");
 }

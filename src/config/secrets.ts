@@ -6,7 +6,7 @@ import { reason } from "./sources";
 
 export interface SecretContext {
   readonly problem: (problem: Omit<ConfigProblem, "file">) => void;
-  readonly warn: (problem: Omit<ConfigProblem, "file">) => void;
+  readonly willBeMade: (key: string, path: string) => void;
   /** Makes secret files that do not exist yet, where the schema says so. Absent: nothing is written. */
   readonly createMissing: Random | undefined;
   /** `--no-secrets-in-config`: secrets must stand in files of their own. */
@@ -49,7 +49,7 @@ export function readSecret(key: SecretKey, file: unknown, context: SecretContext
 
 function createSecret(key: SecretKey, file: string, context: SecretContext): string | undefined {
   if (context.createMissing === undefined) {
-    context.warn({ key: key.path, wanted: `${file} does not exist yet; it is made when the server starts` });
+    context.willBeMade(key.path, file);
     return undefined;
   }
   const secret = randomSecret(context.createMissing);

@@ -5,20 +5,23 @@ import type { ConfigProblem } from "./problems";
 import { describeValue } from "./problems";
 import type { SchemaNode } from "./schema";
 import { parseDuration, parseSize } from "./units";
-import type { ConfigValues } from "./types.generated";
 
 /** Checks normalised values against the schema and fills in defaults, in place. Returns what is wrong. */
-export function validate(root: SchemaNode, values: Record<string, unknown>): Omit<ConfigProblem, "file">[] {
+export type Validator = (values: Record<string, unknown>) => Omit<ConfigProblem, "file">[];
+
+export function createValidator(root: SchemaNode): Validator {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, validateSchema: false });
-  const check = ajv.compile<ConfigValues>(plainSchema(root) as object);
-  if (check(values)) return [];
-  const problems = new Map<string, Omit<ConfigProblem, "file">>();
-  for (const error of check.errors ?? []) {
-    const problem = describe(error);
-    // alternatives report each branch, then the whole: the whole says it best
-    if (!problems.has(problem.key) || error.keyword === "anyOf") problems.set(problem.key, problem);
-  }
-  return [...problems.values()];
+  const check = ajv.compile(plainSchema(root) as object);
+  return (values) => {
+    if (check(values)) return [];
+    const problems = new Map<string, Omit<ConfigProblem, "file">>();
+    for (const error of check.errors ?? []) {
+      const problem = describe(error);
+      // alternatives report each branch, then the whole: the whole says it best
+      if (!problems.has(problem.key) || error.keyword === "anyOf") problems.set(problem.key, problem);
+    }
+    return [...problems.values()];
+  };
 }
 
 /** The schema of normalised values: no retired keys, no units, defaults in ms and bytes. */
