@@ -1,0 +1,110 @@
+import type { Config } from "../config/config";
+import { ConfigError } from "../config/problems";
+import type { ConfigProblem } from "../config/problems";
+import type { InstanceAddress as ConfiguredAddress, Listener } from "../config/types.generated";
+import type { InstanceAddress } from "../replication/rpcTransport";
+import { groupsOf } from "../rest/resources";
+import { checkPlan } from "./checks";
+import { ANYBODY, duties } from "./duties";
+import type { Duty } from "./duties";
+import { allServices, isRoleName, roles } from "./table";
+import type { Family, RoleName, ServiceName } from "./table";
+
+export interface PlannedListener {
+  readonly listener: Listener;
+  /** Families of the route groups that it serves. */
+  readonly families: readonly Family[];
+}
+
+/** All that a process does, as data. server/ executes it. */
+export interface ProcessPlan {
+  readonly instanceName: string;
+  readonly role: RoleName;
+  /** No other process can belong to this deployment, so nothing has to be shared. */
+  readonly solo: boolean;
+  readonly listeners: readonly PlannedListener[];
+  readonly services: readonly ServiceName[];
+  /** Keys of `stream_writers` for which this process may stand, and "main". */
+  readonly writes: readonly string[];
+  /** Who may stand for each writer and duty; `*` for whoever does. */
+  readonly candidates: Readonly<Record<string, readonly string[]>>;
+  /** Where the replication listeners of the others are. */
+  readonly addresses: Readonly<Record<string, InstanceAddress>>;
+}
+
+export interface PlanResult {
+  readonly plan: ProcessPlan;
+  readonly errors: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+/** For which every process stands, so that two of one name are noticed. */
+export const PROCESS_DUTY = "process";
+
+/** Works out what the process of this configuration does, and all that is wrong with it. */
+export function plan(config: Config): PlanResult {
+  const { instanceName, role: roleName } = config.derived;
+  const role = isRoleName(roleName) ? roleName : "generic_worker";
+  const given = duties(config);
+  const writers = writersOf(config);
+  const services = allServices.filter((service) => has(given[service], service, instanceName, role));
+  const process: ProcessPlan = {
+    instanceName,
+    role,
+    solo: role === "main" && !config.redis.enabled,
+    listeners: config.derived.listeners.map((listener) => ({ listener, families: familiesOf(listener, role, config) })),
+    services: services.filter((service) => service !== "media_jobs" || hasMedia(role, config)),
+    writes: Object.keys(writers).filter((key) => writers[key]?.includes(instanceName)),
+    candidates: {
+      ...writers,
+      ...Object.fromEntries(allServices.map((service) => [service, given[service].instances])),
+      [PROCESS_DUTY]: [ANYBODY],
+    },
+    addresses: addressesOf(config.instance_map),
+  };
+  return { plan: process, ...checkPlan(config, process, given) };
+}
+
+/** The plan, or a ConfigError with everything that is wrong. */
+export function requirePlan(config: Config): ProcessPlan {
+  const { plan: process, errors } = plan(config);
+  if (errors.length > 0) throw new ConfigError(errors);
+  return process;
+}
+
+/** What the process holds leases for. */
+export function standsFor(process: ProcessPlan): string[] {
+  return [PROCESS_DUTY, ...process.writes, ...process.services];
+}
+
+function writersOf(config: Config): Record<string, readonly string[]> {
+  const configured = Object.entries(config.stream_writers).map(([key, names]) => [key, [...new Set(names as readonly string[])]] as const);
+  return { main: ["main"], ...Object.fromEntries(configured) };
+}
+
+function has(duty: Duty, service: ServiceName, instanceName: string, role: RoleName): boolean {
+  const brought: readonly ServiceName[] = roles[role].services;
+  return duty.instances.includes(instanceName) || (role !== "main" && duty.instances.includes(ANYBODY) && brought.includes(service));
+}
+
+/** Whether the process has the media repository; as in Synapse, workers of that role have it whatever the shared file says. */
+export function hasMedia(role: RoleName, config: Pick<Config, "enable_media_repo">): boolean {
+  return config.enable_media_repo || "media" in roles[role];
+}
+
+function familiesOf(listener: Listener, role: RoleName, config: Config): Family[] {
+  if (listener.type === "metrics") return ["metrics"];
+  if (listener.type !== "http") return [];
+  const served = roles[role].families.filter((family) => family !== "media" || hasMedia(role, config));
+  const asked = new Set(groupsOf(listener, served.map((name) => ({ name, routes: [] }))).map(({ name }) => name));
+  return served.filter((family) => asked.has(family));
+}
+
+function addressesOf(map: Readonly<Record<string, ConfiguredAddress>>): Record<string, InstanceAddress> {
+  const out: Record<string, InstanceAddress> = {};
+  for (const [name, { host, port, path, tls }] of Object.entries(map)) {
+    if (path !== undefined) out[name === "master" ? "main" : name] = { path };
+    else if (host !== undefined && port !== undefined) out[name === "master" ? "main" : name] = { host, port, tls };
+  }
+  return out;
+}
