@@ -1,4 +1,14 @@
-import { type JsonObject, type JsonValue, type ParseOptions, JsonError, JsonNumber, MAX_JSON_DEPTH, decode, isJsonObject, parseJson } from "./json";
+import {
+  type JsonObject,
+  type JsonValue,
+  type ParseOptions,
+  JsonError,
+  JsonNumber,
+  MAX_JSON_DEPTH,
+  decode,
+  isJsonObject,
+  parseJson,
+} from "./json";
 
 /** A number that a double might change, or something in a string that looks like one: then the slow path is only slower. */
 const PRECIOUS_NUMBER = /(?:^|[:,[])\s*-?(?:\d{16}|\d+[.eE]|(?<=-)0)/;

@@ -91,7 +91,10 @@ export function signaturesBy(object: JsonObject, serverName: string): ReadonlyMa
 }
 
 /** Whether `object` carries a valid signature of that server by that key. */
-export function verifyJson(object: JsonObject, signer: { readonly serverName: string; readonly keyId: string; readonly key: VerifyKey }): boolean {
+export function verifyJson(
+  object: JsonObject,
+  signer: { readonly serverName: string; readonly keyId: string; readonly key: VerifyKey },
+): boolean {
   const signature = signaturesBy(object, signer.serverName).get(signer.keyId);
   return signature !== undefined && signer.key.verifies(signedTextOf(object), signature);
 }

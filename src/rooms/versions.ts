@@ -99,7 +99,13 @@ const v10 = {
   auth: { ...v9.auth, knockRestricted: true },
   levels: { ...v9.levels, acceptsStrings: false, enforcesIntegers: true },
 } satisfies RoomVersion;
-const v11 = { ...v10, id: "11", redaction: redactionE, redactsIn: "content", auth: { ...v10.auth, creator: "sender" } } satisfies RoomVersion;
+const v11 = {
+  ...v10,
+  id: "11",
+  redaction: redactionE,
+  redactsIn: "content",
+  auth: { ...v10.auth, creator: "sender" },
+} satisfies RoomVersion;
 const v12 = {
   ...v11,
   id: "12",
@@ -108,8 +114,18 @@ const v12 = {
   auth: { ...v11.auth, creatorPower: true, createInAuthEvents: false },
 } satisfies RoomVersion;
 
-const owned10 = { ...v10, id: "org.matrix.msc3757.10", disposition: "unstable", auth: { ...v10.auth, ownedState: true } } satisfies RoomVersion;
-const owned11 = { ...v11, id: "org.matrix.msc3757.11", disposition: "unstable", auth: { ...v11.auth, ownedState: true } } satisfies RoomVersion;
+const owned10 = {
+  ...v10,
+  id: "org.matrix.msc3757.10",
+  disposition: "unstable",
+  auth: { ...v10.auth, ownedState: true },
+} satisfies RoomVersion;
+const owned11 = {
+  ...v11,
+  id: "org.matrix.msc3757.11",
+  disposition: "unstable",
+  auth: { ...v11.auth, ownedState: true },
+} satisfies RoomVersion;
 const hydra11 = { ...v12, id: "org.matrix.hydra.11", disposition: "unstable" } satisfies RoomVersion;
 
 const all: readonly RoomVersion[] = [v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, owned10, owned11, hydra11];

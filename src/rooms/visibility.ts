@@ -17,26 +17,26 @@ export interface VisibilityFacts {
   readonly joinedSince: boolean;
 }
 
-/** From the most open to the most closed. */
-const OPENNESS: readonly HistoryVisibility[] = ["world_readable", "shared", "invited", "joined"];
+const KNOWN: readonly HistoryVisibility[] = ["world_readable", "shared", "invited", "joined"];
 
 /** The setting in an m.room.history_visibility event; `shared` without one, or when it says nothing that we know. */
 export function historyVisibilityOf(event: RoomEvent | undefined): HistoryVisibility {
   const value = event && own(event.content, "history_visibility");
-  return OPENNESS.find((known) => known === value) ?? "shared";
+  return KNOWN.find((known) => known === value) ?? "shared";
 }
 
 /**
- * Whether a reader may see an event (specification: client-server API, "Room History Visibility", server behaviour). Members of their own
- * kind count with the better of before and after, as do changes of the visibility. Erased senders and ignored users are not its business.
+ * Whether a reader may see an event (specification: client-server API, "Room History Visibility", server behaviour). The reader's own
+ * member events go by the better of before and after, as do changes of the visibility. Erased senders and ignored users are not its business.
  */
-export function maySee(facts: VisibilityFacts): boolean {
-  const { membership, membershipAfter = membership, visibility, visibilityAfter = visibility } = facts;
-  const effective = OPENNESS.find((open) => open === visibility || open === visibilityAfter);
-  if (effective === "world_readable") return true;
-  if (membership === "join" || membershipAfter === "join") return true;
-  if (effective === "shared") return facts.joinedSince;
-  return effective === "invited" && (membership === "invite" || membershipAfter === "invite");
+export function maySee({ membership, membershipAfter, visibility, visibilityAfter, joinedSince }: VisibilityFacts): boolean {
+  const at = (state: string): boolean => membership === state || membershipAfter === state;
+  if (at("join")) return true;
+  const allows = (setting: HistoryVisibility): boolean => {
+    if (setting === "shared") return joinedSince;
+    return setting === "world_readable" || (setting === "invited" && at("invite"));
+  };
+  return allows(visibility) || (visibilityAfter !== undefined && allows(visibilityAfter));
 }
 
 /**

@@ -14,7 +14,11 @@ export interface Settled {
 }
 
 /** Resolves complete state sets at once. For big rooms use `resolveSteps`. */
-export function resolveState(version: RoomVersion, sets: readonly StateMap[], context: ResolveContext): Resolution<{ readonly state: StateMap }> {
+export function resolveState(
+  version: RoomVersion,
+  sets: readonly StateMap[],
+  context: ResolveContext,
+): Resolution<{ readonly state: StateMap }> {
   const conflict = splitStates(version, sets);
   const result = runToEnd(resolveSteps(version, conflict, context));
   return "missing" in result ? result : { state: new Map([...conflict.unconflicted, ...result.settled]) };

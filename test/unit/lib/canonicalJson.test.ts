@@ -78,7 +78,8 @@ test.each<[JsonValue, string]>([
 });
 
 test.each(["1.0", "1.5", "1e2", "-0", "9007199254740992", "-9007199254740992"])("version 6 takes no %s", (number) => {
-  for (const source of [number, `[${number}]`, `{"a":{"b":[1,${number}]}}`]) expect(isCanonicalValue(parseLosslessJson(source))).toBe(false);
+  for (const source of [number, `[${number}]`, `{"a":{"b":[1,${number}]}}`])
+    expect(isCanonicalValue(parseLosslessJson(source))).toBe(false);
 });
 
 test("what JSON.parse made of them is refused as well, as far as it can be told", () => {

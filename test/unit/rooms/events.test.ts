@@ -16,8 +16,18 @@ const key = signingKeyFromSeed("a.test", "ed25519:a_1", Buffer.alloc(32, 9));
 const publicKey = verifyKeyFromBase64(key.publicKey);
 
 const text = fc.string({ unit: "grapheme", maxLength: 12 });
-const content = fc.dictionary(text, fc.oneof(text, fc.maxSafeInteger(), fc.constant(null), fc.dictionary(text, text, { maxKeys: 3 })), { maxKeys: 5 });
-const type = fc.constantFrom("m.room.message", "m.room.member", "m.room.power_levels", "m.room.create", "m.room.redaction", "m.room.join_rules", "x");
+const content = fc.dictionary(text, fc.oneof(text, fc.maxSafeInteger(), fc.constant(null), fc.dictionary(text, text, { maxKeys: 3 })), {
+  maxKeys: 5,
+});
+const type = fc.constantFrom(
+  "m.room.message",
+  "m.room.member",
+  "m.room.power_levels",
+  "m.room.create",
+  "m.room.redaction",
+  "m.room.join_rules",
+  "x",
+);
 
 function proto(versionId: string, parts: Partial<EventProto> = {}): EventProto {
   const { eventRefs, eventIds } = requireVersion(versionId);
@@ -34,36 +44,43 @@ function proto(versionId: string, parts: Partial<EventProto> = {}): EventProto {
 test.each(everyVersion)("version %s: what is built is whole, signed, in shape and reads back the same", (id) => {
   const version = requireVersion(id);
   fc.assert(
-    fc.property(content, type, fc.option(text, { nil: undefined }), fc.option(content, { nil: undefined }), fc.boolean(), (body, kind, stateKey, unsigned, redacts) => {
-      const isCreate = version.roomIds === "createHash" && kind === "m.room.create";
-      const { roomId, ...rest } = proto(id, { type: kind, content: body as JsonObject });
-      const built = buildEvent(
-        version,
-        {
-          ...rest,
-          ...(isCreate ? {} : { roomId }),
-          ...(stateKey === undefined ? {} : { stateKey }),
-          ...(unsigned === undefined ? {} : { unsigned: unsigned as JsonObject }),
-          ...(redacts ? { redacts: "$gone" } : {}),
-        } as EventProto,
-        key,
-      );
-      const { pdu } = built.event;
-      expect(built.json).toBe(canonicalJson(pdu));
-      expect(checkPduShape(version, parseLosslessJson(built.json))).toBeUndefined();
-      expect(checkContentHash(pdu)).toBe(true);
-      expect(pdu.hashes).toEqual({ sha256: contentHash(pdu) });
-      expect(eventIdOf(version, pdu)).toBe(built.event.eventId);
-      expect(eventIdOf(version, redact(version, pdu))).toBe(built.event.eventId);
-      const covered = signingText(version, canonicalMembers(pdu), pdu);
-      expect(pdu.signatures).toEqual({ "a.test": { "ed25519:a_1": key.sign(covered) } });
-      const read = readPdu(version, parseLosslessJson(built.json));
-      if ("fault" in read) throw new Error(read.fault.message);
-      expect(read).toMatchObject({ signingText: covered, redacted: false, signers: ["a.test"] });
-      const { unsigned: _unsigned, ...bare } = pdu;
-      expect(read.event).toEqual(parseEvent(version, bare as Pdu));
-      expect(read.json).toBe(canonicalJson(bare));
-    }),
+    fc.property(
+      content,
+      type,
+      fc.option(text, { nil: undefined }),
+      fc.option(content, { nil: undefined }),
+      fc.boolean(),
+      (body, kind, stateKey, unsigned, redacts) => {
+        const isCreate = version.roomIds === "createHash" && kind === "m.room.create";
+        const { roomId, ...rest } = proto(id, { type: kind, content: body as JsonObject });
+        const built = buildEvent(
+          version,
+          {
+            ...rest,
+            ...(isCreate ? {} : { roomId }),
+            ...(stateKey === undefined ? {} : { stateKey }),
+            ...(unsigned === undefined ? {} : { unsigned: unsigned as JsonObject }),
+            ...(redacts ? { redacts: "$gone" } : {}),
+          } as EventProto,
+          key,
+        );
+        const { pdu } = built.event;
+        expect(built.json).toBe(canonicalJson(pdu));
+        expect(checkPduShape(version, parseLosslessJson(built.json))).toBeUndefined();
+        expect(checkContentHash(pdu)).toBe(true);
+        expect(pdu.hashes).toEqual({ sha256: contentHash(pdu) });
+        expect(eventIdOf(version, pdu)).toBe(built.event.eventId);
+        expect(eventIdOf(version, redact(version, pdu))).toBe(built.event.eventId);
+        const covered = signingText(version, canonicalMembers(pdu), pdu);
+        expect(pdu.signatures).toEqual({ "a.test": { "ed25519:a_1": key.sign(covered) } });
+        const read = readPdu(version, parseLosslessJson(built.json));
+        if ("fault" in read) throw new Error(read.fault.message);
+        expect(read).toMatchObject({ signingText: covered, redacted: false, signers: ["a.test"] });
+        const { unsigned: _unsigned, ...bare } = pdu;
+        expect(read.event).toEqual(parseEvent(version, bare as Pdu));
+        expect(read.json).toBe(canonicalJson(bare));
+      },
+    ),
     { numRuns: 60 },
   );
 });
@@ -156,7 +173,8 @@ test("signatures can be added", () => {
 });
 
 describe("required signatures", () => {
-  const signers = (id: string, parts: Partial<EventProto>) => requiredSigners(requireVersion(id), buildEvent(requireVersion(id), proto(id, parts), key).event.pdu).sort();
+  const signers = (id: string, parts: Partial<EventProto>) =>
+    requiredSigners(requireVersion(id), buildEvent(requireVersion(id), proto(id, parts), key).event.pdu).sort();
   const via = { membership: "join", join_authorised_via_users_server: "@v:v.test" };
 
   test.each(allVersions)("version %s", (id) => {
@@ -165,7 +183,9 @@ describe("required signatures", () => {
     const invite = { type: "m.room.member", stateKey: "@x:x.test", content: { membership: "invite", third_party_invite: {} } };
     expect(signers(id, invite)).toEqual(opaque ? ["a.test"] : []);
     const restricted = requireVersion(id).auth.restrictedJoins;
-    expect(signers(id, { type: "m.room.member", stateKey: "@a:a.test", content: via })).toEqual(restricted ? ["a.test", "v.test"] : ["a.test"]);
+    expect(signers(id, { type: "m.room.member", stateKey: "@a:a.test", content: via })).toEqual(
+      restricted ? ["a.test", "v.test"] : ["a.test"],
+    );
   });
 });
 

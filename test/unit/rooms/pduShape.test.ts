@@ -21,7 +21,10 @@ interface Case {
   readonly fault?: PduFaultName;
 }
 const set = (change: JsonObject) => (base: JsonObject) => ({ ...base, ...change });
-const many = (key: string, count: number) => (base: JsonObject) => ({ ...base, [key]: Array.from({ length: count }, () => (base[key] as JsonValue[])[0] as JsonValue) });
+const many = (key: string, count: number) => (base: JsonObject) => ({
+  ...base,
+  [key]: Array.from({ length: count }, () => (base[key] as JsonValue[])[0] as JsonValue),
+});
 
 const cases: Case[] = [
   { change: set({}) },
@@ -29,7 +32,10 @@ const cases: Case[] = [
   { change: set({ type: "é".repeat(127) }) },
   { change: set({ type: "" }) },
   ...[undefined, 1, long, wide, "a\0b"].map((type): Case => ({ change: set({ type }), fault: "bad_type" })),
-  ...[undefined, 1, "a", "@a", "@a:", "a:a.test", `@${long}:a.test`].map((sender): Case => ({ change: set({ sender }), fault: "bad_sender" })),
+  ...[undefined, 1, "a", "@a", "@a:", "a:a.test", `@${long}:a.test`].map((sender): Case => ({
+    change: set({ sender }),
+    fault: "bad_sender",
+  })),
   ...["@:a.test", "@A B:a.test", "@a:b:8448", "@a:[::1]:8448"].map((sender): Case => ({ change: set({ sender }) })),
   ...[null, 1, long, "a\0"].map((state_key): Case => ({ change: set({ state_key }), fault: "bad_state_key" })),
   ...[undefined, 1, "r", "!", `!${long}`].map((room_id): Case => ({ change: set({ room_id }), fault: "bad_room_id" })),
@@ -46,11 +52,24 @@ const cases: Case[] = [
   { change: set({ depth: new JsonNumber("9007199254740992") }), versions: versions(6), fault: "not_canonical" },
   ...[undefined, "1", null].map((origin_server_ts): Case => ({ change: set({ origin_server_ts }), fault: "bad_timestamp" })),
   ...[undefined, {}, { sha256: 1 }, []].map((hashes): Case => ({ change: set({ hashes: hashes as JsonValue }), fault: "bad_hashes" })),
-  ...[undefined, [], { "a.test": "x" }, { "a.test": { k: 1 } }].map((signatures): Case => ({ change: set({ signatures: signatures as JsonValue }), fault: "bad_signatures" })),
+  ...[undefined, [], { "a.test": "x" }, { "a.test": { k: 1 } }].map((signatures): Case => ({
+    change: set({ signatures: signatures as JsonValue }),
+    fault: "bad_signatures",
+  })),
   { change: set({ unsigned: "x" }), fault: "bad_unsigned" },
-  ...[undefined, "e", "$", `$${long}`].map((event_id): Case => ({ change: set({ event_id }), versions: ["1", "2"], fault: "bad_event_id" })),
-  ...[undefined, {}, [1], [["$x"]], [["$x", 1]], [null]].map((prev_events): Case => ({ change: set({ prev_events: prev_events as JsonValue }), fault: "bad_prev_events" })),
-  ...[undefined, {}, [1], [[1, {}]], ["x"]].map((auth_events): Case => ({ change: set({ auth_events: auth_events as JsonValue }), fault: "bad_auth_events" })),
+  ...[undefined, "e", "$", `$${long}`].map((event_id): Case => ({
+    change: set({ event_id }),
+    versions: ["1", "2"],
+    fault: "bad_event_id",
+  })),
+  ...[undefined, {}, [1], [["$x"]], [["$x", 1]], [null]].map((prev_events): Case => ({
+    change: set({ prev_events: prev_events as JsonValue }),
+    fault: "bad_prev_events",
+  })),
+  ...[undefined, {}, [1], [[1, {}]], ["x"]].map((auth_events): Case => ({
+    change: set({ auth_events: auth_events as JsonValue }),
+    fault: "bad_auth_events",
+  })),
   { change: set({ prev_events: ["$x"] }), versions: ["1", "2"], fault: "bad_prev_events" },
   { change: set({ prev_events: [["$x", {}]] }), versions: versions(3), fault: "bad_prev_events" },
   { change: set({ prev_events: [], auth_events: [] }) },

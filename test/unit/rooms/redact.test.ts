@@ -26,7 +26,8 @@ const everyKey = [...new Set(kept.flatMap(([, , keys]) => keys)), "notifications
 
 test.each(kept)("%s in %j keeps %j", (type, ids, keys) => {
   const content = Object.fromEntries(everyKey.map((key) => [key, `value of ${key}`]));
-  for (const id of ids) expect(redactContent(requireVersion(id), type, content)).toEqual(Object.fromEntries(keys.map((key) => [key, `value of ${key}`])));
+  for (const id of ids)
+    expect(redactContent(requireVersion(id), type, content)).toEqual(Object.fromEntries(keys.map((key) => [key, `value of ${key}`])));
 });
 
 test.each(versions(11))("version %s keeps the whole create event", (id) => {
@@ -35,14 +36,30 @@ test.each(versions(11))("version %s keeps the whole create event", (id) => {
 });
 
 test.each(allVersions)("version %s: of a third-party invite, `signed` alone is ever kept", (id) => {
-  const invite = (third_party_invite: JsonObject | string) => redactContent(requireVersion(id), "m.room.member", { membership: "invite", third_party_invite });
+  const invite = (third_party_invite: JsonObject | string) =>
+    redactContent(requireVersion(id), "m.room.member", { membership: "invite", third_party_invite });
   const keeps = requireVersion(id).redaction.keepsThirdPartySigned;
-  expect(invite({ signed: { token: "t" }, display_name: "x" })).toEqual({ membership: "invite", ...(keeps ? { third_party_invite: { signed: { token: "t" } } } : {}) });
+  expect(invite({ signed: { token: "t" }, display_name: "x" })).toEqual({
+    membership: "invite",
+    ...(keeps ? { third_party_invite: { signed: { token: "t" } } } : {}),
+  });
   expect(invite({ display_name: "x" })).toEqual({ membership: "invite" });
   expect(invite("x")).toEqual({ membership: "invite" });
 });
 
-const common = ["event_id", "type", "room_id", "sender", "state_key", "hashes", "signatures", "depth", "prev_events", "auth_events", "origin_server_ts"];
+const common = [
+  "event_id",
+  "type",
+  "room_id",
+  "sender",
+  "state_key",
+  "hashes",
+  "signatures",
+  "depth",
+  "prev_events",
+  "auth_events",
+  "origin_server_ts",
+];
 const legacy = ["prev_state", "origin", "membership"];
 
 test.each(allVersions)("version %s: the top level", (id) => {
@@ -54,10 +71,14 @@ test.each(allVersions)("version %s: the top level", (id) => {
 test.each(allVersions)("version %s: redacting again changes nothing", (id) => {
   const version = requireVersion(id);
   fc.assert(
-    fc.property(fc.constantFrom(...kept.map(([type]) => type), "m.room.topic"), fc.dictionary(fc.constantFrom(...everyKey, "third_party_invite"), fc.jsonValue()), (type, content) => {
-      const once = redact(version, { type, content, unsigned: {}, other: 1, sender: "@a:a.test" } as unknown as Pdu);
-      expect(redact(version, once)).toEqual(once);
-    }),
+    fc.property(
+      fc.constantFrom(...kept.map(([type]) => type), "m.room.topic"),
+      fc.dictionary(fc.constantFrom(...everyKey, "third_party_invite"), fc.jsonValue()),
+      (type, content) => {
+        const once = redact(version, { type, content, unsigned: {}, other: 1, sender: "@a:a.test" } as unknown as Pdu);
+        expect(redact(version, once)).toEqual(once);
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -25,13 +25,39 @@ test.each<{ name: string; versions: string[]; type?: string; stateKey?: string; 
     content: { membership: "invite", third_party_invite: { signed: { token: "t" } } },
     keys: [LEVELS, me(A), me(B), RULES, "m.room.third_party_invite t"],
   },
-  { name: "third-party join", versions: allVersions, stateKey: A, content: { membership: "join", third_party_invite: { signed: { token: "t" } } }, keys: [LEVELS, me(A), RULES] },
-  { name: "authorised join", versions: versions(8), stateKey: A, content: { membership: "join", join_authorised_via_users_server: B }, keys: [LEVELS, me(A), RULES, me(B)] },
-  { name: "authorised join", versions: versions(1, 7), stateKey: A, content: { membership: "join", join_authorised_via_users_server: B }, keys: [LEVELS, me(A), RULES] },
-  { name: "authorised leave", versions: allVersions, stateKey: A, content: { membership: "leave", join_authorised_via_users_server: B }, keys: [LEVELS, me(A)] },
+  {
+    name: "third-party join",
+    versions: allVersions,
+    stateKey: A,
+    content: { membership: "join", third_party_invite: { signed: { token: "t" } } },
+    keys: [LEVELS, me(A), RULES],
+  },
+  {
+    name: "authorised join",
+    versions: versions(8),
+    stateKey: A,
+    content: { membership: "join", join_authorised_via_users_server: B },
+    keys: [LEVELS, me(A), RULES, me(B)],
+  },
+  {
+    name: "authorised join",
+    versions: versions(1, 7),
+    stateKey: A,
+    content: { membership: "join", join_authorised_via_users_server: B },
+    keys: [LEVELS, me(A), RULES],
+  },
+  {
+    name: "authorised leave",
+    versions: allVersions,
+    stateKey: A,
+    content: { membership: "leave", join_authorised_via_users_server: B },
+    keys: [LEVELS, me(A)],
+  },
 ])("$name in $versions cites $keys", ({ versions: ids, type = "m.room.member", stateKey, content, keys }) => {
   for (const id of ids) {
-    const selected = authEventKeys(requireVersion(id), { type, stateKey, sender: A, content }).map(([kind, key]) => `${kind} ${key}`.trim());
+    const selected = authEventKeys(requireVersion(id), { type, stateKey, sender: A, content }).map(([kind, key]) =>
+      `${kind} ${key}`.trim(),
+    );
     expect(selected.sort()).toEqual([...keys, ...(id === "12" ? [] : ["m.room.create"])].sort());
   }
 });
@@ -43,11 +69,18 @@ test.each(allVersions)("v%s: the create event cites nothing", (id) => {
 test("no selection names a pair twice, whoever takes part", () => {
   const user = fc.constantFrom(A, B, CREATOR);
   fc.assert(
-    fc.property(fc.constantFrom(...allVersions), user, user, user, fc.constantFrom("join", "invite", "leave", "ban", "knock"), (id, sender, stateKey, via, membership) => {
-      const content = { membership, join_authorised_via_users_server: via, third_party_invite: { signed: { token: "t" } } };
-      const keys = authEventKeys(requireVersion(id), { type: "m.room.member", stateKey, sender, content }).map((pair) => pair.join(" "));
-      expect(new Set(keys).size).toBe(keys.length);
-    }),
+    fc.property(
+      fc.constantFrom(...allVersions),
+      user,
+      user,
+      user,
+      fc.constantFrom("join", "invite", "leave", "ban", "knock"),
+      (id, sender, stateKey, via, membership) => {
+        const content = { membership, join_authorised_via_users_server: via, third_party_invite: { signed: { token: "t" } } };
+        const keys = authEventKeys(requireVersion(id), { type: "m.room.member", stateKey, sender, content }).map((pair) => pair.join(" "));
+        expect(new Set(keys).size).toBe(keys.length);
+      },
+    ),
   );
 });
 
@@ -61,7 +94,11 @@ describe.each(allVersions)("v%s: cited events", (id) => {
   const message = event({ type: "x", sender: A });
   const good = [...(id === "12" ? [] : [create]), has(LEVELS), has("m.room.member", A)];
   const check = (cited: readonly RoomEvent[], rejected?: RoomEvent) =>
-    checkAuthEvents(version, message, cited.map((item) => ({ event: item, rejected: item === rejected })));
+    checkAuthEvents(
+      version,
+      message,
+      cited.map((item) => ({ event: item, rejected: item === rejected })),
+    );
   const rejection = (part: string) => ({ allowed: false, reason: expect.stringContaining(part) });
 
   test("all in order", () => expect(check(good)).toEqual({ allowed: true }));

@@ -28,7 +28,13 @@ const cases: Case[] = [
     { name: `${key} added above`, versions: allVersions, change: { [key]: 51 }, before: { [key]: undefined }, reason: "raised above" },
     { name: `${key} raised to`, versions: allVersions, change: { [key]: 50 }, before: { [key]: 10 } },
     { name: `${key} lowered from above`, versions: allVersions, change: { [key]: 10 }, before: { [key]: 51 }, reason: "was set above" },
-    { name: `${key} removed from above`, versions: allVersions, change: { [key]: undefined }, before: { [key]: 51 }, reason: "was set above" },
+    {
+      name: `${key} removed from above`,
+      versions: allVersions,
+      change: { [key]: undefined },
+      before: { [key]: 51 },
+      reason: "was set above",
+    },
     { name: `${key} removed`, versions: allVersions, change: { [key]: undefined }, before: { [key]: 50 } },
     { name: `${key} left above`, versions: allVersions, change: { [key]: 51 }, before: { [key]: 51 } },
   ]),
@@ -65,20 +71,28 @@ const cases: Case[] = [
   { name: "a level is nothing", versions: versions(1, 9), change: { kick: null }, reason: "no level" },
   { name: "events holds a string", versions: versions(10), change: { events: { high: "70", low: 20 } }, reason: "no integer" },
   { name: "events is no object", versions: versions(10), change: { events: 7 }, reason: "no integer" },
-  { name: "notifications holds a string", versions: versions(10), change: { notifications: { high: "70", low: 20 } }, reason: "no integer" },
+  {
+    name: "notifications holds a string",
+    versions: versions(10),
+    change: { notifications: { high: "70", low: 20 } },
+    reason: "no integer",
+  },
   { name: "an unknown key holds anything", versions: allVersions, change: { historical: "x" } },
   { name: "a creator is named", versions: ["12"], change: { users: { ...users, [CREATOR]: 10 } }, reason: "creators" },
 ];
 
-test.each(cases.flatMap((item) => item.versions.map((version) => ({ ...item, version }))))("v$version: $name: $reason", ({ version, change, before, reason }) => {
-  const levels = without({ ...base, ...before, events: { ...(base["events"] as JsonObject), "m.room.power_levels": 50 } });
-  const { create, event, state } = room(version, { levels, members: { [ME]: "join" } });
-  const events = "events" in change ? withLevels(change["events"]) : levels["events"];
-  const content = without({ ...levels, ...change, events });
-  const verdict = checkAuth(create.version, event({ type: "m.room.power_levels", sender: ME, stateKey: "", content }), state);
-  if (reason === undefined) expect(verdict).toEqual({ allowed: true });
-  else expect(verdict).toEqual({ allowed: false, reason: expect.stringContaining(reason) });
-});
+test.each(cases.flatMap((item) => item.versions.map((version) => ({ ...item, version }))))(
+  "v$version: $name: $reason",
+  ({ version, change, before, reason }) => {
+    const levels = without({ ...base, ...before, events: { ...(base["events"] as JsonObject), "m.room.power_levels": 50 } });
+    const { create, event, state } = room(version, { levels, members: { [ME]: "join" } });
+    const events = "events" in change ? withLevels(change["events"]) : levels["events"];
+    const content = without({ ...levels, ...change, events });
+    const verdict = checkAuth(create.version, event({ type: "m.room.power_levels", sender: ME, stateKey: "", content }), state);
+    if (reason === undefined) expect(verdict).toEqual({ allowed: true });
+    else expect(verdict).toEqual({ allowed: false, reason: expect.stringContaining(reason) });
+  },
+);
 
 const without = (object: JsonObject): JsonObject => JSON.parse(JSON.stringify(object)) as JsonObject;
 function withLevels(events: JsonValue | undefined): JsonValue | undefined {
@@ -112,7 +126,12 @@ test.each<[from: number, to: number, value: JsonValue, expected: number | undefi
   [1, 9, " +100 ", 100],
   [1, 9, " -100 ", -100],
   [10, 12, "100", undefined],
-  ...["", " ", "1.0", "1e2", "0x10", "++1", "+ 1", "1 2", "Infinity", "NaN", "1_0"].map((text): [number, number, JsonValue, undefined] => [1, 12, text, undefined]),
+  ...["", " ", "1.0", "1e2", "0x10", "++1", "+ 1", "1 2", "Infinity", "NaN", "1_0"].map((text): [number, number, JsonValue, undefined] => [
+    1,
+    12,
+    text,
+    undefined,
+  ]),
   [1, 5, level("5.114698E4"), 51146],
   [1, 5, level("50.57"), 50],
   [1, 5, level("-50.57"), -50],
@@ -145,7 +164,18 @@ describe.each(allVersions)("v%s: levels in force", (version) => {
   });
 
   test("with one that says everything", () => {
-    const content = { users: { [ME]: 7 }, users_default: 3, ban: 1, kick: 2, redact: 3, invite: 4, state_default: 5, events_default: 6, events: { y: 8 }, notifications: { room: 9 } };
+    const content = {
+      users: { [ME]: 7 },
+      users_default: 3,
+      ban: 1,
+      kick: 2,
+      redact: 3,
+      invite: 4,
+      state_default: 5,
+      events_default: 6,
+      events: { y: 8 },
+      notifications: { room: 9 },
+    };
     const levels = powerLevels(requireVersion(version), room(version, { levels: content }).state);
     expect([levels.ban, levels.kick, levels.redact, levels.invite]).toEqual([1, 2, 3, 4]);
     expect([levels.requiredFor("x", "state"), levels.requiredFor("x", "message"), levels.requiredFor("y", "state")]).toEqual([5, 6, 8]);

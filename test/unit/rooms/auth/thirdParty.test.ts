@@ -37,14 +37,25 @@ const cases: Case[] = [
   { name: "signed by a stranger", signed: signJson({ mxid: GUEST, token: "tok" }, stranger), reason: "no valid signature" },
   { name: "tampered with", signed: { ...signed, extra: 1 }, reason: "no valid signature" },
   { name: "unsigned", signed: { mxid: GUEST, token: "tok" }, reason: "no valid signature" },
-  { name: "keys of wrong types", invitation: { public_key: 7, public_keys: [{}, 1, { public_key: "short" }] }, reason: "no valid signature" },
+  {
+    name: "keys of wrong types",
+    invitation: { public_key: 7, public_keys: [{}, 1, { public_key: "short" }] },
+    reason: "no valid signature",
+  },
 ];
 
 test.each(allVersions.flatMap((version) => cases.map((item) => ({ ...item, version }))))("v$version: $name: $reason", (item) => {
   const { create, member, state } = room(item.version, {
     // The inviter has left: a third-party invite stands on its own.
     members: item.was === undefined ? {} : { [GUEST]: item.was },
-    others: [{ type: "m.room.third_party_invite", stateKey: "tok", sender: INVITER, content: "invitation" in item ? (item.invitation ?? {}) : invitation }],
+    others: [
+      {
+        type: "m.room.third_party_invite",
+        stateKey: "tok",
+        sender: INVITER,
+        content: "invitation" in item ? (item.invitation ?? {}) : invitation,
+      },
+    ],
   });
   const part = "signed" in item ? item.signed : signed;
   const content = { membership: "invite", third_party_invite: part ? { signed: part } : {} };
