@@ -44,10 +44,15 @@ export async function renameDevice(db: Db, userId: string, deviceId: string, dis
   return rows.length > 0;
 }
 
-/** Gives those that were there. */
+/** Removes devices and the messages that wait for them. Gives those that were there. */
 export async function deleteDevices(db: Db, userId: string, deviceIds: readonly string[]): Promise<string[]> {
   const rows = await db<{ deviceId: string }>`
-    delete from devices where user_id = ${userId} and device_id = any(${deviceIds}::text[]) returning device_id as "deviceId"`;
+    with gone as (
+      delete from devices where user_id = ${userId} and device_id = any(${deviceIds}::text[]) returning user_id, device_id
+    ), messages as (
+      delete from to_device_inbox i using gone where i.user_id = gone.user_id and i.device_id = gone.device_id
+    )
+    select device_id as "deviceId" from gone`;
   return rows.map((row) => row.deviceId);
 }
 

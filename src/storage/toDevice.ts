@@ -93,11 +93,6 @@ export async function deleteToDeviceUpTo(db: Db, userId: string, deviceId: strin
   await db`delete from to_device_inbox where user_id = ${userId} and device_id = ${deviceId} and stream_id <= ${upTo}`;
 }
 
-/** Drops what waits for devices that are removed; call it in the same transaction. */
-export async function deleteToDeviceOfDevices(db: Db, userId: string, deviceIds: readonly string[]): Promise<void> {
-  await db`delete from to_device_inbox where user_id = ${userId} and device_id = any(${deviceIds}::text[])`;
-}
-
 /** Catch-up of the stream to_device. What was fetched and deleted meanwhile is of no concern to anybody. */
 export async function toDeviceStreamBetween(db: Db, from: number, to: number): Promise<{ id: number; row: { entity: string } }[]> {
   const rows = await db<ToDeviceChange>`
