@@ -1,0 +1,122 @@
+import type { UserRoom } from "../../caches/memberships";
+import type { StreamToken } from "../../lib/streamToken";
+import type { SyncFilter } from "../../rooms/filter";
+import { accountDataOf } from "../accountData";
+import type { AccountDataEvent, AccountDataEvents } from "../accountData";
+import type { App } from "../app";
+import { receiptsSince } from "../receipts";
+import type { Requester } from "../requester";
+import { typingSince } from "../typing";
+import type { RoomSection, Tree } from "./roomSections";
+
+export interface OtherStreamsRequest {
+  readonly sections: readonly RoomSection[];
+  readonly joined: readonly UserRoom[];
+  readonly since: StreamToken | undefined;
+  readonly now: StreamToken;
+  readonly filter: SyncFilter;
+  /** What changed, or in a first sync everything. */
+  readonly roomAccountData: AccountDataEvents["rooms"];
+}
+
+interface RoomExtras {
+  readonly ephemeral: ReadonlyMap<string, readonly Tree[]>;
+  readonly accountData: ReadonlyMap<string, readonly AccountDataEvent[]>;
+}
+
+/** The `join` and `leave` sections: what the events stream gave, and receipts, typing, account data and counts beside it. */
+export async function withOtherStreams(
+  app: App,
+  requester: Requester,
+  request: OtherStreamsRequest,
+): Promise<{ readonly join?: Tree; readonly leave?: Tree }> {
+  const { sections, joined } = request;
+  const fresh = new Set(sections.filter(({ job }) => job.section === "join" && (job.newlyJoined || !request.since)).map(({ job }) => job.room.roomId));
+  const extras: RoomExtras = {
+    ephemeral: await ephemeral(app, requester, request, fresh),
+    accountData: await roomAccountData(app, requester, request, fresh),
+  };
+  const bySections = new Map(sections.filter(({ job }) => job.section === "join").map((section) => [section.job.room.roomId, section]));
+  const shown = joined.filter(({ roomId }) => {
+    const section = bySections.get(roomId);
+    return (section && !section.empty) || extras.ephemeral.has(roomId) || extras.accountData.has(roomId);
+  });
+  const unread = await app.push.unreadCounts(requester.userId, shown);
+  const join: Record<string, Tree> = {};
+  for (const { roomId } of shown) {
+    const fields = bySections.get(roomId)?.fields ?? { timeline: { events: [], limited: false }, state: { events: [] } };
+    join[roomId] = {
+      ...fields,
+      account_data: { events: (extras.accountData.get(roomId) ?? []) as unknown as Tree },
+      ephemeral: { events: extras.ephemeral.get(roomId) ?? [] },
+      ...unreadFields(unread.get(roomId), request.filter),
+    };
+  }
+  const leave: Record<string, Tree> = {};
+  for (const { job, fields } of sections) if (job.section === "leave") leave[job.room.roomId] = { ...fields, account_data: { events: [] } };
+  return { ...(Object.keys(join).length > 0 && { join }), ...(Object.keys(leave).length > 0 && { leave }) };
+}
+
+type Count = { readonly notifications: number; readonly highlights: number };
+
+/** Counts of the room, or with `unread_thread_notifications` of its main timeline and of each thread (MSC3773). */
+function unreadFields(counts: ReadonlyMap<string, Count> | undefined, filter: SyncFilter): { readonly [key: string]: Tree } {
+  const field = ({ notifications, highlights }: Count): Tree => ({ notification_count: notifications, highlight_count: highlights });
+  const none: Count = { notifications: 0, highlights: 0 };
+  const all = [...(counts ?? [])];
+  if (filter.room.timeline.unreadThreadNotifications) {
+    const threads = all.filter(([thread]) => thread !== "main").map(([thread, count]) => [thread, field(count)] as const);
+    return {
+      unread_notifications: field(counts?.get("main") ?? none),
+      ...(threads.length > 0 && { unread_thread_notifications: Object.fromEntries(threads) }),
+    };
+  }
+  const sum = all.reduce((total, [, c]) => ({ notifications: total.notifications + c.notifications, highlights: total.highlights + c.highlights }), none);
+  return { unread_notifications: field(sum) };
+}
+
+async function ephemeral(
+  app: App,
+  requester: Requester,
+  { joined, since, now, filter }: OtherStreamsRequest,
+  fresh: ReadonlySet<string>,
+): Promise<Map<string, Tree[]>> {
+  const out = new Map<string, Tree[]>();
+  const put = (roomId: string, event: Tree): void => {
+    const here = out.get(roomId);
+    if (here) here.push(event);
+    else out.set(roomId, [event]);
+  };
+  const wants = filter.room.ephemeral;
+  const rooms = joined.map(({ roomId }) => roomId).filter((roomId) => wants.allowsRoom(roomId));
+  const known = rooms.filter((roomId) => !fresh.has(roomId));
+  const isNew = rooms.filter((roomId) => fresh.has(roomId));
+  if (wants.allowsType("m.receipt")) {
+    const { userId } = requester;
+    const found = await Promise.all([
+      receiptsSince(app, { roomIds: known, from: since?.receipts ?? 0, to: now.receipts, userId }),
+      receiptsSince(app, { roomIds: isNew, from: 0, to: now.receipts, userId }),
+    ]);
+    for (const part of found) for (const [roomId, content] of part) put(roomId, { type: "m.receipt", content });
+  }
+  if (wants.allowsType("m.typing")) {
+    const typing = [typingSince(app, new Set(known), since?.typing ?? 0), typingSince(app, new Set(isNew), 0)];
+    for (const part of typing) for (const [roomId, users] of part) put(roomId, { type: "m.typing", content: { user_ids: [...users] } });
+  }
+  return out;
+}
+
+async function roomAccountData(
+  app: App,
+  requester: Requester,
+  { roomAccountData: changed, since, filter }: OtherStreamsRequest,
+  fresh: ReadonlySet<string>,
+): Promise<Map<string, readonly AccountDataEvent[]>> {
+  const whole = since ? await accountDataOf(app, requester.userId, [...fresh]) : new Map<string, readonly AccountDataEvent[]>();
+  const out = new Map<string, readonly AccountDataEvent[]>();
+  for (const [roomId, events] of [...changed, ...whole]) {
+    const passing = events.filter(({ type }) => filter.room.accountData.matches({ type, roomId }));
+    if (passing.length > 0) out.set(roomId, passing);
+  }
+  return out;
+}

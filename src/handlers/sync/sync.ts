@@ -1,0 +1,134 @@
+import type { UserRoom } from "../../caches/memberships";
+import { invalidParam } from "../../errors";
+import { formatToken, parseToken } from "../../lib/streamToken";
+import type { StreamToken } from "../../lib/streamToken";
+import type { SyncFilter } from "../../rooms/filter";
+import type { PresenceState } from "../../storage/presence";
+import { accountDataStream } from "../../streams/accountData";
+import { deviceListsStream } from "../../streams/deviceLists";
+import { eventsStream } from "../../streams/events";
+import { presenceStream } from "../../streams/presence";
+import { pushRulesStream } from "../../streams/pushRules";
+import { receiptsStream } from "../../streams/receipts";
+import { toDeviceStream } from "../../streams/toDevice";
+import { typingStream } from "../../streams/typing";
+import { ignoredUsersOf } from "../accountData";
+import type { App } from "../app";
+import type { Requester } from "../requester";
+import { globalSections } from "./globalSections";
+import { roomJobs } from "./places";
+import { roomSections } from "./roomSections";
+import type { Tree } from "./roomSections";
+import { withOtherStreams } from "./otherStreams";
+import { pendingSections } from "./pending";
+
+export interface SyncRequest {
+  readonly filter: SyncFilter;
+  /** A token of an earlier answer; undefined for a first sync. */
+  readonly since: string | undefined;
+  readonly fullState: boolean;
+  readonly setPresence: PresenceState;
+  /** Milliseconds to wait for news. */
+  readonly timeout: number;
+  /** MSC4222: state as of the end of the timeline. */
+  readonly useStateAfter: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** How long a token that is ahead of this process is waited for. */
+const AHEAD_MS = 5_000;
+/** Clients that ask for more get news, or nothing, after this. */
+const MAX_TIMEOUT_MS = 5 * 60_000;
+
+/** Where the streams stand in this process. */
+export function positionsNow({ streams }: Pick<App, "streams">): StreamToken {
+  return {
+    events: streams.position(eventsStream),
+    presence: streams.position(presenceStream),
+    typing: streams.position(typingStream),
+    receipts: streams.position(receiptsStream),
+    account_data: streams.position(accountDataStream),
+    push_rules: streams.position(pushRulesStream),
+    to_device: streams.position(toDeviceStream),
+    device_lists: streams.position(deviceListsStream),
+  };
+}
+
+/** `GET /sync` (client-server API, "Syncing"). Waits up to the timeout for news that the filter lets through. */
+export async function sync(app: App, requester: Requester, request: SyncRequest): Promise<Tree> {
+  const since = request.since === undefined ? undefined : parseToken(request.since);
+  if (request.since !== undefined && !since) throw invalidParam("Invalid since token");
+  const { userId, deviceId = "" } = requester;
+  const endPresence = app.userData.presenceReporter.begin(userId, deviceId, request.setPresence);
+  const places = await app.caches.memberships.ofUser(userId);
+  // Registered before anything is sampled: what happens from here on ends the wait.
+  const listener = app.notifier.listener(userId, roomIdsOf(places));
+  const deadline = app.clock.monotonic() + Math.min(request.timeout, MAX_TIMEOUT_MS);
+  try {
+    if (since) await app.streams.waitFor(aheadOf(since), AHEAD_MS, request.signal);
+    for (;;) {
+      const answer = await answerTo(app, requester, request, since);
+      const remaining = deadline - app.clock.monotonic();
+      if (!since || request.fullState || answer.hasNews || remaining <= 0 || request.signal.aborted) return answer.tree;
+      if (!(await listener.wait(remaining, request.signal))) return (await answerTo(app, requester, request, since)).tree;
+    }
+  } finally {
+    listener.close();
+    endPresence();
+  }
+}
+
+function* roomIdsOf(places: ReadonlyMap<number, UserRoom>): Iterable<string> {
+  for (const place of places.values()) if (place.membership === "join") yield place.roomId;
+}
+
+/** Presence and typing are in memory: their numbers mean nothing to a writer that started anew, so nobody waits for them. */
+function aheadOf({ presence: _presence, typing: _typing, ...durable }: StreamToken): Record<string, number> {
+  return durable;
+}
+
+/** What to say now. Everything is sampled as of one moment: the positions are read in the same turn as the memberships. */
+async function answerTo(app: App, requester: Requester, request: SyncRequest, since: StreamToken | undefined): Promise<{ tree: Tree; hasNews: boolean }> {
+  const { filter } = request;
+  const { userId } = requester;
+  const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
+  const now = positionsNow(app);
+  const places = relevantPlaces(app, all, since, request);
+  const { jobs, pending } = await roomJobs(app, places.moved, {
+    userId,
+    since: since?.events,
+    now: now.events,
+    fullState: request.fullState,
+    includeLeave: filter.room.includeLeave,
+    allowsRoom: filter.room.allowsRoom,
+  });
+  const [sections, invitations, global] = await Promise.all([
+    roomSections(app, jobs, { requester, filter, now, useStateAfter: request.useStateAfter, ignored }),
+    pendingSections(app, pending, ignored),
+    globalSections(app, requester, { filter, since, now, jobs }),
+  ]);
+  const rooms = await withOtherStreams(app, requester, { sections, joined: places.joined, since, now, filter, roomAccountData: global.roomAccountData });
+  const lists = { ...rooms, ...invitations.rooms };
+  const hasNews = global.hasNews || Object.keys(lists).length > 0;
+  return {
+    hasNews,
+    tree: {
+      next_batch: formatToken({ ...now, to_device: global.toDevicePosition }),
+      ...(Object.keys(lists).length > 0 && { rooms: lists }),
+      ...global.fields,
+    },
+  };
+}
+
+/** The rooms that may have moved since the token, and all that the user is joined to. Only memory is asked. */
+function relevantPlaces(app: App, all: ReadonlyMap<number, UserRoom>, since: StreamToken | undefined, { fullState, filter }: SyncRequest) {
+  const moved: UserRoom[] = [];
+  const joined: UserRoom[] = [];
+  for (const place of all.values()) {
+    if (place.forgotten || !filter.room.allowsRoom(place.roomId)) continue;
+    if (place.membership === "join") joined.push(place);
+    if (!since || fullState || place.streamOrdering > since.events) moved.push(place);
+    else if (place.membership === "join" && app.caches.tails.changedSince(place.roomNid, since.events) !== false) moved.push(place);
+  }
+  return { moved, joined };
+}
