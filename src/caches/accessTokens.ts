@@ -22,9 +22,30 @@ export interface TokenCache {
   clear(): void;
 }
 
+/** Which tokens are cached of whom. */
+class TokensByUser {
+  private readonly users = new Map<string, Set<string>>();
+
+  of(userId: string): readonly string[] {
+    return [...(this.users.get(userId) ?? [])];
+  }
+
+  add(userId: string, token: string): void {
+    const own = this.users.get(userId);
+    if (own) own.add(token);
+    else this.users.set(userId, new Set([token]));
+  }
+
+  remove(userId: string, token: string): void {
+    const own = this.users.get(userId);
+    own?.delete(token);
+    if (own?.size === 0) this.users.delete(userId);
+  }
+}
+
 /** Access tokens by their text, and which of them belong to a user, so that a logout anywhere drops just those. */
 export function createTokenCache(max: number, read: (token: string) => Promise<TokenOwner | undefined>): TokenCache {
-  const byUser = new Map<string, Set<string>>();
+  const byUser = new TokensByUser();
   const loading = new Map<string, Promise<CachedToken | undefined>>();
   // Counts invalidations: a read that began before one may have seen the old rows, so its result is used once and not kept.
   let generation = 0;
@@ -32,30 +53,20 @@ export function createTokenCache(max: number, read: (token: string) => Promise<T
     max,
     dispose: ({ owner }, token, reason) => {
       if (reason === "evict") stats.evictions++;
-      if (reason !== "set") unlink(owner.userId, token);
+      if (reason !== "set") byUser.remove(owner.userId, token);
     },
   });
   const stats: CacheStats = { name: "access_tokens", hits: 0, misses: 0, evictions: 0, size: () => tokens.size, max };
-
-  function unlink(userId: string, token: string): void {
-    const own = byUser.get(userId);
-    own?.delete(token);
-    if (own?.size === 0) byUser.delete(userId);
-  }
-
-  function keep(token: string, entry: CachedToken): void {
-    tokens.set(token, entry);
-    const own = byUser.get(entry.owner.userId);
-    if (own) own.add(token);
-    else byUser.set(entry.owner.userId, new Set([token]));
-  }
 
   async function loadNow(token: string): Promise<CachedToken | undefined> {
     const began = generation;
     const owner = await read(token);
     if (!owner) return undefined;
     const entry: CachedToken = { owner, used: owner.used, seenTs: 0, seenIp: "", activeTs: 0 };
-    if (began === generation) keep(token, entry);
+    if (began === generation) {
+      tokens.set(token, entry);
+      byUser.add(owner.userId, token);
+    }
     return entry;
   }
 
@@ -84,7 +95,7 @@ export function createTokenCache(max: number, read: (token: string) => Promise<T
     load: (token) => loading.get(token) ?? startLoading(token),
     forgetUser(userId) {
       outdate();
-      for (const token of [...(byUser.get(userId) ?? [])]) tokens.delete(token);
+      for (const token of byUser.of(userId)) tokens.delete(token);
     },
     clear() {
       outdate();

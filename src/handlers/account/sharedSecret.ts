@@ -7,35 +7,15 @@ import { createAccount } from "./createAccount";
 import { registrationBody } from "./register";
 import type { SessionRequest } from "./sessions";
 
-/** How long a nonce may be used, and how many are out at once at most. */
+/** How long a nonce may be used. */
 const NONCE_LIFETIME_MS = 60_000;
-const MAX_NONCES = 10_000;
+/** Bytes of a nonce: its time, randomness, and a MAC over both, so that any process knows those of the others. */
+const TIME = 8;
+const RANDOM = 8;
+const MAC = 16;
 
-/** Nonces given out by this process, each good for one registration. */
-export interface Nonces {
-  issue(nonce: string, now: number): void;
-  take(nonce: string, now: number): boolean;
-}
-
-export function createNonces(): Nonces {
-  const issued = new Map<string, number>();
-  function prune(now: number): void {
-    for (const [nonce, at] of issued) {
-      if (now - at <= NONCE_LIFETIME_MS && issued.size < MAX_NONCES) return;
-      issued.delete(nonce);
-    }
-  }
-  return {
-    issue(nonce, now) {
-      prune(now);
-      issued.set(nonce, now);
-    },
-    take(nonce, now) {
-      prune(now);
-      return issued.delete(nonce);
-    },
-  };
-}
+/** Which nonces were used on this process. That one was used elsewhere shows at the latest in the name that is taken. */
+export type UsedNonces = Map<string, number>;
 
 function secretOf(app: AccountsApp): string {
   const secret = app.config.registration_shared_secret;
@@ -43,12 +23,32 @@ function secretOf(app: AccountsApp): string {
   return secret;
 }
 
+function macOf(app: AccountsApp, content: Uint8Array): Buffer {
+  return createHmac("sha256", `nonce ${secretOf(app)}`).update(content).digest().subarray(0, MAC);
+}
+
 /** GET /_synapse/admin/v1/register: a nonce, good for a minute. */
 export function issueNonce(app: AccountsApp): string {
-  secretOf(app);
-  const nonce = app.random.bytes(32).toString("hex");
-  app.accounts.nonces.issue(nonce, app.clock.now());
-  return nonce;
+  const time = Buffer.alloc(TIME);
+  time.writeBigUInt64BE(BigInt(app.clock.now()));
+  const content = Buffer.concat([time, app.random.bytes(RANDOM)]);
+  return Buffer.concat([content, macOf(app, content)]).toString("hex");
+}
+
+function takeNonce(app: AccountsApp, nonce: string): void {
+  const now = app.clock.now();
+  const { usedNonces } = app.accounts;
+  for (const [old, at] of usedNonces) {
+    if (now - at <= NONCE_LIFETIME_MS) break;
+    usedNonces.delete(old);
+  }
+  const bytes = Buffer.from(nonce, "hex");
+  const content = bytes.subarray(0, TIME + RANDOM);
+  const isOurs = bytes.length === TIME + RANDOM + MAC && timingSafeEqual(bytes.subarray(TIME + RANDOM), macOf(app, content));
+  if (!isOurs || now - Number(bytes.readBigUInt64BE()) > NONCE_LIFETIME_MS || usedNonces.has(nonce)) {
+    throw new MatrixError(400, "M_UNKNOWN", "unrecognised nonce");
+  }
+  usedNonces.set(nonce, now);
 }
 
 export interface SharedSecretRequest {
@@ -68,7 +68,7 @@ export async function registerWithSecret(app: AccountsApp, request: SharedSecret
   const refuse = (message: string): MatrixError => new MatrixError(400, "M_INVALID_PARAM", message);
   const { username, password, userType } = request;
   const secret = secretOf(app);
-  if (!app.accounts.nonces.take(request.nonce, app.clock.now())) throw new MatrixError(400, "M_UNKNOWN", "unrecognised nonce");
+  takeNonce(app, request.nonce);
   if (username === "" || username.includes("\0") || username.length > 512) throw refuse("Invalid username");
   if (password.includes("\0") || [...password].length > 512) throw refuse("Invalid password");
   const known = ["bot", "support", ...app.config.user_types.extra_user_types];

@@ -1,4 +1,5 @@
 import { invalidParam, MatrixError } from "../../errors";
+import type { JsonObject } from "../../lib/json";
 import { findThreepidSession, getThreepidSession, startThreepidSession, validateThreepidSession } from "../../storage/threepidSessions";
 import { getThreepidOwner } from "../../storage/threepids";
 import type { AccountsApp } from "../auth/accounts";
@@ -138,6 +139,17 @@ export async function submitEmailToken(app: AccountsApp, given: { token: string;
   });
   if (!done) throw new MatrixError(400, "M_THREEPID_AUTH_FAILED", "The link is not valid, or no longer");
   return { nextLink: done.nextLink ?? undefined };
+}
+
+/** Passes the code of a text message on to the delegate. Gives its answer. */
+export async function submitMsisdnToken(app: AccountsApp, given: { token: string; clientSecret: string; sid: string }): Promise<JsonObject> {
+  const delegate = app.config.account_threepid_delegates.msisdn;
+  if (delegate === undefined) throw new MatrixError(400, "M_UNKNOWN", "This homeserver is not validating phone numbers");
+  return app.accounts.web.postJson(`${delegate.replace(/\/$/, "")}/_matrix/identity/api/v1/validate/msisdn/submitToken`, {
+    token: given.token,
+    client_secret: given.clientSecret,
+    sid: given.sid,
+  });
 }
 
 async function askDelegate(app: AccountsApp, given: { sid: string; clientSecret: string }): Promise<ValidatedAddress | undefined> {

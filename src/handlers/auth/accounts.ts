@@ -17,8 +17,7 @@ import type { UserRow } from "../../storage/users";
 import type { AccountCaches } from "../../streams/accounts";
 import { createAccountListeners } from "../account/hooks";
 import type { AccountListeners } from "../account/hooks";
-import { createNonces } from "../account/sharedSecret";
-import type { Nonces } from "../account/sharedSecret";
+import type { UsedNonces } from "../account/sharedSecret";
 import type { App } from "../app";
 import { createLastSeen } from "./lastSeen";
 import type { LastSeen } from "./lastSeen";
@@ -39,7 +38,7 @@ export interface Accounts extends AccountCaches {
   readonly seen: LastSeen;
   readonly monthlyActive: MonthlyActive;
   readonly listeners: AccountListeners;
-  readonly nonces: Nonces;
+  readonly usedNonces: UsedNonces;
   /** Absent when the operator configured no mail. */
   readonly mailer: Mailer | undefined;
   /** For addresses out of the configuration, and for those that users choose. */
@@ -105,7 +104,7 @@ export function createAccounts({ config, db, clock, onError }: AccountsOptions):
     seen: createLastSeen({ db, clock, onError }),
     monthlyActive: createMonthlyActive({ db, clock, config, onError }),
     listeners: createAccountListeners(),
-    nonces: createNonces(),
+    usedNonces: new Map(),
     mailer: config.email && createMailer(config.email),
     web: createWebClient({ userAgent, certificates }),
     guardedWeb: createWebClient({
