@@ -59,6 +59,7 @@ export interface LogConfig {
   /** The file it was read from, for reading it again at SIGHUP. */
   readonly file: string | undefined;
   readonly formatters: ReadonlyMap<string, LogFormatter>;
+  /** Buffers come after all others, so after their targets. */
   readonly handlers: ReadonlyMap<string, LogHandler>;
   readonly loggers: ReadonlyMap<string, LoggerConfig>;
   readonly root: { readonly level: LogLevel; readonly handlers: readonly string[] };

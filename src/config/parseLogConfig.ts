@@ -58,7 +58,8 @@ function entriesOf(value: Mapping, key: string): [string, Mapping][] {
 
 function parse(value: Mapping, file: string, report: HandlerReport): LogConfig {
   const formatters = new Map<string, LogFormatter>(entriesOf(value, "formatters").map(([name, entry]) => [name, parseFormatter(name, entry, report)]));
-  const handlers = new Map<string, LogHandler>(entriesOf(value, "handlers").map(([name, entry]) => [name, parseHandler(name, entry, report)]));
+  const parsed = entriesOf(value, "handlers").map(([name, entry]): [string, LogHandler] => [name, parseHandler(name, entry, report)]);
+  const handlers = new Map(parsed.sort(([, a], [, b]) => Number(a.kind === "buffer") - Number(b.kind === "buffer")));
   for (const [name, handler] of handlers) {
     if (handler.formatter !== undefined && !formatters.has(handler.formatter)) {
       report.problem(`handlers.${name}.formatter`, `${JSON.stringify(handler.formatter)} is not among the formatters`);

@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { UserError } from "./io";
+
+/** Set in the environment of the child, which then stays in its foreground. */
+const MARK = "SYNAPSE_TS_DAEMON";
+
+export function isDaemonChild(environment: Readonly<Record<string, string | undefined>>): boolean {
+  return environment[MARK] !== undefined;
+}
+
+/** Starts the same command once more, detached from this terminal. The caller then ends. */
+export function startDaemon(): void {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    detached: true,
+    stdio: "ignore",
+    env: { ...process.env, [MARK]: "1" },
+  });
+  child.unref();
+}
+
+/** Refuses to start a second process with the same pid file, as a running one would notice it late or never. */
+export function checkPidFile(path: string): void {
+  const pid = readPid(path);
+  if (pid !== undefined && isRunning(pid)) throw new UserError(`Already running: ${path} names process ${pid}.`);
+}
+
+/** Writes the pid file and removes it at exit. */
+export function writePidFile(path: string): void {
+  try {
+    const file = openSync(path, "w", 0o644);
+    writeFileSync(file, `${process.pid}\n`);
+    closeSync(file);
+  } catch (error) {
+    throw new UserError(`The pid file ${path} cannot be written: ${(error as Error).message}`);
+  }
+  process.once("exit", () => {
+    if (readPid(path) === process.pid) unlinkSync(path);
+  });
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, "utf8").trim());
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return pid !== process.pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
