@@ -63,20 +63,22 @@ export function* conflictedSubgraph(reader: Reader, conflicted: ReadonlySet<stri
   const below = new Set<string>();
   yield* walk(reader, conflicted, below);
   if (reader.missing.size > 0) return null;
+  const due = every(EDGES_PER_SLICE);
   const citedBy = new Map<string, string[]>();
   for (const eventId of below) {
+    if (due()) yield;
     for (const auth of reader.authEventIds(eventId)) {
       const citing = citedBy.get(auth);
       if (citing) citing.push(eventId);
       else citedBy.set(auth, [eventId]);
     }
   }
-  yield;
   const subgraph = new Set<string>();
   const stack = [...conflicted];
   for (let eventId = stack.pop(); eventId !== undefined; eventId = stack.pop()) {
     if (subgraph.has(eventId)) continue;
     subgraph.add(eventId);
+    if (due()) yield;
     stack.push(...(citedBy.get(eventId) ?? []));
   }
   return subgraph;

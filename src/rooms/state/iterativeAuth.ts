@@ -5,6 +5,7 @@ import { type Reader, type Steps, every } from "./context";
 import { type StateMap, stateKeyOf } from "./stateMap";
 
 const CHECKS_PER_SLICE = 150;
+const LOADS_PER_SLICE = 1_000;
 
 /** A state in the making: entries over a base that is not touched. */
 export interface PartialState {
@@ -23,7 +24,7 @@ export function entryOf({ base, entries }: PartialState, key: string): string | 
  */
 export function* iterativeAuth(reader: Reader, state: PartialState, events: readonly RoomEvent[]): Steps<PartialState> {
   const due = every(CHECKS_PER_SLICE);
-  loadAll(reader, state, events);
+  yield* loadAll(reader, state, events);
   if (reader.missing.size > 0) return null;
   for (const event of events) {
     if (event.stateKey === undefined) continue;
@@ -41,8 +42,10 @@ export function* iterativeAuth(reader: Reader, state: PartialState, events: read
 }
 
 /** Asks for everything that the checks may need at once, so that it can be loaded at once. */
-function loadAll(reader: Reader, state: PartialState, events: readonly RoomEvent[]): void {
+function* loadAll(reader: Reader, state: PartialState, events: readonly RoomEvent[]): Generator<void, void> {
+  const due = every(LOADS_PER_SLICE);
   for (const event of events) {
+    if (due()) yield;
     for (const eventId of event.authEvents) reader.event(eventId);
     for (const [type, stateKey] of authEventKeys(event.version, event)) {
       const eventId = entryOf(state, stateKeyOf(type, stateKey));

@@ -1,5 +1,6 @@
 import type { RoomEvent } from "../event";
 import { type Reader, type Steps, every } from "./context";
+import { Heap } from "./heap";
 import { byAge } from "./powerOrder";
 
 const EVENTS_PER_SLICE = 1_000;
@@ -12,14 +13,24 @@ export function* mainlineOrder(reader: Reader, events: readonly RoomEvent[], pow
     positions.set(levels.eventId, index);
     if (due()) yield;
   }
-  const placed: { event: RoomEvent; position: number }[] = [];
+  // A heap instead of a sort, which could not pause.
+  const placed = new Heap<Placed>((a, b) => (a.position === b.position ? byAge(a.event, b.event) : a.position > b.position ? -1 : 1));
   for (const event of events) {
     placed.push({ event, position: positionOf(reader, event, positions) });
     if (due()) yield;
   }
   if (reader.missing.size > 0) return null;
-  placed.sort((a, b) => (a.position === b.position ? byAge(a.event, b.event) : a.position > b.position ? -1 : 1));
-  return placed.map(({ event }) => event);
+  const ordered: RoomEvent[] = [];
+  for (let next = placed.pop(); next; next = placed.pop()) {
+    ordered.push(next.event);
+    if (due()) yield;
+  }
+  return ordered;
+}
+
+interface Placed {
+  readonly event: RoomEvent;
+  readonly position: number;
 }
 
 /** The index of the first power levels event behind this one that is in the mainline; infinity without any. Remembers what it finds. */

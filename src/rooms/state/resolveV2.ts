@@ -2,12 +2,13 @@ import type { RoomEvent } from "../event";
 import type { RoomVersion } from "../versions";
 import { authDifference, conflictedSubgraph } from "./authChain";
 import { type Conflict, conflictedIds } from "./conflict";
-import type { Reader, Steps } from "./context";
+import { type Reader, type Steps, every } from "./context";
 import { type PartialState, entryOf, iterativeAuth } from "./iterativeAuth";
 import { mainlineOrder } from "./mainline";
 import { powerOrder } from "./powerOrder";
 import { stateKeyOf } from "./stateMap";
 
+const EVENTS_PER_SLICE = 5_000;
 const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** State resolution v2 and v2.1 (specification: rooms/v2 and rooms/v12, "State resolution"): the entries to add to the unconflicted ones. */
@@ -32,10 +33,12 @@ function* fullConflictedSet(version: RoomVersion, reader: Reader, conflict: Conf
   const difference = conflict.authDifference ?? (yield* authDifference(reader, conflict));
   const subgraph = version.stateResolution === "v2.1" ? yield* conflictedSubgraph(reader, ids) : NOTHING.keys();
   if (!difference || !subgraph) return null;
+  const due = every(EVENTS_PER_SLICE);
   const full = new Map<string, RoomEvent>();
   for (const eventId of new Set([...ids, ...difference, ...subgraph])) {
     const event = reader.event(eventId);
     if (event) full.set(eventId, event);
+    if (due()) yield;
   }
   return reader.missing.size > 0 ? null : full;
 }
