@@ -51,8 +51,11 @@ const NEEDS_CARE = /["\\\u0000-\u001f\ud800-\udfff]/;
 const SURROGATE = /[\ud800-\udfff]/;
 const hasSurrogate = (text: string): boolean => SURROGATE.test(text);
 
+/** Infinity can come out of JSON.parse ("1e400"); like JSON.stringify, print what is still JSON. */
 function numberText(value: number): string {
-  return value === 0 ? "0" : Number.isInteger(value) && Math.abs(value) >= 1e21 ? BigInt(value).toString() : String(value);
+  if (value === 0) return "0";
+  if (Number.isInteger(value) && Math.abs(value) >= 1e21) return BigInt(value).toString();
+  return Number.isFinite(value) ? String(value) : "null";
 }
 
 function arrayText(items: readonly JsonValue[]): string {

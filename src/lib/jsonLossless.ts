@@ -23,7 +23,7 @@ export function parseLosslessJson(text: string | Buffer, options: ParseOptions =
   return new Parser(source, options.maxDepth ?? MAX_JSON_DEPTH).document();
 }
 
-/** The same value with each JsonNumber as the nearest double. Untouched parts are shared. */
+/** A copy with each JsonNumber as the nearest double, for what is not signed (EDUs, API answers). */
 export function withPlainNumbers(value: JsonValue): JsonValue {
   if (value instanceof JsonNumber) return Number(value.text);
   if (Array.isArray(value)) return value.map(withPlainNumbers);
