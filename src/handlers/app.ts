@@ -13,6 +13,7 @@ import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
 import type { Accounts } from "./auth/accounts";
+import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
 import type { LazyMembers } from "./sync/lazyMembers";
 import type { UserData } from "./userData";
@@ -46,6 +47,7 @@ export interface App {
   readonly ownership: Ownership;
   readonly accounts: Accounts;
   readonly userData: UserData;
+  readonly push: Push;
   readonly lazyMembers: LazyMembers;
   readonly auth: { readonly authenticate: Authenticate };
   readonly hooks: AccountHooks;

@@ -4,6 +4,7 @@ import type { App } from "../handlers/app";
 import { createAccounts } from "../handlers/auth/accounts";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
 import { followEvents } from "../handlers/followEvents";
+import { createPush } from "../handlers/push/push";
 import { createRateLimiter } from "../handlers/rateLimiter";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
 import { createUserData } from "../handlers/userData";
@@ -95,10 +96,12 @@ export function createApp(options: AppOptions): RunningApp {
   });
   const base = { config, serverName, instanceName: config.derived.instanceName, clock, random, log, metrics, db, signingKey };
   const shared = { caches, streams, notifier, rpc, ownership: deployment.ownership, accounts };
-  const roomWriter = createRoomWriter({ ...base, caches, push: () => undefined, publish: (rows) => streams.publish(eventsStream, rows) });
+  const push = createPush({ ...base, caches, streams });
+  const roomWriter = createRoomWriter({ ...base, caches, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) });
   const app: App = {
     ...base,
     ...shared,
+    push,
     userData: createUserData({ ...base, ...shared }),
     lazyMembers: createLazyMembers(clock),
     rateLimiter: createRateLimiter(clock, config),

@@ -5,6 +5,7 @@ import { accountDataSince, allAccountDataOf } from "../accountData";
 import type { AccountDataEvent, AccountDataEvents } from "../accountData";
 import type { App } from "../app";
 import { presenceSince } from "../presence";
+import { pushRulesChanged, pushRulesContent } from "../push/rules";
 import type { Requester } from "../requester";
 import { toDeviceSince } from "../toDevice";
 import type { RoomJob } from "./places";
@@ -56,8 +57,8 @@ export async function globalSections(app: App, requester: Requester, request: Gl
 
 /** `m.push_rules`, whole, in a first sync and whenever the rules changed. */
 async function pushRulesEvent(app: App, userId: string, since: StreamToken | undefined, now: StreamToken): Promise<AccountDataEvent[]> {
-  if (since && !app.push.rulesMayHaveChanged(userId, since.push_rules, now.push_rules)) return [];
-  return [{ type: "m.push_rules", content: new JsonText(JSON.stringify(await app.push.rulesContent(userId))) }];
+  if (since && (since.push_rules === now.push_rules || !(await pushRulesChanged(app, userId, since.push_rules)))) return [];
+  return [{ type: "m.push_rules", content: new JsonText(JSON.stringify(await pushRulesContent(app, userId))) }];
 }
 
 /** Local users whom the requester has come to share a room with: who joined a room of theirs, and the members of rooms they joined. */

@@ -4,6 +4,8 @@ import type { SyncFilter } from "../../rooms/filter";
 import { accountDataOf } from "../accountData";
 import type { AccountDataEvent, AccountDataEvents } from "../accountData";
 import type { App } from "../app";
+import { unreadCounts } from "../push/unread";
+import type { RoomUnread } from "../push/unread";
 import { receiptsSince } from "../receipts";
 import type { Requester } from "../requester";
 import { typingSince } from "../typing";
@@ -41,7 +43,7 @@ export async function withOtherStreams(
     const section = bySections.get(roomId);
     return (section && !section.empty) || extras.ephemeral.has(roomId) || extras.accountData.has(roomId);
   });
-  const unread = await app.push.unreadCounts(requester.userId, shown);
+  const unread = await unreadCounts(app, requester.userId, shown);
   const join: Record<string, Tree> = {};
   for (const { roomId } of shown) {
     const fields = bySections.get(roomId)?.fields ?? { timeline: { events: [], limited: false }, state: { events: [] } };
@@ -57,22 +59,12 @@ export async function withOtherStreams(
   return { ...(Object.keys(join).length > 0 && { join }), ...(Object.keys(leave).length > 0 && { leave }) };
 }
 
-type Count = { readonly notifications: number; readonly highlights: number };
-
 /** Counts of the room, or with `unread_thread_notifications` of its main timeline and of each thread (MSC3773). */
-function unreadFields(counts: ReadonlyMap<string, Count> | undefined, filter: SyncFilter): { readonly [key: string]: Tree } {
-  const field = ({ notifications, highlights }: Count): Tree => ({ notification_count: notifications, highlight_count: highlights });
-  const none: Count = { notifications: 0, highlights: 0 };
-  const all = [...(counts ?? [])];
-  if (filter.room.timeline.unreadThreadNotifications) {
-    const threads = all.filter(([thread]) => thread !== "main").map(([thread, count]) => [thread, field(count)] as const);
-    return {
-      unread_notifications: field(counts?.get("main") ?? none),
-      ...(threads.length > 0 && { unread_thread_notifications: Object.fromEntries(threads) }),
-    };
-  }
-  const sum = all.reduce((total, [, c]) => ({ notifications: total.notifications + c.notifications, highlights: total.highlights + c.highlights }), none);
-  return { unread_notifications: field(sum) };
+function unreadFields(unread: RoomUnread | undefined, filter: SyncFilter): { readonly [key: string]: Tree } {
+  if (!unread) return { unread_notifications: { notification_count: 0, highlight_count: 0 } };
+  if (!filter.room.timeline.unreadThreadNotifications) return { unread_notifications: { ...unread.total } };
+  const threads = Object.fromEntries([...unread.threads].map(([thread, counts]) => [thread, { ...counts }]));
+  return { unread_notifications: { ...unread.main }, ...(unread.threads.size > 0 && { unread_thread_notifications: threads }) };
 }
 
 async function ephemeral(

@@ -1,0 +1,90 @@
+import type { Config } from "../config/config";
+import { systemClock } from "../lib/clock";
+import { systemRandom } from "../lib/random";
+import { createLogging } from "../observe/logging";
+import type { LoggerFactory } from "../observe/logger";
+import { createMetrics } from "../observe/metrics";
+import { exposeProcess } from "../observe/processMetrics";
+import { requirePlan } from "../roles/plan";
+import { allGroups } from "../rest/registry";
+import { createApp } from "./app";
+import { openDatabase } from "./database";
+import { createDeployment } from "./deployment";
+import { createListeners } from "./http/listeners";
+import { notifySystemd } from "./systemd";
+
+/** How long requests may go on once the process was told to stop. */
+const GRACE_MS = 10_000;
+
+export interface RunningProcess {
+  /** Addresses that it answers at. */
+  readonly addresses: readonly string[];
+  /** Stops accepting, finishes requests, drains writers, and closes the database. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly config: Config;
+  readonly log: LoggerFactory;
+  /** Called when the process must end: its database belongs to another one now. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Starts everything that the plan of this process says, in order; whatever fails undoes what was started. */
+export async function startProcess({ config, log, onFatal }: StartOptions): Promise<RunningProcess> {
+  const plan = requirePlan(config);
+  const metrics = createMetrics(config.server_name);
+  const clock = systemClock;
+  const random = systemRandom;
+  const undo: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const monitor = exposeProcess(metrics, clock);
+    undo.push(() => monitor.stop());
+    const database = await openDatabase({ config, clock, log, metrics, onFatal });
+    undo.push(database.close);
+    const deployment = await createDeployment({ config, plan, db: database.pool, clock, random, log, onFatal });
+    await deployment.start();
+    undo.push(deployment.stop);
+    const running = createApp({ config, db: database.pool, clock, random, log, metrics, deployment });
+    undo.push(running.stop);
+    await running.start();
+    const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups: allGroups, log, metrics });
+    await listeners.open();
+    undo.push(() => listeners.close(GRACE_MS));
+    return { addresses: listeners.addresses(), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export interface RunOptions {
+  readonly config: Config;
+  /** Called when requests are being answered. */
+  readonly onReady?: () => void;
+}
+
+/** Runs a process until it is told to stop. Resolves when everything is closed; fails when it cannot start or must end. */
+export async function runProcess({ config, onReady }: RunOptions): Promise<void> {
+  const logging = createLogging({ config: config.derived.log, clock: systemClock, serverName: config.server_name });
+  const log = logging.log("synapse.app");
+  process.on("SIGHUP", () => void logging.reload(config.derived.log));
+  try {
+    let end: (error?: Error) => void = () => undefined;
+    const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end());
+    const running = await startProcess({ config, log: logging.log, onFatal: end });
+    log.info(`${config.derived.instanceName} is ready at ${running.addresses.join(", ")}`);
+    notifySystemd("READY=1");
+    onReady?.();
+    const error = await ended;
+    notifySystemd("STOPPING=1");
+    await running.stop();
+    if (error) throw error;
+  } finally {
+    await logging.close();
+  }
+}
