@@ -15,7 +15,7 @@ interface Call {
 /** Waits until what this process wrote can be read here: positions may lag behind while another writer's rows are on their way. */
 async function settle(streams: RpcOptions["streams"], log: ReplicationLog): Promise<void> {
   const open = streams.unsettled();
-  if (open && !(await streams.waitFor(open, POSITION_WAIT_MS))) log.warn("a stream is late", { positions: open });
+  if (open && !(await streams.waitFor(open, POSITION_WAIT_MS))) log.warn(() => `still waiting for ${JSON.stringify(open)}; going on without`);
 }
 
 /** Runs a handler and tells each call its outcome. */

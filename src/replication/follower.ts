@@ -1,3 +1,4 @@
+import { runOutsideContext } from "../observe/context";
 import type { StreamRow } from "../streams/defineStream";
 import type { StreamBatch } from "./batch";
 import { messageOf } from "./log";
@@ -105,14 +106,14 @@ export class StreamFollower {
   reach(position: number): void {
     if (this.stopped || position <= this.at) return;
     this.target = Math.max(this.target, position);
-    if (this.ready) void this.read();
+    if (this.ready) this.startReading();
   }
 
   /** Reads whatever there is; for streams in memory, of whose head nobody else knows. */
   refresh(): void {
     this.foreign = true;
     this.ready = true;
-    if (!this.stopped) void this.read();
+    if (!this.stopped) this.startReading();
   }
 
   stop(): void {
@@ -165,12 +166,16 @@ export class StreamFollower {
   private readIn(ms: number): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      void this.read();
+      this.startReading();
     }, ms).unref();
   }
 
+  private startReading(): void {
+    // It may outlive the request that noticed the gap.
+    if (!this.reading) runOutsideContext(() => void this.read());
+  }
+
   private async read(): Promise<void> {
-    if (this.reading) return;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.reading = true;
@@ -179,7 +184,7 @@ export class StreamFollower {
       while (this.behind() && !this.stopped) await this.readPage();
     } catch (error) {
       failed = true;
-      this.options.log.warn("cannot catch up", { stream: this.options.name, position: this.at, error: messageOf(error) });
+      this.options.log.warn(`cannot catch up on ${this.options.name} from ${this.at}: ${messageOf(error)}`);
     }
     this.reading = false;
     if (failed && !this.stopped) this.readIn(this.options.retryMs);

@@ -1,4 +1,5 @@
 import { limitExceeded } from "../errors";
+import { runOutsideContext } from "../observe/context";
 
 export interface LaneOptions<Item> {
   /** Items that may travel together. */
@@ -27,10 +28,13 @@ export class Lane<Item> {
     this.waiting.push(item);
     if (this.scheduled) return;
     this.scheduled = true;
-    queueMicrotask(() => {
-      this.scheduled = false;
-      this.pump();
-    });
+    // Batches belong to no single request.
+    runOutsideContext(() =>
+      queueMicrotask(() => {
+        this.scheduled = false;
+        this.pump();
+      }),
+    );
   }
 
   private pump(): void {

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock";
+import { runOutsideContext } from "../observe/context";
 import type { Database } from "../storage/db";
 import { nextLeaseEpoch, releaseLeases, renewLeases, sweepLeases, takeLeases } from "../storage/leases";
 import type { Bus } from "./bus";
@@ -15,7 +16,7 @@ export interface LeasesOptions {
   readonly instance: string;
   /** What this process stands for. */
   readonly standsFor: readonly string[];
-  /** Who may stand for what, as configured. What isn't named falls to the main process. */
+  /** Who may stand for what, as configured; `*` for whoever does. What isn't named falls to the main process. */
   readonly candidates: Readonly<Record<string, readonly string[]>>;
   readonly clock: Pick<Clock, "monotonic">;
   readonly log: ReplicationLog;
@@ -26,6 +27,8 @@ export interface LeasesOptions {
   readonly renewMs?: number;
 }
 
+/** As a candidate: whoever stands. */
+export const ANYBODY = "*";
 const START_POLL_MS = 200;
 /** Refreshes that callers ask for are at least so far apart. */
 const REFRESH_GAP_MS = 50;
@@ -82,7 +85,7 @@ export class Leases implements Ownership {
   ownerOf(standsFor: string, key = ""): string {
     const live = this.holders.get(standsFor) ?? [];
     const sure = this.holdsOwn() ? live : live.filter((name) => name !== this.instance);
-    return rendezvous(sure, key) ?? rendezvous(this.candidates(standsFor), key) ?? "main";
+    return rendezvous(sure, key) ?? rendezvous(this.candidates(standsFor).filter((name) => name !== ANYBODY), key) ?? "main";
   }
 
   isMine(standsFor: string, key?: string): boolean {
@@ -91,6 +94,11 @@ export class Leases implements Ownership {
 
   isLive(instance: string): boolean {
     return this.alive.has(instance) || !this.known.has(instance);
+  }
+
+  /** Other instances that are alive. */
+  others(): string[] {
+    return [...this.alive].filter((name) => name !== this.instance);
   }
 
   fence(standsFor: string): Fence {
@@ -104,7 +112,7 @@ export class Leases implements Ownership {
 
   refresh(): Promise<void> {
     if (this.options.clock.monotonic() - this.refreshedAt < REFRESH_GAP_MS) return Promise.resolve();
-    this.refreshing ??= this.look()
+    this.refreshing ??= runOutsideContext(() => this.look())
       .then((ms) => this.schedule(ms))
       .finally(() => (this.refreshing = undefined));
     return this.refreshing;
@@ -112,6 +120,11 @@ export class Leases implements Ownership {
 
   private candidates(standsFor: string): readonly string[] {
     return this.options.candidates[standsFor] ?? ["main"];
+  }
+
+  private mayStand(standsFor: string, instance: string): boolean {
+    const names = this.candidates(standsFor);
+    return names.includes(instance) || names.includes(ANYBODY);
   }
 
   private holdsOwn(): boolean {
@@ -140,7 +153,7 @@ export class Leases implements Ownership {
       this.ownUntil = asked + this.ttlMs;
       return;
     }
-    log.warn("this process was taken for dead; standing up again", { instance: this.instance });
+    log.warn("the other processes took this one for dead; it goes on in a new life");
     await releaseLeases(db, { instance: this.instance, epoch: this.epoch });
     this.epoch = await nextLeaseEpoch(db);
     if (!(await this.take())) {
@@ -158,7 +171,7 @@ export class Leases implements Ownership {
     this.refreshedAt = this.options.clock.monotonic();
     const holders = new Map<string, string[]>();
     for (const { standsFor, instance } of leases) {
-      if (!this.candidates(standsFor).includes(instance)) continue;
+      if (!this.mayStand(standsFor, instance)) continue;
       holders.set(standsFor, [...(holders.get(standsFor) ?? []), instance]);
     }
     const before = JSON.stringify([...this.holders]);
@@ -188,7 +201,7 @@ export class Leases implements Ownership {
       await this.renew();
       if (!this.stopped) next = await this.look();
     } catch (error) {
-      this.options.log.warn("cannot renew the leases of this process", { error: messageOf(error) });
+      this.options.log.warn(`cannot renew the leases of this process: ${messageOf(error)}`);
     }
     this.schedule(next);
   }

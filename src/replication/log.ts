@@ -1,12 +1,9 @@
-/** What this folder wants of a logger; those of observe/ fit. */
-export interface ReplicationLog {
-  debug(message: string, fields?: object): void;
-  info(message: string, fields?: object): void;
-  warn(message: string, fields?: object): void;
-  error(message: string, fields?: object): void;
-}
+import type { Logger } from "../observe/logger";
 
-/** The text of whatever was thrown. */
+/** What this folder wants of a logger. */
+export type ReplicationLog = Pick<Logger, "debug" | "info" | "warn" | "error">;
+
+/** The text of whatever was thrown, for failures that are to be expected and need no stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

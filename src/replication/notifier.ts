@@ -1,5 +1,7 @@
 import type { Clock } from "../lib/clock";
+import { runOutsideContext } from "../observe/context";
 import type { WakeTargets } from "../streams/defineStream";
+import type { ReplicationMetrics } from "./metrics";
 
 /** One request that waits for news of a user. Made before the data is sampled, so that nothing falls in between. */
 export interface Listener {
@@ -16,8 +18,7 @@ export interface NotifierOptions {
   readonly clock: Pick<Clock, "monotonic">;
   /** How long the rooms of a user are remembered after the last listener, so that the next poll finds them. */
   readonly ttlMs?: number;
-  /** For synapse_notifier_users_woken_by_stream. */
-  readonly onWoken?: (stream: string, users: number) => void;
+  readonly metrics?: Pick<ReplicationMetrics, "woken">;
 }
 
 interface Waiter {
@@ -105,7 +106,7 @@ export class Notifier {
     let woken = 0;
     for (const userId of users) woken += this.mark(this.users.get(userId));
     for (const roomId of rooms) for (const user of this.byRoom.get(roomId) ?? []) woken += this.mark(user);
-    if (woken > 0) this.options.onWoken?.(stream, woken);
+    if (woken > 0) this.options.metrics?.woken(stream, woken);
   }
 
   /** True while there is nobody to wake. */
@@ -157,7 +158,7 @@ export class Notifier {
   private retire(user: ActiveUser): void {
     user.idleSince = this.options.clock.monotonic();
     this.idleUsers.set(user.userId, user);
-    this.sweeper ??= setInterval(() => this.sweep(), Math.max(this.ttlMs / 4, 10)).unref();
+    this.sweeper ??= runOutsideContext(() => setInterval(() => this.sweep(), Math.max(this.ttlMs / 4, 10)).unref());
   }
 
   private sweep(): void {

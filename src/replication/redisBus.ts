@@ -19,7 +19,7 @@ export interface RedisBusOptions {
 export function createRedisBus({ config, log, random, ...timing }: RedisBusOptions): Bus {
   /** Marks our own messages, which Redis sends back to us too. */
   const self = random.letters(8);
-  const subscriptions = createSubscriptions((error) => log.error("a message could not be handled", { error: messageOf(error) }));
+  const subscriptions = createSubscriptions((error) => log.error("a message could not be handled", { error }));
   const reconnected = new Set<() => void>();
   let dropped = 0;
 
@@ -44,7 +44,7 @@ export function createRedisBus({ config, log, random, ...timing }: RedisBusOptio
     publish(channel, text) {
       const sent = outgoing.live?.publish(channel, self + text);
       sent?.catch((error: unknown) => {
-        if (dropped++ === 0) log.warn("a message was dropped", { channel, error: messageOf(error) });
+        if (dropped++ === 0) log.warn(`a message to ${channel} was dropped: ${messageOf(error)}`);
       });
     },
     subscribe(channel, fn) {

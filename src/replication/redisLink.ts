@@ -99,7 +99,7 @@ export class RedisLink {
     if (this.client !== client) return;
     this.up = true;
     this.retryMs = FIRST_RETRY_MS;
-    if (this.complained) log.info("connected to Redis again", { connection: name });
+    if (this.complained) log.info(`connected to Redis again (${name})`);
     this.complained = false;
     this.timer = setTimeout(() => void this.ping(client), this.options.pingMs ?? 10_000).unref();
     onUp();
@@ -125,7 +125,7 @@ export class RedisLink {
     const { log, name, onDown } = this.options;
     this.drop(client);
     if (this.closed) return;
-    if (!this.complained) log.warn("no connection to Redis; asking the database for news meanwhile", { connection: name, error: messageOf(error) });
+    if (!this.complained) log.warn(`no connection to Redis (${name}), asking the database for news meanwhile: ${messageOf(error)}`);
     this.complained = true;
     this.timer = setTimeout(() => void this.connect(), this.retryMs).unref();
     this.retryMs = Math.min(this.retryMs * 2, MAX_RETRY_MS);

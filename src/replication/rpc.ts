@@ -2,6 +2,7 @@ import type { JsonObject } from "../lib/json";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
 import type { ReplicationLog } from "./log";
+import type { ReplicationMetrics } from "./metrics";
 import type { Ownership } from "./ownership";
 import type { RpcTransport } from "./rpcTransport";
 import type { Positions, Streams } from "./streams";
@@ -82,6 +83,7 @@ export interface RpcOptions {
   /** Absent in a process that is alone. */
   readonly transport: RpcTransport | undefined;
   readonly log: ReplicationLog;
+  readonly metrics?: Pick<ReplicationMetrics, "request">;
   readonly clock: Clock;
   readonly random: Random;
 }

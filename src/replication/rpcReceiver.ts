@@ -1,5 +1,4 @@
 import { MatrixError, badJson, notFound } from "../errors";
-import { messageOf } from "./log";
 import { FORGOTTEN, NOT_OWNER, POSITION_WAIT_MS, ownerName } from "./rpc";
 import type { AnyRpc, RpcAnswer, RpcOptions, RpcRequest, RpcResult } from "./rpc";
 
@@ -59,7 +58,7 @@ export class RpcReceiver {
     const { streams, log, ownership } = this.options;
     const mine = request.inputs.every((input) => ownerName(this.options, def.owner(input)) === ownership.instance);
     if (!mine) throw new MatrixError(421, NOT_OWNER, `${ownership.instance} is not the owner`);
-    if (!(await streams.waitFor(request.positions, POSITION_WAIT_MS))) log.warn("handling a request on old data", { name: def.name });
+    if (!(await streams.waitFor(request.positions, POSITION_WAIT_MS))) log.warn(`still waiting for what the caller of ${def.name} has seen; going on without`);
     const before = streams.horizon();
     const results = await Promise.all(request.inputs.map((input) => this.result(def, input, handle)));
     const moved = Object.entries(streams.horizon()).filter(([name, position]) => before[name] !== position);
@@ -71,7 +70,7 @@ export class RpcReceiver {
       return { output: await handle(def, input) };
     } catch (error) {
       if (error instanceof MatrixError) return { error: { status: error.status, body: error.body() } };
-      this.options.log.error("a request of another process failed", { name: def.name, error: messageOf(error) });
+      this.options.log.error(`${def.name} failed for another process`, { error });
       return { error: { status: 500, body: { errcode: "M_UNKNOWN", error: "Internal server error" } } };
     }
   }

@@ -86,7 +86,7 @@ export class CallSender {
 
   /** One batch. Gives an outcome for each parcel, or one for all. While the outcome is unknown the same instance is asked again. */
   private async exchange(instance: string, def: AnyRpc, parcels: readonly Parcel[]): Promise<Outcome[]> {
-    const { clock, ownership, random, streams, transport } = this.options;
+    const { clock, metrics, ownership, random, streams, transport } = this.options;
     const txn = random.letters(16);
     const deadline = Math.min(...parcels.map((parcel) => parcel.deadline));
     // Of the life that the first attempt may have reached.
@@ -97,11 +97,14 @@ export class CallSender {
       const head = JSON.stringify({ txn, again: maybeDone ? life : undefined, positions: streams.positions() });
       const body = `${head.slice(0, -1)},"inputs":[${inputs}]}`;
       const left = Math.max(1, deadline - clock.monotonic());
+      const ended = metrics?.request(def.name);
       try {
         const answer = await transport.post(instance, `/_synapse/replication/${def.name}`, body, left);
+        ended?.(String(answer.status));
         return await this.read(instance, answer, maybeDone);
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
+        ended?.("unreachable");
         maybeDone ||= error.executed === "unknown";
         if (!maybeDone) return [{ kind: "notDone", error }];
         await ownership.refresh().catch(() => undefined);
@@ -121,7 +124,7 @@ export class CallSender {
     const { life, positions, results } = body as RpcAnswer;
     this.lives.set(instance, life);
     const { streams, log } = this.options;
-    if (!(await streams.waitFor(positions, POSITION_WAIT_MS))) log.warn("a stream is late", { instance, positions });
+    if (!(await streams.waitFor(positions, POSITION_WAIT_MS))) log.warn(() => `still waiting for what ${instance} wrote, ${JSON.stringify(positions)}; going on without`);
     return results.map((result) =>
       "error" in result
         ? { kind: "failed", error: errorOf(result.error.status, result.error.body) }

@@ -1,4 +1,5 @@
 import { limitExceeded } from "../errors";
+import { runOutsideContext } from "../observe/context";
 import type { Database, Db } from "../storage/db";
 import type { StreamDef, StreamRow } from "../streams/defineStream";
 import { messageOf } from "./log";
@@ -53,7 +54,8 @@ class GroupWriter<Item, Row> implements StreamWriter<Item> {
     if (this.queue.length >= (this.options.maxQueue ?? 10_000)) return Promise.reject(limitExceeded(1_000));
     return new Promise((resolve, reject) => {
       this.queue.push({ item, resolve, reject });
-      this.running ??= this.run();
+      // It works for many, so it belongs to no request.
+      this.running ??= runOutsideContext(() => this.run());
     });
   }
 
@@ -73,7 +75,7 @@ class GroupWriter<Item, Row> implements StreamWriter<Item> {
       await this.write(batch);
     } catch (error) {
       const again = batch.length > 1 && !(error instanceof OutcomeUnknown);
-      this.options.log.warn("a flush failed", { stream: this.options.stream.name, items: batch.length, error: messageOf(error) });
+      this.options.log.warn(`${batch.length} items of ${this.options.stream.name} could not be written: ${messageOf(error)}`);
       if (!again) for (const { reject } of batch) reject(reasonOf(error));
       else for (const pending of batch) await this.write([pending]).catch((cause: unknown) => pending.reject(reasonOf(cause)));
     }

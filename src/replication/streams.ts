@@ -12,6 +12,7 @@ import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
 import { createMemoryLog, encodeUpdates } from "./memoryLog";
 import type { MemoryLog, UpdatesAnswer, UpdatesQuery } from "./memoryLog";
+import type { ReplicationMetrics } from "./metrics";
 import type { Notifier } from "./notifier";
 import { PositionWaiters } from "./positionWaiters";
 
@@ -35,6 +36,7 @@ export interface StreamsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly instance: string;
+  readonly metrics?: Pick<ReplicationMetrics, "received">;
   /** Goes before the stream's name in the name of its channel. */
   readonly channelPrefix: string;
   /** Asks the writer of a memory-only stream for what was missed. */
@@ -243,7 +245,9 @@ export class Streams {
 
   private hear({ def, follower }: Followed, text: string): void {
     const message = decodeBatch(def, text);
-    if (message && message.instance !== this.options.instance) follower.receive(message.batch);
+    if (!message || message.instance === this.options.instance) return;
+    this.options.metrics?.received(def.name, message.batch.after - message.batch.before);
+    follower.receive(message.batch);
   }
 
   private spread(stream: Followed, batch: StreamBatch): void {
@@ -286,7 +290,7 @@ export class Streams {
     try {
       fn();
     } catch (error) {
-      this.options.log.error("a consumer of a stream failed", { stream: def.name, error: messageOf(error) });
+      this.options.log.error(`a consumer of ${def.name} failed`, { error });
     }
   }
 
@@ -296,7 +300,7 @@ export class Streams {
       if (def.sequence === undefined) follower.refresh();
       else follower.reach(Math.min(position, await this.head(def)));
     } catch (error) {
-      this.options.log.warn("cannot read where a stream stands", { stream: def.name, error: messageOf(error) });
+      this.options.log.warn(`cannot read where ${def.name} stands: ${messageOf(error)}`);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config";
 import type { ConfigProblem } from "../config/problems";
-import { ANYBODY } from "./duties";
+import { ANYBODY } from "../replication/leases";
 import type { Duty } from "./duties";
 import type { PlannedListener, ProcessPlan } from "./plan";
 import { allServices, isRoleName, roles } from "./table";

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../config/problems";
 import type { InstanceAddress } from "../replication/rpcTransport";
-import { ANYBODY } from "./duties";
+import { ANYBODY } from "../replication/leases";
 import type { ProcessPlan } from "./plan";
 import { allServices } from "./table";
 

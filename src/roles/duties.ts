@@ -1,8 +1,6 @@
 import type { Config } from "../config/config";
+import { ANYBODY } from "../replication/leases";
 import type { ServiceName } from "./table";
-
-/** Whoever of the fitting role starts may stand: old files switch a duty off in the main process without saying who has it. */
-export const ANYBODY = "*";
 
 export interface Duty {
   /** Instances that may have the duty. Of several, each has the keys that fall to it. */
@@ -15,7 +13,10 @@ export interface Duty {
 
 const main = (name: string): string => (name === "master" ? "main" : name);
 
-/** As Synapse: who is named has it; else the main process, unless its switch is off. */
+/**
+ * As Synapse: who is named has it; else the main process, unless its switch is off. Then old files don't say who has it:
+ * whoever of the fitting role starts.
+ */
 function given(option: string, names: readonly (string | undefined)[], onMain: { readonly key?: string; readonly value: boolean }): Duty {
   const named = names.filter((name) => name !== undefined).map(main);
   const instances = named.length > 0 ? [...new Set(named)] : [onMain.value ? "main" : ANYBODY];

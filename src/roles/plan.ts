@@ -2,10 +2,12 @@ import type { Config } from "../config/config";
 import { ConfigError } from "../config/problems";
 import type { ConfigProblem } from "../config/problems";
 import type { InstanceAddress as ConfiguredAddress, Listener } from "../config/types.generated";
+import { ANYBODY } from "../replication/leases";
 import type { InstanceAddress } from "../replication/rpcTransport";
 import { groupsOf } from "../rest/resources";
+import type { RouteGroup } from "../rest/route";
 import { checkPlan } from "./checks";
-import { ANYBODY, duties } from "./duties";
+import { duties } from "./duties";
 import type { Duty } from "./duties";
 import { allServices, isRoleName, roles } from "./table";
 import type { Family, RoleName, ServiceName } from "./table";
@@ -70,6 +72,12 @@ export function requirePlan(config: Config): ProcessPlan {
   const { plan: process, errors } = plan(config);
   if (errors.length > 0) throw new ConfigError(errors);
   return process;
+}
+
+/** Of all route groups, those that the listener serves. */
+export function groupsServed(planned: PlannedListener, groups: readonly RouteGroup[]): RouteGroup[] {
+  const families: readonly string[] = planned.families;
+  return groups.filter(({ name }) => families.includes(name.split(".", 1)[0] ?? ""));
 }
 
 /** What the process holds leases for. */

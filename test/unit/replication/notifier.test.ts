@@ -6,7 +6,7 @@ const LONG = 60_000;
 
 function setUp(ttlMs?: number) {
   const woken: [string, number][] = [];
-  const notifier = new Notifier({ clock: systemClock, ttlMs, onWoken: (stream, users) => woken.push([stream, users]) });
+  const notifier = new Notifier({ clock: systemClock, ttlMs, metrics: { woken: (stream, users) => woken.push([stream, users]) } });
   return { notifier, woken };
 }
 

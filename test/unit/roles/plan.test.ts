@@ -2,7 +2,7 @@ import { buildConfig } from "../../../src/config/load";
 import { formatProblem } from "../../../src/config/problems";
 import { checkDeployment } from "../../../src/roles/deployment";
 import { formatPlan } from "../../../src/roles/format";
-import { plan, requirePlan, standsFor } from "../../../src/roles/plan";
+import { groupsServed, plan, requirePlan, standsFor } from "../../../src/roles/plan";
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -120,6 +120,12 @@ test("listeners serve what their resources say, and media only where the media r
   expect(families["event_persister1"]?.[1]).toEqual(["health", "replication"]);
   expect(families["media_repository1"]?.[0]).toContain("media");
   expect(families["main"]?.[0]).not.toContain("media");
+});
+
+test("a listener serves the groups of its families", () => {
+  const listener = everything.results.find(({ plan: p }) => p.instanceName === "media_repository1")?.plan.listeners[0];
+  const groups = ["client.receipts", "media.download", "replication", "health", "metrics"].map((name) => ({ name, routes: [] }));
+  expect(listener && groupsServed(listener, groups).map(({ name }) => name)).toEqual(["client.receipts", "media.download", "health"]);
 });
 
 test("worker files of 2021: main's address beside the listeners, duties given away by switches alone", () => {
