@@ -7,10 +7,10 @@ import { recentClassActions, recentUserActions } from "../storage/unreadCounts";
 import type { StreamRow } from "../streams/defineStream";
 import type { EventReader } from "./events";
 import type { PushRulesCache } from "./pushRules";
+import type { RoomKey } from "./readPositions";
 import { advanceEntry, applyReceipt } from "./unreadEntry";
 import type { Count, UnreadEntry } from "./unreadEntry";
 import { loadUnreadEntries } from "./unreadLoad";
-import type { RoomKey } from "./unreadLoad";
 import { announce, completeTail, createUnreadTails } from "./unreadTails";
 import type { PushSummary, UnreadTail } from "./unreadTails";
 

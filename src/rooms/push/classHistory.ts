@@ -8,7 +8,7 @@ interface Move {
 export interface ClassHistory {
   /** The class in a room now. */
   current(roomId: string): number;
-  /** When the class in a room was another than 0: after < position <= upTo, within the bounds given. */
+  /** The class in a room over time: after < position <= upTo of each, one after another within the bounds given. */
   intervals(roomId: string, after: number, upTo: number): { classId: number; after: number; upTo: number }[];
 }
 
@@ -35,13 +35,14 @@ export function classHistory(rows: readonly (Move & { readonly roomId: string })
     },
     intervals(roomId, after, upTo) {
       const here = byRoom.get(roomId) ?? none;
-      if (here.length === 0 && everywhere.length === 0) return [];
+      if (after >= upTo) return [];
       const inside = [...here, ...everywhere].map(({ since }) => since).filter((since) => since > after && since < upTo);
       const borders = [after, ...new Set(inside.sort((a, b) => a - b)), upTo];
-      return borders.slice(0, -1).flatMap((start, i) => {
-        const classId = at(here, start) ?? at(everywhere, start) ?? 0;
-        return classId === 0 ? [] : [{ classId, after: start, upTo: borders[i + 1] ?? upTo }];
-      });
+      return borders.slice(0, -1).map((start, i) => ({
+        classId: at(here, start) ?? at(everywhere, start) ?? 0,
+        after: start,
+        upTo: borders[i + 1] ?? upTo,
+      }));
     },
   };
 }

@@ -111,12 +111,15 @@ test("classes over time", () => {
   ]);
   expect(history.current("!a")).toBe(0);
   expect(history.intervals("!a", 0, 100)).toEqual([
+    { classId: 0, after: 0, upTo: 10 },
     { classId: 7, after: 10, upTo: 20 },
     { classId: 8, after: 20, upTo: 30 },
     { classId: 7, after: 30, upTo: 40 },
+    { classId: 0, after: 40, upTo: 100 },
   ]);
-  expect(history.intervals("!b", 15, 100)).toEqual([{ classId: 7, after: 15, upTo: 40 }]);
-  expect(history.intervals("!b", 40, 100)).toEqual([]);
+  expect(history.intervals("!b", 15, 40)).toEqual([{ classId: 7, after: 15, upTo: 40 }]);
+  expect(history.intervals("!b", 40, 100)).toEqual([{ classId: 0, after: 40, upTo: 100 }]);
   expect(classHistory([{ roomId: "!a", since: 5, classId: 9 }]).intervals("!a", 50, 60)).toEqual([{ classId: 9, after: 50, upTo: 60 }]);
-  expect(classHistory([]).intervals("!a", 0, 9)).toEqual([]);
+  expect(classHistory([]).intervals("!a", 0, 9)).toEqual([{ classId: 0, after: 0, upTo: 9 }]);
+  expect(classHistory([]).intervals("!a", 9, 9)).toEqual([]);
 });

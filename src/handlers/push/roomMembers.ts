@@ -1,0 +1,100 @@
+import { createCache } from "../../caches/cache";
+import type { Caches } from "../../caches/caches";
+import type { CacheStats } from "../../caches/cache";
+import type { PushRulesCache } from "../../caches/pushRules";
+import { createPushMembers } from "../../rooms/push/members";
+import type { PushMembers } from "../../rooms/push/members";
+import { untouchedRules } from "../../rooms/push/rules";
+import type { EventStreamRow } from "../../storage/events";
+
+export interface RoomMembersDeps {
+  readonly caches: Pick<Caches, "memberships" | "rooms">;
+  readonly pushRules: PushRulesCache;
+  /** Whether push rules are evaluated for a user: local, and no puppet of an application service. */
+  readonly takesPart: (userId: string) => boolean;
+  /** Bound in members of all rooms together. */
+  readonly maxMembers: number;
+}
+
+/** Local members of the rooms whose events are evaluated here, indexed for that. */
+export interface PushRoomMembers {
+  readonly stats: CacheStats;
+  of(roomNids: readonly number[]): Promise<Map<number, PushMembers>>;
+  /** To be told of rows of the events stream. */
+  applyEvent(row: EventStreamRow): void;
+  /** A user has other rules now. */
+  changeRules(userId: string): void;
+  /** Forgets a room whose members changed without an event. */
+  forget(roomNid: number): void;
+}
+
+/** Users whose rules have to be looked up again, numbered; an index that has not seen the oldest kept is loaded anew. */
+interface ChangeLog {
+  first: number;
+  users: string[];
+}
+const MAX_LOG = 20_000;
+
+export function createPushRoomMembers({ caches, pushRules, takesPart, maxMembers }: RoomMembersDeps): PushRoomMembers {
+  const log: ChangeLog = { first: 0, users: [] };
+  const seen = new WeakMap<PushMembers, number>();
+  const cache = createCache<number, PushMembers>({ name: "push_room_members", max: maxMembers, sizeOf: (members) => members.size + 10, load });
+
+  async function load(nids: readonly number[]): Promise<(readonly [number, PushMembers])[]> {
+    const upTo = log.first + log.users.length;
+    const [rooms, members] = await Promise.all([caches.rooms.byNids(nids), caches.memberships.ofRooms(nids)]);
+    const local = nids.map((nid) => ({ nid, users: [...(members.get(nid)?.local ?? [])].filter(([userId]) => takesPart(userId)) }));
+    const rules = await pushRules.rulesOf([...new Set(local.flatMap(({ users }) => users.map(([userId]) => userId)))]);
+    return local.map(({ nid, users }) => {
+      const index = createPushMembers(rooms.get(nid)?.roomId ?? "");
+      for (const [userId, { displayName }] of users) index.set(userId, displayName, rules.get(userId)?.rules ?? untouchedRules);
+      seen.set(index, upTo);
+      return [nid, index];
+    });
+  }
+
+  function note(userId: string): void {
+    log.users.push(userId);
+    if (log.users.length <= MAX_LOG) return;
+    log.first += MAX_LOG / 2;
+    log.users = log.users.slice(MAX_LOG / 2);
+  }
+
+  /** Rules that changed since an index was last used are looked up now. */
+  async function update(indexes: Iterable<PushMembers>): Promise<void> {
+    const end = log.first + log.users.length;
+    const late: { index: PushMembers; users: string[] }[] = [];
+    for (const index of indexes) {
+      const from = seen.get(index) ?? 0;
+      seen.set(index, end);
+      const users = log.users.slice(Math.max(0, from - log.first)).filter((userId) => index.has(userId));
+      if (users.length > 0) late.push({ index, users });
+    }
+    if (late.length === 0) return;
+    const rules = await pushRules.rulesOf([...new Set(late.flatMap(({ users }) => users))]);
+    for (const { index, users } of late) for (const userId of users) index.setRules(userId, rules.get(userId)?.rules ?? untouchedRules);
+  }
+
+  return {
+    stats: cache.stats,
+    async of(roomNids) {
+      for (const nid of roomNids) {
+        const index = cache.get(nid);
+        if (index && (seen.get(index) ?? 0) < log.first) cache.delete(nid);
+      }
+      const indexes = await cache.loadMany(roomNids);
+      await update(indexes.values());
+      return indexes;
+    },
+    applyEvent(row) {
+      if (row.membership === null || row.stateKey === null || row.keyNid === null || !takesPart(row.stateKey)) return;
+      const index = cache.get(row.roomNid);
+      if (!index) return cache.delete(row.roomNid);
+      if (row.membership !== "join") return index.delete(row.stateKey);
+      index.set(row.stateKey, row.displayName ?? undefined, untouchedRules);
+      note(row.stateKey);
+    },
+    changeRules: note,
+    forget: (roomNid) => cache.delete(roomNid),
+  };
+}
