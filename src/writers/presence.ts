@@ -177,10 +177,10 @@ export class PresenceWriter {
       const user = this.track(row);
       if (row.lastFederationUpdateTs === 0) requestState(user, "", row.state, this.deps.clock.now()).lastActiveTs = row.lastActiveTs;
     }
-    this.update(rows);
-    // Readers may have heard of this life of the stream before anybody was loaded.
-    const present = this.present();
-    if (present.length > 0) this.deps.streams.append(presenceStream, present);
+    // Readers may have heard of this life of the stream before anybody was loaded, so that all of it is news.
+    this.update(rows, (user) => {
+      user.publishedTs = 0;
+    });
   }
 
   private async have(userIds: readonly string[]): Promise<void> {

@@ -124,7 +124,7 @@ function settleRemote(user: TrackedPresence, now: number): number | undefined {
 /** Whether others must hear of a user. Who is currently active is known to be: each further activity is no news. */
 export function isNews(before: PresenceRow, user: TrackedPresence, granularity: number, now: number): boolean {
   const after = user.row;
-  if (after.state !== "offline" && after.lastFederationUpdateTs === 0 && now - user.publishedTs >= REPEAT_MS) return true;
+  if (after.state !== "offline" && now - user.publishedTs >= REPEAT_MS) return true;
   if (before.state !== after.state || before.statusMsg !== after.statusMsg) return true;
   if (before.currentlyActive !== after.currentlyActive) return true;
   return !after.currentlyActive && after.lastActiveTs - before.lastActiveTs > granularity;
