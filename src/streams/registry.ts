@@ -4,6 +4,7 @@ import type { AnyStream } from "./defineStream";
 import { deviceListsStream } from "./deviceLists";
 import { eventsStream } from "./events";
 import { presenceStream } from "./presence";
+import { pushersStream } from "./pushers";
 import { pushRulesStream } from "./pushRules";
 import { receiptsStream } from "./receipts";
 import { toDeviceStream } from "./toDevice";
@@ -17,6 +18,7 @@ export const allStreams: readonly AnyStream[] = [
   receiptsStream,
   toDeviceStream,
   deviceListsStream,
+  pushersStream,
   accountsStream,
   presenceStream,
   typingStream,
