@@ -1,5 +1,5 @@
 import type { RequestContext } from "./context";
-import type { Logger } from "./logger";
+import type { LogFields, Logger } from "./logger";
 
 /** A finished request, for its line in the log. Times in ms. */
 export interface RequestLine {
@@ -27,7 +27,12 @@ export interface RequestLine {
 export function logRequest(logger: Logger, line: RequestLine): void {
   const quiet = line.method === "OPTIONS" || line.method === "HEAD" || line.url === "/health";
   if (!logger.isEnabled(quiet ? "debug" : "info")) return;
-  const fields = {
+  if (quiet) logger.debug(requestLine(line), requestFields(line));
+  else logger.info(requestLine(line), () => requestFields(line));
+}
+
+function requestFields(line: RequestLine): LogFields {
+  return {
     ip_address: line.ip,
     site_tag: line.tag,
     requester: line.context.requester ?? null,
@@ -38,11 +43,15 @@ export function logRequest(logger: Logger, line: RequestLine): void {
     status_code: line.status,
     user_agent: line.userAgent,
   };
-  if (quiet) logger.debug(requestLine(line), fields);
-  else logger.info(requestLine(line), fields);
 }
 
-const seconds = (ms: number): string => (ms / 1000).toFixed(3);
+/** Seconds with three decimals. */
+function seconds(ms: number): string {
+  const whole = Math.round(ms);
+  if (whole < 0) return `-${seconds(-ms)}`;
+  const rest = whole % 1000;
+  return `${(whole - rest) / 1000}.${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}`;
+}
 
 /** Log parsers read this: change no character of it. */
 export function requestLine(line: RequestLine): string {

@@ -1,35 +1,29 @@
 import type { RequestContext } from "./context";
 import type { Cell, HistogramCell, Metrics } from "./metrics";
 
-/** One finished request. */
+/** One finished request. Times in ms, bytes of the answer's body. */
 export interface FinishedRequest {
   readonly context: RequestContext;
-  readonly method: string;
-  /** Tag of the listener. */
-  readonly tag: string;
   readonly status: number;
-  /** Milliseconds until the end of the answer. */
   readonly totalMs: number;
-  /** Milliseconds of this thread that the request surely took. */
+  /** Of this thread, as far as it surely went into this request. */
   readonly cpuMs: number;
-  /** Bytes of the answer's body. */
   readonly bytes: number;
 }
 
-export interface HttpMetrics {
-  started(method: string, servlet: string): void;
+/** Counts one request that is being served. */
+export interface RequestMeter {
   finished(request: FinishedRequest): void;
 }
 
-/** The series of one (method, servlet, tag), looked up once for each request. */
-interface ServletCells {
-  readonly responses: Cell;
-  readonly cpu: Cell;
-  readonly dbCount: Cell;
-  readonly dbTime: Cell;
-  readonly dbWait: Cell;
-  readonly bytes: Cell;
-  readonly times: Map<number, HistogramCell>;
+export interface HttpMetrics {
+  /** Called once the route is known. `tag` is that of the listener. */
+  started(method: string, servlet: string, tag: string): RequestMeter;
+}
+
+interface StatusCells {
+  readonly time: HistogramCell;
+  readonly code: Cell;
 }
 
 const NAME = "synapse_http_server";
@@ -50,37 +44,46 @@ export function createHttpMetrics(metrics: Metrics): HttpMetrics {
   const bytes = counter("response_size_total", "Bytes sent", tagged);
   const inFlight = metrics.gauge({ name: `${NAME}_in_flight_requests_count`, help: "Requests being served", labels: servlet });
   const times = metrics.histogram({ name: `${NAME}_response_time_seconds`, help: "Time to answer", labels: [...tagged, "code"] });
-  const known = new Map<string, ServletCells>();
+  const meters = new Map<string, RequestMeter & { readonly begin: () => void }>();
 
-  function cellsOf(method: string, name: string, tag: string): ServletCells {
-    const key = `${method} ${name} ${tag}`;
-    let cells = known.get(key);
-    if (!cells) {
-      const of = (family: typeof responses): Cell => family.cell(method, name, tag);
-      cells = { responses: of(responses), cpu: of(cpu), dbCount: of(dbCount), dbTime: of(dbTime), dbWait: of(dbWait), bytes: of(bytes), times: new Map() };
-      known.set(key, cells);
-    }
-    return cells;
+  function createMeter(method: string, name: string, tag: string) {
+    const of = (family: typeof responses): Cell => family.cell(method, name, tag);
+    const cells = { responses: of(responses), cpu: of(cpu), dbCount: of(dbCount), dbTime: of(dbTime), dbWait: of(dbWait), bytes: of(bytes) };
+    const begun = received.cell(method, name);
+    const active = inFlight.cell(method, name);
+    const statuses = new Map<number, StatusCells>();
+    const ofStatus = (status: number): StatusCells => ({
+      time: times.cell(method, name, tag, String(status)),
+      code: codes.cell(method, String(status)),
+    });
+    return {
+      begin() {
+        begun.value++;
+        active.value++;
+      },
+      finished({ context, status, totalMs, cpuMs, bytes: sent }: FinishedRequest) {
+        active.value--;
+        cells.responses.value++;
+        cells.cpu.value += cpuMs / 1000;
+        cells.dbCount.value += context.dbCount;
+        cells.dbTime.value += context.dbTimeMs / 1000;
+        cells.dbWait.value += context.dbWaitMs / 1000;
+        cells.bytes.value += sent;
+        let cell = statuses.get(status);
+        if (!cell) statuses.set(status, (cell = ofStatus(status)));
+        cell.time.observe(totalMs / 1000);
+        cell.code.value++;
+      },
+    };
   }
 
   return {
-    started(method, name) {
-      received.cell(method, name).value++;
-      inFlight.cell(method, name).value++;
-    },
-    finished({ context, method, tag, status, totalMs, cpuMs, bytes: sent }) {
-      const cells = cellsOf(method, context.servlet, tag);
-      inFlight.cell(method, context.servlet).value--;
-      codes.cell(method, String(status)).value++;
-      cells.responses.value++;
-      cells.cpu.value += cpuMs / 1000;
-      cells.dbCount.value += context.dbCount;
-      cells.dbTime.value += context.dbTimeMs / 1000;
-      cells.dbWait.value += context.dbWaitMs / 1000;
-      cells.bytes.value += sent;
-      let time = cells.times.get(status);
-      if (!time) cells.times.set(status, (time = times.cell(method, context.servlet, tag, String(status))));
-      time.observe(totalMs / 1000);
+    started(method, name, tag) {
+      const key = `${tag} ${method} ${name}`;
+      let meter = meters.get(key);
+      if (!meter) meters.set(key, (meter = createMeter(method, name, tag)));
+      meter.begin();
+      return meter;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type LogFormatter } from "../config/logConfig";
-import { LEVELS, type LogRecord } from "./logger";
+import { LEVELS, fieldsOf, type LogRecord } from "./logger";
 import { createAsctime, strftime } from "./logTime";
 
 /** Gives the text of a record, with the line end. */
@@ -32,7 +32,9 @@ function textFormat(format: string, dateFormat: string | undefined, serverName: 
   return (record) => {
     let text = "";
     for (const part of used) text += typeof part === "string" ? part : part(record);
-    return record.fields?.error === undefined ? text + "\n" : `${text}\n${stackOf(record.fields.error)}\n`;
+    // Fields that are made on demand never hold an error.
+    const error = typeof record.fields === "object" ? record.fields.error : undefined;
+    return error === undefined ? text + "\n" : `${text}\n${stackOf(error)}\n`;
   };
 }
 
@@ -78,7 +80,7 @@ function stackOf(error: unknown): string {
 function jsonFormat(flavour: "synapse" | "terse" | "gcp", serverName: string): Format {
   return (record) => {
     const seconds = Math.round(record.time / 10) / 100;
-    const { error, ...extra } = record.fields ?? {};
+    const { error, ...extra } = fieldsOf(record) ?? {};
     const base =
       flavour === "gcp"
         ? { severity: LEVEL_NAMES[record.level], message: record.message, logger: record.logger, time: new Date(record.time).toISOString() }

@@ -39,7 +39,7 @@ export class BatchSink implements Sink {
 
   constructor(private readonly target: LogTarget) {
     this.transport = new winston.transports.Stream({ stream: target.stream, eol: "" });
-    target.stream.on("drain", () => this.flush());
+    target.stream.on("drain", () => this.schedule());
     // Whatever happens to a log must not end the server.
     target.stream.on("error", () => undefined);
   }
@@ -50,8 +50,7 @@ export class BatchSink implements Sink {
       return;
     }
     this.held += lines;
-    if (this.held.length > BATCH_CHARS) this.flush();
-    else this.timer ??= setTimeout(() => this.flush(), BATCH_MS);
+    this.schedule();
   }
 
   flush(): void {
@@ -74,6 +73,11 @@ export class BatchSink implements Sink {
   closeSync(): void {
     const text = this.take();
     if (text !== "") this.target.writeSync?.(text);
+  }
+
+  private schedule(): void {
+    if (this.held.length > BATCH_CHARS) this.flush();
+    else if (this.held !== "") this.timer ??= setTimeout(() => this.flush(), BATCH_MS);
   }
 
   private take(): string {

@@ -16,7 +16,12 @@ export interface LogRecord {
   readonly message: string;
   /** Id of the request or background work; empty outside of both. */
   readonly request: string;
-  readonly fields: LogFields | undefined;
+  readonly fields: LogFields | (() => LogFields) | undefined;
+}
+
+/** The fields of a record, made now if they were not yet. */
+export function fieldsOf({ fields }: LogRecord): LogFields | undefined {
+  return typeof fields === "function" ? fields() : fields;
 }
 
 /** Messages that cost something to make are given as a function: it is called only when somebody wants the line. */
@@ -24,7 +29,8 @@ export type LogMessage = string | (() => string);
 
 export interface Logger {
   debug(message: LogMessage, fields?: LogFields): void;
-  info(message: LogMessage, fields?: LogFields): void;
+  /** Fields given as a function are made for JSON formats alone. */
+  info(message: LogMessage, fields?: LogFields | (() => LogFields)): void;
   warn(message: LogMessage, fields?: LogFields): void;
   error(message: LogMessage, fields?: LogFields): void;
   isEnabled(level: LogRecord["level"]): boolean;
@@ -57,7 +63,7 @@ export class RoutedLogger implements Logger {
     if (this.route.threshold <= LEVELS.debug) this.write("debug", message, fields);
   }
 
-  info(message: LogMessage, fields?: LogFields): void {
+  info(message: LogMessage, fields?: LogFields | (() => LogFields)): void {
     if (this.route.threshold <= LEVELS.info) this.write("info", message, fields);
   }
 
@@ -73,7 +79,7 @@ export class RoutedLogger implements Logger {
     return this.route.threshold <= LEVELS[level];
   }
 
-  private write(level: LogRecord["level"], message: LogMessage, fields: LogFields | undefined): void {
+  private write(level: LogRecord["level"], message: LogMessage, fields: LogRecord["fields"]): void {
     const text = typeof message === "string" ? message : message();
     const request = currentContext()?.id ?? "";
     const record: LogRecord = { time: this.now(), logger: this.name, level, message: text, request, fields };

@@ -50,30 +50,34 @@ export function readBody(request: IncomingMessage, { maxBytes, timeoutMs, budget
   return new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const stop = (): void => {
+    let settled = false;
+    const settle = (): void => {
+      settled = true;
       clearTimeout(timer);
       budget.give(length);
-      request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
     };
     const fail = (error: Error): void => {
-      stop();
-      // What still comes is thrown away, for a while: clients that only read once they have sent all shall see the answer.
-      request.resume();
+      if (settled) return;
+      settle();
+      chunks.length = 0;
       reject(error);
     };
-    const onData = (chunk: Buffer): void => {
+    request.on("data", (chunk: Buffer) => {
+      // After a failure it is thrown away, for a while: clients that only read once they have sent all shall see the answer.
+      if (settled) return;
       if (length + chunk.length > maxBytes) return fail(bodyTooLarge(maxBytes));
       if (!budget.take(chunk.length)) return fail(new MatrixError(503, "M_LIMIT_EXCEEDED", "The server is busy receiving other requests"));
       length += chunk.length;
       chunks.push(chunk);
-    };
-    const onEnd = (): void => {
-      stop();
+    });
+    request.on("end", () => {
+      if (settled) return;
+      settle();
       resolve(chunks.length === 1 ? (chunks[0] ?? EMPTY) : Buffer.concat(chunks, length));
-    };
-    const onClose = (): void => fail(new ClientLeftError(CLIENT_LEFT));
+    });
+    // Comes after "end" too, and then changes nothing. Without a listener for it, Node raises no "error" when the client leaves.
+    request.on("close", () => fail(new ClientLeftError(CLIENT_LEFT)));
     const timer = setTimeout(() => fail(new MatrixError(408, "M_UNKNOWN", "The request body took too long to arrive")), timeoutMs);
-    request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
   });
 }
 

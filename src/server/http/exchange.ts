@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { HttpRequest } from "../../handlers/request";
 import { newContext, type RequestContext } from "../../observe/context";
+import type { RequestMeter } from "../../observe/httpMetrics";
 import type { Listening } from "./listening";
 import { parseQuery, type QueryValues } from "./query";
 
@@ -13,6 +14,7 @@ export class Exchange implements HttpRequest {
   readonly begin: number;
   /** Replaced once the route is known. */
   context: RequestContext;
+  meter: RequestMeter | undefined;
   /** When the handler had its answer ready; 0 before. */
   handled = 0;
   /** Milliseconds of this thread that surely went into this request. */

@@ -46,7 +46,8 @@ function isPage(path: string): boolean {
 }
 
 function started(exchange: Exchange): void {
-  exchange.listening.metrics.started(exchange.method, exchange.context.servlet);
+  const { metrics, tag } = exchange.listening;
+  exchange.meter = metrics.started(exchange.method, exchange.context.servlet, tag);
 }
 
 /** Never rejects. */
@@ -98,17 +99,18 @@ function nameOf(requester: RequesterOf[AuthMode]): string | undefined {
 /** Called when the answer is complete, or the client gone. */
 function finish(exchange: Exchange): void {
   exchange.onClose();
-  const { listening, context, method, begin: from, raw, res } = exchange;
+  const { listening, context, method, url, userAgent, ip, left, cpuMs, bytes, raw } = exchange;
+  const { tag } = listening;
   const now = listening.clock.monotonic();
   const handled = exchange.handled || now;
   // A client that gives up before there is an answer: nginx's status for it, and Synapse's.
-  const status = exchange.status || (exchange.left ? 499 : res.statusCode);
-  const { cpuMs, bytes } = exchange;
-  listening.metrics.finished({ context, method, tag: listening.tag, status, totalMs: now - from, cpuMs, bytes });
-  const line = { context, method, status, cpuMs, bytes, tag: listening.tag, url: exchange.url, userAgent: exchange.userAgent };
-  const times = { handleMs: handled - from, sendMs: now - handled, clientLeft: exchange.left, httpVersion: raw.httpVersion, ip: exchange.ip };
-  runInContext(context, () => logRequest(listening.accessLog, { ...line, ...times }));
-  if (!raw.complete && !exchange.left) endLingering(raw, listening.timeouts.linger);
+  const status = exchange.status || (left ? 499 : exchange.res.statusCode);
+  exchange.meter?.finished({ context, status, totalMs: now - exchange.begin, cpuMs, bytes });
+  const handleMs = handled - exchange.begin;
+  const { httpVersion } = raw;
+  const line = { context, ip, tag, method, url, httpVersion, userAgent, status, clientLeft: left, bytes, handleMs, sendMs: now - handled, cpuMs };
+  runInContext(context, () => logRequest(listening.accessLog, line));
+  if (!raw.complete && !left) endLingering(raw, listening.timeouts.linger);
 }
 
 /** A client may go on sending a body that nobody reads, but not forever. */
