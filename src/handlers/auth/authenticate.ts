@@ -51,7 +51,7 @@ export function createClientAuthenticator(app: AuthApp): ClientAuthenticator {
   const appservices = createAppserviceAuth(app);
   const requesters = new WeakMap<CachedToken, Requester>();
 
-  function accept(cached: CachedToken, request: AuthRequest, mode: ClientAuthMode, allow: readonly RestrictedState[]): Requester {
+  function accept(cached: CachedToken, request: AuthRequest, mode: ClientAuthMode, allow: readonly RestrictedState[]): Requester | Promise<Requester> {
     const { owner } = cached;
     const now = clock.now();
     if (owner.validUntilTs !== null && owner.validUntilTs < now) throw unknownToken("Access token has expired", true);
@@ -60,11 +60,15 @@ export function createClientAuthenticator(app: AuthApp): ClientAuthenticator {
     let requester = requesters.get(cached);
     if (!requester) requesters.set(cached, (requester = requesterOf(owner)));
     checkMode(requester, mode);
-    if (!cached.used && owner.refreshTokenId !== null) {
-      cached.used = true;
-      void markTokenUsed(db, owner.tokenId, owner.refreshTokenId).catch(accounts.onError);
-    }
     noteActivity(accounts, cached, request);
+    return cached.used ? requester : firstUse(cached, requester);
+  }
+
+  /** Once in the life of a token that came with a refresh token: what it was refreshed with is revoked before it counts. */
+  async function firstUse(cached: CachedToken, requester: Requester): Promise<Requester> {
+    const { tokenId, refreshTokenId } = cached.owner;
+    if (refreshTokenId !== null) await markTokenUsed(db, tokenId, refreshTokenId);
+    cached.used = true;
     return requester;
   }
 
