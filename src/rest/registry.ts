@@ -8,10 +8,16 @@ import { loginRoutes, loginTokenRoutes } from "./client/login";
 import { loginPageRoutes } from "./client/loginPage";
 import { logoutRoutes } from "./client/logout";
 import { membershipRoutes } from "./client/membership";
+import { notificationRoutes } from "./client/notifications";
 import { presenceRoutes } from "./client/presence";
+import { profileRoutes } from "./client/profile";
+import { pusherRoutes } from "./client/pushers";
+import { pushRuleRoutes } from "./client/pushRules";
 import { readMarkerRoutes } from "./client/readMarkers";
 import { receiptRoutes } from "./client/receipts";
 import { registerRoutes } from "./client/register";
+import { directoryRoutes } from "./client/directory";
+import { roomReadRoutes } from "./client/roomRead";
 import { roomSendRoutes } from "./client/roomSend";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
 import { syncRoutes } from "./client/sync";
@@ -32,19 +38,25 @@ export const allGroups: readonly RouteGroup[] = [
   adminRegisterRoutes,
   createRoomRoutes,
   deviceRoutes,
+  directoryRoutes,
   filterRoutes,
   loginPageRoutes,
   loginRoutes,
   loginTokenRoutes,
   logoutRoutes,
   membershipRoutes,
+  notificationRoutes,
   openIdRoutes,
   passwordRoutes,
   presenceRoutes,
+  profileRoutes,
+  pushRuleRoutes,
+  pusherRoutes,
   readMarkerRoutes,
   receiptRoutes,
   registerRoutes,
   replicationRoutes,
+  roomReadRoutes,
   roomSendRoutes,
   sendToDeviceRoutes,
   syncRoutes,

@@ -24,3 +24,14 @@ export async function setAvatarUrl(db: Db, userId: string, avatarUrl: string | n
     insert into profiles (user_id, avatar_url) values (${userId}, ${avatarUrl})
     on conflict (user_id) do update set avatar_url = excluded.avatar_url`;
 }
+
+/** value: JSON text. */
+export async function setField(db: Db, userId: string, field: string, value: string): Promise<void> {
+  await db`
+    insert into profiles (user_id, fields) values (${userId}, jsonb_build_object(${field}::text, ${value}::text::jsonb))
+    on conflict (user_id) do update set fields = profiles.fields || excluded.fields`;
+}
+
+export async function removeField(db: Db, userId: string, field: string): Promise<void> {
+  await db`update profiles set fields = fields - ${field}::text where user_id = ${userId}`;
+}

@@ -1,0 +1,216 @@
+import type { StoredEvent } from "../../caches/events";
+import type { RoomInfo } from "../../caches/rooms";
+import type { StatePair } from "../../caches/stateKeys";
+import { forbidden, invalidParam, notFound } from "../../errors";
+import type { JsonText } from "../../lib/jsonText";
+import { formatTopological, parseToken, parseTopological } from "../../lib/streamToken";
+import type { EventFilter } from "../../rooms/filter";
+import { passAll } from "../../rooms/filter";
+import { historyBackwards, historyForwards, nearestEventByTime, topologicalPositionAt } from "../../storage/events";
+import type { HistoryEntry, TopologicalPosition } from "../../storage/events";
+import { eventsStream } from "../../streams/events";
+import type { App } from "../app";
+import { bundledRelations } from "../events/relations";
+import { renderEvents } from "../events/render";
+import type { EventFormat } from "../events/render";
+import type { Requester } from "../requester";
+import { projectEvents } from "../sync/project";
+import { ignoredUsersOf } from "../accountData";
+import { standingIn } from "./readState";
+import type { Standing } from "./readState";
+import { visibleEvents } from "./visibleEvents";
+
+const MAX_PAGE = 1000;
+
+export interface PageRequest {
+  readonly roomId: string;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly direction: "b" | "f";
+  readonly limit: number;
+  readonly filter: EventFilter | undefined;
+  readonly format?: EventFormat;
+}
+
+export interface Page {
+  readonly chunk: readonly unknown[];
+  readonly start: string;
+  /** Absent where there is no more. */
+  readonly end?: string;
+  readonly state?: readonly JsonText[];
+}
+
+/** The place in a room's history that a token names. */
+async function placeOfToken(app: App, room: RoomInfo, token: string): Promise<TopologicalPosition> {
+  const topological = parseTopological(token);
+  if (topological) return topological;
+  const live = parseToken(token);
+  if (!live) throw invalidParam("Invalid token");
+  return (await topologicalPositionAt(app.db, room.nid, live.events)) ?? { depth: 0, streamOrdering: 0 };
+}
+
+/** Where somebody who reads a room now starts: at its end, or at the time when they left. */
+async function newestPlace(app: App, { room, left }: Standing): Promise<TopologicalPosition> {
+  const position = left ? left.streamOrdering : app.streams.position(eventsStream);
+  return (await topologicalPositionAt(app.db, room.nid, position)) ?? { depth: 0, streamOrdering: 0 };
+}
+
+const isAfter = (a: TopologicalPosition, b: TopologicalPosition): boolean => a.depth > b.depth || (a.depth === b.depth && a.streamOrdering > b.streamOrdering);
+
+/** `GET /rooms/{roomId}/messages` (client-server API, "Room messages"). */
+export async function readPage(app: App, requester: Requester, request: PageRequest): Promise<Page> {
+  const standing = await standingIn(app, requester, request.roomId);
+  const { room } = standing;
+  const { direction } = request;
+  const backwards = direction === "b";
+  const newest = await newestPlace(app, standing);
+  let from = request.from === undefined ? (backwards ? newest : { depth: 0, streamOrdering: 0 }) : await placeOfToken(app, room, request.from);
+  // Who left reads no further than to the moment of leaving.
+  if (standing.left && isAfter(from, newest)) from = newest;
+  const to = request.to === undefined ? (standing.left && !backwards ? newest : undefined) : await placeOfToken(app, room, request.to);
+  const limit = Math.min(Math.max(1, request.limit), MAX_PAGE);
+  const entries = await (backwards ? historyBackwards : historyForwards)(app.db, room.nid, from, to, limit + 1);
+  const shown = entries.slice(0, limit);
+  const events = await shownEvents(app, requester, room, shown, request.filter ?? passAll);
+  const last = shown.at(-1);
+  const hasMore = entries.length > limit;
+  const rendered = await renderPage(app, requester, room, events, request.format ?? "client");
+  const state = request.filter?.lazyLoadMembers ? await membersOfSenders(app, requester, room, events) : undefined;
+  return {
+    chunk: projectEvents(rendered, undefined),
+    start: request.from ?? formatTopological(from),
+    ...(last && (hasMore || !backwards) && { end: formatTopological(backwards ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last) }),
+    ...(state && state.length > 0 && { state }),
+  };
+}
+
+/** Those of the entries that the reader may see and the filter passes, in their order. */
+async function shownEvents(
+  app: App,
+  requester: Requester,
+  room: RoomInfo,
+  entries: readonly HistoryEntry[],
+  filter: EventFilter,
+): Promise<StoredEvent[]> {
+  const [stored, ignored] = await Promise.all([app.caches.events.byNids(entries.map(({ nid }) => nid)), ignoredUsersOf(app, requester.userId)]);
+  const events = entries.flatMap(({ nid }) => stored.get(nid) ?? []);
+  const visible = await visibleEvents(app, requester.userId, room, events);
+  return visible.filter(
+    ({ shown, row }) =>
+      (row.stateKey !== null || !ignored.has(row.sender)) &&
+      filter.matches({ type: shown.type, sender: shown.sender, roomId: shown.roomId, content: shown.content }),
+  );
+}
+
+async function renderPage(app: App, requester: Requester, room: RoomInfo, events: readonly StoredEvent[], format: EventFormat): Promise<JsonText[]> {
+  const relations = await bundledRelations(app, requester.userId, room, events);
+  return renderEvents(app, events, { format, reader: requester, relations });
+}
+
+/** Member events of the senders of a page, for lazy loading. */
+async function membersOfSenders(app: App, requester: Requester, room: RoomInfo, events: readonly StoredEvent[]): Promise<JsonText[]> {
+  const last = events.at(-1);
+  const group = last?.row.stateGroup;
+  if (!last || group == null) return [];
+  const senders = [...new Set(events.map(({ row }) => row.sender))];
+  const found = await app.caches.roomState.pick(
+    await app.caches.roomState.group(group),
+    senders.map((sender): StatePair => ["m.room.member", sender]),
+  );
+  return renderEvents(app, found.filter((event) => event !== undefined) as StoredEvent[], { format: "client", reader: requester });
+}
+
+/** One event that the requester may see; 404 otherwise, so that nobody can probe for event ids. */
+export async function requireVisibleEvent(app: App, requester: Requester, eventId: string, roomId?: string): Promise<StoredEvent> {
+  const event = await app.caches.events.byId(eventId);
+  if (!event || (roomId !== undefined && event.room.roomId !== roomId)) throw notFound("Event not found.");
+  const [visible] = await visibleEvents(app, requester.userId, event.room, [event]);
+  if (!visible) throw roomId === undefined ? notFound("Event not found.") : notFound("Could not find event");
+  return visible;
+}
+
+/** `GET /rooms/{roomId}/event/{eventId}`. */
+export async function readEvent(app: App, requester: Requester, roomId: string, eventId: string): Promise<JsonText> {
+  const event = await requireVisibleEvent(app, requester, eventId, roomId);
+  const [text] = await renderPage(app, requester, event.room, [event], "client");
+  if (!text) throw notFound("Event not found.");
+  return text;
+}
+
+export interface EventContext {
+  readonly event: JsonText | undefined;
+  readonly events_before: readonly JsonText[];
+  readonly events_after: readonly JsonText[];
+  readonly state: readonly JsonText[];
+  readonly start: string;
+  readonly end: string;
+}
+
+/** `GET /rooms/{roomId}/context/{eventId}`: an event and its neighbours, and the state after the last of them. */
+export async function readContext(
+  app: App,
+  requester: Requester,
+  wanted: { readonly roomId: string; readonly eventId: string; readonly limit: number; readonly filter: EventFilter | undefined },
+): Promise<EventContext> {
+  await standingIn(app, requester, wanted.roomId);
+  const event = await requireVisibleEvent(app, requester, wanted.eventId, wanted.roomId).catch(async (error: unknown) => {
+    if (await app.caches.events.byId(wanted.eventId)) throw forbidden("You don't have permission to access that event.");
+    throw error;
+  });
+  const { room, row } = event;
+  const at = { depth: row.depth, streamOrdering: row.streamOrdering ?? 0 };
+  const before = { depth: at.depth, streamOrdering: at.streamOrdering - 1 };
+  const limit = Math.min(Math.max(0, wanted.limit), MAX_PAGE);
+  const half = Math.floor(limit / 2);
+  const filter = wanted.filter ?? passAll;
+  const [older, newer] = await Promise.all([
+    half > 0 ? historyBackwards(app.db, room.nid, before, undefined, half) : [],
+    limit - half > 0 ? historyForwards(app.db, room.nid, at, undefined, limit - half) : [],
+  ]);
+  const [eventsBefore, eventsAfter] = await Promise.all([
+    shownEvents(app, requester, room, older, filter),
+    shownEvents(app, requester, room, newer, filter),
+  ]);
+  const last = eventsAfter.at(-1) ?? event;
+  const [rendered, renderedBefore, renderedAfter, state] = await Promise.all([
+    renderPage(app, requester, room, [event], "client"),
+    renderPage(app, requester, room, eventsBefore, "client"),
+    renderPage(app, requester, room, eventsAfter, "client"),
+    contextState(app, requester, last, filter, [...eventsBefore, event, ...eventsAfter]),
+  ]);
+  const oldest = older.at(-1);
+  return {
+    event: rendered[0],
+    events_before: renderedBefore,
+    events_after: renderedAfter,
+    state,
+    start: formatTopological(oldest ? { depth: oldest.depth, streamOrdering: oldest.streamOrdering - 1 } : before),
+    end: formatTopological(newer.at(-1) ?? at),
+  };
+}
+
+async function contextState(app: App, requester: Requester, last: StoredEvent, filter: EventFilter, shown: readonly StoredEvent[]): Promise<JsonText[]> {
+  if (filter.lazyLoadMembers) {
+    const members = await membersOfSenders(app, requester, last.room, [...shown, last]);
+    return members;
+  }
+  const { stateGroup } = last.row;
+  if (stateGroup === null) return [];
+  const events = await app.caches.roomState.events(await app.caches.roomState.group(stateGroup));
+  const passing = events.filter(({ shown: e }) => filter.types === undefined || filter.matches({ type: e.type, sender: e.sender, content: e.content }));
+  return renderEvents(app, passing, { format: "client", reader: requester });
+}
+
+/** `GET /rooms/{roomId}/timestamp_to_event` (MSC3030). */
+export async function readEventByTime(
+  app: App,
+  requester: Requester,
+  roomId: string,
+  ts: number,
+  direction: "f" | "b",
+): Promise<{ event_id: string; origin_server_ts: number }> {
+  const { room } = await standingIn(app, requester, roomId);
+  const found = await nearestEventByTime(app.db, room.nid, ts, direction);
+  if (!found) throw notFound(`Unable to find event from ${ts} in direction ${direction}`);
+  return { event_id: found.eventId, origin_server_ts: found.originServerTs };
+}

@@ -1,0 +1,102 @@
+import { forbidden, invalidParam, MatrixError } from "../../errors";
+import type { JsonObject, JsonValue } from "../../lib/json";
+import { isJsonObject } from "../../lib/json";
+import { getRooms, setRoomPublic } from "../../storage/rooms";
+import { countPublicRooms, publicRooms } from "../../storage/publicRooms";
+import type { PublicRoomRow } from "../../storage/publicRooms";
+import type { App } from "../app";
+import type { Requester } from "../requester";
+import { currentLevels, requireRoom } from "./access";
+
+const MAX_PAGE = 100;
+
+export interface DirectoryRequest {
+  readonly limit: number | undefined;
+  readonly since: string | undefined;
+  readonly search: string | undefined;
+  readonly types: readonly (string | null)[] | undefined;
+  /** Another server, whose directory is asked for. */
+  readonly server: string | undefined;
+}
+
+/** The room directory (client-server API, "Listing rooms"). Tokens name the room after which a page starts. */
+export async function listPublicRooms(app: App, request: DirectoryRequest): Promise<JsonObject> {
+  if (request.server !== undefined && request.server !== app.serverName) {
+    throw new MatrixError(502, "M_UNKNOWN", "The room directory of that server cannot be reached");
+  }
+  if (!app.config.enable_room_list_search) return { chunk: [], total_room_count_estimate: 0 };
+  const limit = request.limit === undefined || request.limit <= 0 ? MAX_PAGE : Math.min(request.limit, MAX_PAGE);
+  const after = request.since === undefined || request.since === "" ? undefined : parsePageToken(request.since);
+  const [rows, total] = await Promise.all([
+    publicRooms(app.db, { limit: limit + 1, after, search: request.search, types: request.types }),
+    countPublicRooms(app.db),
+  ]);
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    chunk: shown.map(entryOf),
+    total_room_count_estimate: total,
+    ...(rows.length > limit && last && { next_batch: pageToken(last) }),
+  };
+}
+
+const pageToken = ({ joinedMembers, roomId }: PublicRoomRow): string => Buffer.from(JSON.stringify([joinedMembers, roomId])).toString("base64url");
+
+function parsePageToken(token: string): { joinedMembers: number; roomId: string } {
+  try {
+    const [joinedMembers, roomId] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
+    if (typeof joinedMembers === "number" && typeof roomId === "string") return { joinedMembers, roomId };
+  } catch {
+    // Falls through: whatever it was, it is no token of ours.
+  }
+  throw invalidParam("Invalid since token");
+}
+
+function entryOf(row: PublicRoomRow): JsonObject {
+  const optional: JsonObject = {
+    name: row.name,
+    topic: row.topic,
+    canonical_alias: row.canonicalAlias,
+    avatar_url: row.avatarUrl,
+    room_type: row.roomType,
+  };
+  for (const key of Object.keys(optional)) if (optional[key] === null) delete optional[key];
+  return {
+    room_id: row.roomId,
+    num_joined_members: row.joinedMembers,
+    world_readable: row.historyVisibility === "world_readable",
+    guest_can_join: row.guestAccess === "can_join",
+    join_rule: row.joinRule ?? "invite",
+    ...optional,
+  };
+}
+
+/** Reads the `filter` of a directory search. */
+export function directoryFilter(filter: JsonValue | undefined): Pick<DirectoryRequest, "search" | "types"> {
+  if (!isJsonObject(filter)) return { search: undefined, types: undefined };
+  const { generic_search_term: search, room_types: types } = filter;
+  const valid = Array.isArray(types) && types.every((type) => type === null || typeof type === "string");
+  return {
+    search: typeof search === "string" && search !== "" ? search : undefined,
+    types: valid ? (types as (string | null)[]) : undefined,
+  };
+}
+
+export async function readVisibility(app: App, roomId: string): Promise<"public" | "private"> {
+  const room = await requireRoom(app, roomId);
+  return (await isPublished(app, room.roomId)) ? "public" : "private";
+}
+
+async function isPublished(app: App, roomId: string): Promise<boolean> {
+  return (await getRooms(app.db, [roomId]))[0]?.isPublic ?? false;
+}
+
+/** Lists a room in the directory or takes it out: for who may set its canonical alias, and administrators. */
+export async function publishRoom(app: App, requester: Requester, roomId: string, visibility: "public" | "private"): Promise<void> {
+  const room = await requireRoom(app, roomId);
+  const levels = await currentLevels(app, room);
+  if (!requester.isAdmin && !requester.appservice && levels.userLevel(requester.userId) < levels.requiredFor("m.room.canonical_alias", "state")) {
+    throw forbidden("This server requires you to be a moderator in the room to edit its room list entry");
+  }
+  await setRoomPublic(app.db, room.nid, visibility === "public");
+}

@@ -1,0 +1,51 @@
+import type { Db } from "./db";
+
+/** A room of the directory. */
+export interface PublicRoomRow {
+  readonly roomId: string;
+  readonly name: string | null;
+  readonly topic: string | null;
+  readonly canonicalAlias: string | null;
+  readonly avatarUrl: string | null;
+  readonly joinRule: string | null;
+  readonly historyVisibility: string | null;
+  readonly guestAccess: string | null;
+  readonly roomType: string | null;
+  readonly joinedMembers: number;
+}
+
+export interface PublicRoomQuery {
+  readonly limit: number;
+  /** Rooms after this one, in order of size and id. */
+  readonly after: { readonly joinedMembers: number; readonly roomId: string } | undefined;
+  readonly search: string | undefined;
+  /** Undefined: all. null among them stands for rooms without a type. */
+  readonly types: readonly (string | null)[] | undefined;
+}
+
+const escapeLike = (text: string): string => text.replace(/[\\%_]/g, "\\$&");
+
+/** Published rooms, the largest first; those without members are hidden. Ask for one more than wanted to learn whether there are more. */
+export async function publicRooms(db: Db, query: PublicRoomQuery): Promise<PublicRoomRow[]> {
+  const pattern = query.search === undefined ? null : `%${escapeLike(query.search.toLowerCase())}%`;
+  const types = query.types?.filter((type) => type !== null) ?? null;
+  const untyped = query.types?.includes(null) ?? false;
+  return db<PublicRoomRow>`
+    select r.room_id as "roomId", s.name, s.topic, s.canonical_alias as "canonicalAlias", s.avatar_url as "avatarUrl",
+           s.join_rule as "joinRule", s.history_visibility as "historyVisibility", s.guest_access as "guestAccess",
+           s.room_type as "roomType", s.joined_members as "joinedMembers"
+    from rooms r join room_stats s using (room_nid)
+    where r.is_public and s.joined_members > 0
+      and (${query.after?.joinedMembers ?? null}::int4 is null
+           or (s.joined_members, r.room_id) < (${query.after?.joinedMembers ?? null}::int4, ${query.after?.roomId ?? null}::text))
+      and (${pattern}::text is null or lower(s.name) like ${pattern} or lower(s.topic) like ${pattern} or lower(s.canonical_alias) like ${pattern})
+      and (${types}::text[] is null or s.room_type = any(${types}::text[]) or (${untyped} and s.room_type is null))
+    order by s.joined_members desc, r.room_id desc
+    limit ${query.limit}`;
+}
+
+export async function countPublicRooms(db: Db): Promise<number> {
+  const rows = await db<{ count: number }>`
+    select count(*) as count from rooms join room_stats s using (room_nid) where is_public and s.joined_members > 0`;
+  return rows[0]?.count ?? 0;
+}
