@@ -62,7 +62,8 @@ export class PresenceReporter {
     if (!sync) this.syncs.set(key, (sync = { userId, deviceId, state: "offline", requests: 0 }));
     sync.requests++;
     this.ends.set(key, undefined);
-    if (sync.state !== state) {
+    // Somebody who asks to be online and isn't was set to something else meanwhile, or fell idle: the writer knows which.
+    if (sync.state !== state || (state === "online" && this.deps.view.get(userId)?.state !== "online")) {
       sync.state = state;
       this.started.add(key);
       this.stopped.delete(key);
@@ -83,8 +84,10 @@ export class PresenceReporter {
     const { enabled, clock, view, granularity } = this.deps;
     if (!enabled) return;
     const now = clock.now();
-    const idle = view.get(userId)?.state === "unavailable";
-    if (!idle && now - (this.activeTs.get(userId) ?? 0) < granularity / 2) return;
+    // Activity brings nobody online, so that of users who are away (bots, bridged users) is nobody's business.
+    const state = view.get(userId)?.state ?? "offline";
+    if (state === "offline") return;
+    if (state !== "unavailable" && now - (this.activeTs.get(userId) ?? 0) < granularity / 2) return;
     if (this.activeTs.size >= MAX_ACTIVE) this.activeTs.clear();
     this.activeTs.set(userId, now);
     this.deps.activity({ userId, deviceId: deviceId ?? "" }).catch(this.deps.onError);

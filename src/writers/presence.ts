@@ -209,7 +209,8 @@ export class PresenceWriter {
       const before = user.row;
       change?.(user, item, now);
       this.deadlines.set(item.userId, settle(user, timers, now));
-      this.unwritten.add(item.userId);
+      if (isWorthWriting(before, user.row)) this.unwritten.add(item.userId);
+      else if (this.isIdle(user) && !this.unwritten.has(item.userId)) this.users.delete(item.userId);
       if (!isNews(before, user, timers.last_active_granularity, now)) continue;
       user.publishedTs = now;
       news.set(item.userId, user.row);
@@ -249,9 +250,19 @@ export class PresenceWriter {
     }
     for (const row of rows) {
       const user = this.users.get(row.userId);
-      if (user?.row === row && row.state === "offline" && user.devices.size === 0) this.users.delete(row.userId);
+      if (user?.row === row && this.isIdle(user)) this.users.delete(row.userId);
     }
   }
+
+  /** Whether the table knows as much of the user as this. */
+  private isIdle({ row, devices }: TrackedPresence): boolean {
+    return row.state === "offline" && devices.size === 0;
+  }
+}
+
+/** When a user last synced is of no use to whoever reads the table. */
+function isWorthWriting(before: PresenceRow, after: PresenceRow): boolean {
+  return before.state !== after.state || before.statusMsg !== after.statusMsg || before.lastActiveTs !== after.lastActiveTs;
 }
 
 function remoteRow(before: PresenceRow, told: RemotePresence, now: number): PresenceRow {

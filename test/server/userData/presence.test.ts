@@ -233,16 +233,17 @@ describe("the writer", () => {
 
 describe("the reporter", () => {
   let now = 5_000_000;
-  let reports: SyncReport[] = [];
+  const reports: SyncReport[] = [];
   let active = 0;
   let epoch = "one";
+  let state: PresenceRow["state"] = "online";
 
   function newReporter(): PresenceReporter {
     return new PresenceReporter({
       enabled: true,
       clock: { now: () => now },
       random: systemRandom,
-      view: { get: () => undefined },
+      view: { get: (userId) => ({ ...offlineRow(userId), state }) },
       granularity: 60_000,
       report: async (given) => {
         reports.push(given);
@@ -271,6 +272,22 @@ describe("the reporter", () => {
     expect(users()).toEqual([[false, [], ["@a"]]]);
     await reporter.stop();
     expect(users()).toEqual([[true, [], []]]);
+  });
+
+  test("a client that asks to be online and isn't is reported with each poll", async () => {
+    const reporter = newReporter();
+    reporter.begin("@a", "D", "online")();
+    await reported(1);
+    state = "unavailable";
+    reporter.begin("@a", "D", "online")();
+    await reported(2);
+    state = "online";
+    await reporter.stop();
+    expect(users()).toEqual([
+      [true, ["@a"], []],
+      [false, ["@a"], []],
+      [true, [], []],
+    ]);
   });
 
   test("a writer that has forgotten is told everything", async () => {
