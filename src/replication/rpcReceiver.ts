@@ -39,7 +39,7 @@ export class RpcReceiver {
     if (known) return known.answer;
     if (request.again !== undefined && request.again !== this.life) throw new MatrixError(409, FORGOTTEN, "This process was restarted");
     const answer = this.answer(def, request, handle);
-    this.remember(id, answer);
+    if (!def.repeatable) this.remember(id, answer);
     return answer;
   }
 

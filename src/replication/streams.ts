@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
+import { runOutsideContext } from "../observe/context";
 import type { Database } from "../storage/db";
 import { streamHead } from "../storage/streamIds";
 import type { AnyStream, StreamDef, StreamRow } from "../streams/defineStream";
@@ -58,6 +59,9 @@ interface Followed {
   readonly waiters: PositionWaiters;
   snapshot: () => readonly unknown[];
   memory: MemoryLog | undefined;
+  /** A position that is late, and about which the database has yet to be asked; 0 if none. */
+  late: number;
+  asking: boolean;
   /** Whether this process wrote since it last said where it stands. */
   quiet: boolean;
   /** The last position that this process wrote, 0 if none. */
@@ -73,7 +77,6 @@ const LATE_MS = 100;
 export class Streams {
   private readonly byName = new Map<string, Followed>();
   private readonly stops: (() => void)[] = [];
-  private polling = false;
 
   constructor(private readonly options: StreamsOptions) {
     for (const def of options.defs) {
@@ -88,11 +91,11 @@ export class Streams {
     for (const stream of this.byName.values()) {
       this.stops.push(bus.subscribe(channelPrefix + stream.def.name, (text) => this.hear(stream, text)));
     }
+    this.stops.push(bus.onReconnect(() => this.resume()));
     await Promise.all(Array.from(this.byName.values(), (stream) => this.load(stream)));
     if (!bus.shared) return;
-    this.stops.push(bus.onReconnect(() => this.resume()));
     const poll = setInterval(() => {
-      if (!bus.connected()) void this.poll();
+      if (!bus.connected()) this.poll();
     }, pollMs).unref();
     const announce = setInterval(() => this.announce("news"), announceMs).unref();
     this.stops.push(() => clearInterval(poll), () => clearInterval(announce));
@@ -180,7 +183,7 @@ export class Streams {
     for (const [name, position] of Object.entries(positions)) {
       const stream = this.byName.get(name);
       if (!stream || stream.follower.position >= position) continue;
-      const late = setTimeout(() => void this.hurry(stream, position), LATE_MS).unref();
+      const late = setTimeout(() => this.hurry(stream, position), LATE_MS).unref();
       waits.push(stream.waiters.wait(position, timeoutMs, signal).finally(() => clearTimeout(late)));
     }
     return waits.length === 0 || (await Promise.all(waits)).every(Boolean);
@@ -194,6 +197,8 @@ export class Streams {
       waiters: new PositionWaiters(),
       snapshot: () => [],
       memory: undefined,
+      late: 0,
+      asking: false,
       quiet: true,
       written: 0,
       follower: new StreamFollower({
@@ -294,26 +299,38 @@ export class Streams {
     }
   }
 
-  /** Somebody waits for a position that is late: perhaps the message is lost. What clients claim is not taken at its word. */
-  private async hurry({ def, follower }: Followed, position: number): Promise<void> {
+  /**
+   * A position is late: perhaps its message is lost. The database is asked how far the stream really goes, since what clients
+   * claim is not taken at its word; once at a time, and again for those who came to ask meanwhile.
+   */
+  private hurry(stream: Followed, position: number): void {
+    if (stream.def.sequence === undefined) stream.follower.refresh();
+    else stream.late = Math.max(stream.late, position);
+    if (stream.late > 0 && !stream.asking) runOutsideContext(() => void this.ask(stream));
+  }
+
+  private async ask(stream: Followed): Promise<void> {
+    const { def, follower } = stream;
+    stream.asking = true;
     try {
-      if (def.sequence === undefined) follower.refresh();
-      else follower.reach(Math.min(position, await this.head(def)));
+      while (stream.late > 0) {
+        const { late } = stream;
+        stream.late = 0;
+        follower.reach(Math.min(late, await this.head(def)));
+      }
     } catch (error) {
       this.options.log.warn(`cannot read where ${def.name} stands: ${messageOf(error)}`);
     }
+    stream.asking = false;
   }
 
-  private async poll(): Promise<void> {
-    if (this.polling) return;
-    this.polling = true;
-    await Promise.all(Array.from(this.byName.values(), (stream) => this.hurry(stream, Infinity)));
-    this.polling = false;
+  private poll(): void {
+    for (const stream of this.byName.values()) this.hurry(stream, Infinity);
   }
 
   private resume(): void {
     this.announce("all");
-    void this.poll();
+    this.poll();
   }
 
   private announce(what: "news" | "all"): void {

@@ -186,6 +186,24 @@ describe("two processes", () => {
     w2.stop();
   });
 
+  test("what was missed while the bus connected and the start position was being read is found", async () => {
+    const hub = createHub();
+    const table = receiptTable();
+    let answer: (head: number) => void = () => undefined;
+    const first = new Promise<number>((resolve) => (answer = resolve));
+    let asked = 0;
+    const slow = { ...table.stream, head: async () => (asked++ === 0 ? first : table.rows.length) };
+    hub.disconnect();
+    const { streams } = testProcess({ defs: [slow], bus: hub.endpoint(), instance: "w1", pollMs: 1_000_000 });
+    const started = streams.start();
+    table.insert(row(1));
+    hub.reconnect();
+    answer(0);
+    await started;
+    await eventually(() => streams.position(slow) === 1);
+    streams.stop();
+  });
+
   test("a message that makes no sense is survived", async () => {
     const { hub, table, w1, w2, stop } = await pair();
     const other = hub.endpoint();

@@ -114,6 +114,19 @@ test("after a graceful stop others know at once, because it is announced", async
   await eventually(() => !w2.leases.isLive("w1") && w2.leases.isMine("events", "!a"));
 });
 
+test("a process can find out whether it is alone", async () => {
+  const w1 = await standUp("w1");
+  expect(w1.leases.others()).toEqual([]);
+  await standUp("w2");
+  await w1.look();
+  expect(w1.leases.others()).toEqual(["w2"]);
+});
+
+test("where the configuration doesn't say who has a duty, whoever stands has it", async () => {
+  const { leases } = await standUp("p1", { standsFor: ["pusher"], candidates: { pusher: ["*"] } });
+  expect(leases.isMine("pusher", "@a")).toBe(true);
+});
+
 test("who is not configured to stand for something does not", async () => {
   const w1 = await standUp("w1");
   await standUp("w9");
