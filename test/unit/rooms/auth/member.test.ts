@@ -103,6 +103,10 @@ const joins: Case[] = [
     rejected: "not in the room",
   },
   {
+    name: "authorised by one who may just invite",
+    ...{ versions: versions(8), sender: A, to: via(MOD), joinRule: "restricted", levels: { ...levels, invite: 50 }, members: staff },
+  },
+  {
     name: "authorised by one who may not invite",
     ...{ versions: versions(8), sender: A, to: via(MOD), joinRule: "restricted", levels: { ...levels, invite: 51 }, members: staff },
     rejected: "may not invite",
@@ -374,6 +378,14 @@ test.each([
   const verdict = checkAuth(create.version, member(sender, target, to, firstJoin ? { prevEvents: [create] } : {}), state);
   if (rejected === undefined) expect(verdict).toEqual({ allowed: true });
   else expect(verdict).toEqual({ allowed: false, reason: expect.stringContaining(rejected) });
+});
+
+test.each(allVersions)("v%s: the creator's pass is for the first event after the creation alone", (version) => {
+  const { create, state, member } = room(version, { members: { [CREATOR]: "leave" } });
+  const later = { eventId: "$later:a.test" };
+  for (const prevEvents of [[create, later], [later, create], [later], []]) {
+    expect(checkAuth(create.version, member(CREATOR, CREATOR, "join", { prevEvents }), state).allowed).toBe(false);
+  }
 });
 
 test.each(allVersions)("v%s: a member event without state_key", (version) => {
