@@ -15,7 +15,7 @@ import { loadSchema } from "./schema";
 import type { ConfigSource } from "./sources";
 import { mergeSources, readSources } from "./sources";
 import type { ConfigValues } from "./types.generated";
-import { createValidator } from "./validate";
+import { validate } from "./validate";
 
 export interface LoadOptions {
   /** Top-level keys laid over the files, for the command line. */
@@ -56,7 +56,7 @@ export function buildConfig(sources: readonly ConfigSource[], options: LoadOptio
 
 function build(sources: readonly ConfigSource[], options: LoadOptions): LoadedConfig & { readonly missing: readonly ConfigProblem[] } {
   const { raw, origin } = mergeSources([...sources, { file: "", values: options.overrides ?? {} }]);
-  const directories = sources.map(({ file }) => dirname(resolve(file)));
+  const directories = sources.filter(({ file }) => file !== "").map(({ file }) => dirname(resolve(file)));
   const context = createContext({
     origin,
     environment: options.environment ?? {},
@@ -100,14 +100,13 @@ function typedValues(raw: Record<string, unknown>, context: LoadContext): Config
   const { root } = loadSchema();
   applyLegacy(root, raw, context.warn);
   const values = normalise(root, raw, context);
-  const check = createValidator(root);
-  const findings = check(values);
+  const findings = validate(root, values);
   for (const finding of findings) context.problem(finding);
   for (const key of new Set(findings.map((finding) => topLevelKey(finding.key)))) {
     context.leaveOut(key);
     if (key === "server_name") values[key] = "invalid.example";
     else delete values[key];
   }
-  if (findings.length > 0 && check(values).length > 0) throw new ConfigError(context.problems);
+  if (findings.length > 0 && validate(root, values).length > 0) throw new ConfigError(context.problems);
   return values as unknown as ConfigValues;
 }

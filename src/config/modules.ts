@@ -20,7 +20,7 @@ export function checkModules(config: ConfigValues, context: LoadContext): void {
       context.warn({ key, wanted: `${name} is skipped, as synapse_ts.skip_modules says` });
       continue;
     }
-    context.problem({ key, found: name, wanted: `nothing here: this Python module cannot run, and nothing replaces it. Remove it, or list it in synapse_ts.skip_modules to run without it` });
+    context.problem({ key, wanted: `the Python module ${name} cannot run here, and nothing replaces it. Remove it, or list it in synapse_ts.skip_modules to run without it` });
   }
 }
 

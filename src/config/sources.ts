@@ -68,9 +68,9 @@ function readSource(file: string, problems: ConfigProblem[], warnings: ConfigPro
 
 /** A system error in words: `no such file or directory`. */
 export function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const match = /^[A-Z]+: ([^,]+)/.exec(error.message);
-  return match?.[1] ?? error.message;
+  const message = (error as { readonly message?: unknown } | null)?.message;
+  if (typeof message !== "string") return String(error);
+  return /^[A-Z]+: ([^,]+)/.exec(message)?.[1] ?? message;
 }
 
 export interface MergedSources {

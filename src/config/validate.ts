@@ -6,22 +6,49 @@ import { describeValue } from "./problems";
 import type { SchemaNode } from "./schema";
 import { parseDuration, parseSize } from "./units";
 
-/** Checks normalised values against the schema and fills in defaults, in place. Returns what is wrong. */
-export type Validator = (values: Record<string, unknown>) => Omit<ConfigProblem, "file">[];
-
-export function createValidator(root: SchemaNode): Validator {
+/**
+ * Checks normalised values against the schema and fills in defaults, in place. Returns what is wrong. Only the keys that are
+ * given are compiled: all of them would cost a fifth of the time in which a server starts.
+ */
+export function validate(root: SchemaNode, values: Record<string, unknown>): Omit<ConfigProblem, "file">[] {
+  const entries = Object.entries(root.properties ?? {});
+  const given = Object.fromEntries(entries.filter(([key]) => Object.hasOwn(values, key)));
   const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, validateSchema: false });
-  const check = ajv.compile(plainSchema(root) as object);
-  return (values) => {
-    if (check(values)) return [];
-    const problems = new Map<string, Omit<ConfigProblem, "file">>();
-    for (const error of check.errors ?? []) {
-      const problem = describe(error);
-      // alternatives report each branch, then the whole: the whole says it best
-      if (!problems.has(problem.key) || error.keyword === "anyOf") problems.set(problem.key, problem);
-    }
-    return [...problems.values()];
-  };
+  const check = ajv.compile(plainSchema({ ...root, properties: given }) as object);
+  const isValid = check(values);
+  for (const [key, node] of entries) {
+    if (Object.hasOwn(values, key) || node["x-status"] !== undefined) continue;
+    const value = completeDefault(node);
+    if (value !== undefined) values[key] = value;
+  }
+  return isValid ? [] : findings(check.errors ?? []);
+}
+
+function findings(errors: readonly ErrorObject[]): Omit<ConfigProblem, "file">[] {
+  const problems = new Map<string, Omit<ConfigProblem, "file">>();
+  for (const error of errors) {
+    const problem = describe(error);
+    // alternatives report each branch, then the whole: the whole says it best
+    if (!problems.has(problem.key) || error.keyword === "anyOf") problems.set(problem.key, problem);
+  }
+  return [...problems.values()];
+}
+
+/** The default of a key with the defaults of what lies within, as ajv fills them in. */
+function completeDefault(node: SchemaNode): unknown {
+  return node.default === undefined ? undefined : completed(node, plainDefault(node, node.default));
+}
+
+function completed(node: SchemaNode, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => (node.items === undefined ? item : completed(node.items, item)));
+  if (typeof value !== "object" || value === null) return value;
+  const result: Record<string, unknown> = { ...value };
+  for (const [key, child] of Object.entries(node.properties ?? {})) {
+    const known = child["x-status"] === undefined && child["x-secretFor"] === undefined;
+    const filled = Object.hasOwn(result, key) ? completed(child, result[key]) : known ? completeDefault(child) : undefined;
+    if (filled !== undefined) result[key] = filled;
+  }
+  return result;
 }
 
 /** The schema of normalised values: no retired keys, no units, defaults in ms and bytes. */
