@@ -629,8 +629,6 @@ export interface DatabaseArgsConfig {
 export interface DatabaseConfig {
   /** sqlite3 or psycopg2 (psycopg accepted by very new versions). */
   readonly name: "sqlite3" | "psycopg2" | "psycopg" | "postgres" | "postgresql";
-  /** Recycle a connection after so many transactions; 0 never. */
-  readonly txn_limit: number;
   /** Start even if the Postgres locale is not C. */
   readonly allow_unsafe_locale: boolean;
   /** Which of main and state live there; needed only under databases. */
