@@ -114,7 +114,7 @@ export class UnreadCounts {
     const entry = this.entries.get(keyOf(room.roomId, userId));
     const tail = this.tails.peek(room.roomNid);
     if (!entry || !tail || entry.loading || entry.stale || entry.upTo < tail.from) return undefined;
-    const who = { userId, classId: classes.current(room.roomId) };
+    const who = { userId, classAt: (at: number) => classes.at(room.roomId, at) };
     advanceEntry(entry, tail, who);
     // A receipt that came while positions were being read waits for the next time.
     const waiting = entry.receipts;

@@ -29,11 +29,17 @@ function add(counts: Map<string, Count>, threadId: string, notify: number, highl
   else counts.set(threadId, sum);
 }
 
-function addRow(entry: UnreadEntry, row: TailRow, who: { readonly userId: string; readonly classId: number }): void {
+export interface Reader {
+  readonly userId: string;
+  /** The class of their rules that an event at the position was evaluated with. */
+  readonly classAt: (position: number) => number;
+}
+
+function addRow(entry: UnreadEntry, row: TailRow, who: Reader): void {
   // A receipt may be ahead of the events that this process knows.
   if (row.streamOrdering <= Math.max(entry.base, entry.read.get(row.threadId) ?? 0)) return;
   for (const [classId, notify, highlight] of row.classes) {
-    if (classId === 0 || classId === who.classId) add(entry.counts, row.threadId, notify, highlight);
+    if (classId === 0 || classId === who.classAt(row.streamOrdering)) add(entry.counts, row.threadId, notify, highlight);
   }
   for (const [userId, notify, highlight] of row.users) {
     if (userId === who.userId) add(entry.counts, row.threadId, notify, highlight);
@@ -41,7 +47,7 @@ function addRow(entry: UnreadEntry, row: TailRow, who: { readonly userId: string
 }
 
 /** Counts the rows of the tail that came after the entry. The entry must not be older than the tail. */
-export function advanceEntry(entry: UnreadEntry, tail: UnreadTail, who: { readonly userId: string; readonly classId: number }): void {
+export function advanceEntry(entry: UnreadEntry, tail: UnreadTail, who: Reader): void {
   let i = tail.rows.length;
   while (i > 0 && (tail.rows[i - 1]?.streamOrdering ?? 0) > entry.upTo) i--;
   for (const row of tail.rows.slice(i)) {
@@ -71,7 +77,7 @@ export function applyReceipt(
   entry: UnreadEntry,
   tail: UnreadTail,
   receipt: { readonly threadId: string; readonly position: number },
-  who: { readonly userId: string; readonly classId: number },
+  who: Reader,
 ): void {
   const { threadId, position } = receipt;
   const all = threadId === "";

@@ -37,7 +37,9 @@ async function fill(db: Db, { userId, upTo, classes, rooms }: LoadRequest): Prom
     userId,
     upTo,
     rooms: rooms.map(({ room, entry }) => ({ roomNid: room.roomNid, after: entry.base })),
-    threads: rooms.flatMap(({ room, entry }) => Array.from(entry.read, ([threadId, after]) => ({ roomNid: room.roomNid, threadId, after }))),
+    threads: rooms.flatMap(({ room, entry }) =>
+      Array.from(entry.read, ([threadId, after]) => ({ roomNid: room.roomNid, threadId, after })),
+    ),
     classes: rooms.flatMap(({ room, entry }) =>
       classes
         .intervals(room.roomId, entry.base, upTo)

@@ -59,9 +59,10 @@ export function createPushEvaluator(deps: PushEvaluatorDeps): PushEvaluator {
   });
 
   async function evaluate(batch: readonly PendingEvent[]): Promise<PushRows> {
-    const roomNids = [...new Set(batch.map(({ built }) => built.tip.room.nid))];
+    const batchRooms = new Map(batch.map(({ built }) => [built.tip.room.nid, built.tip.room.roomId]));
+    const roomNids = [...batchRooms.keys()];
     const [indexes, rooms, ignored, permissions, threads, invitees] = await Promise.all([
-      members.of(roomNids),
+      members.of(Array.from(batchRooms, ([roomNid, roomId]) => ({ roomNid, roomId }))),
       caches.memberships.ofRooms(roomNids),
       ignorers.loadMany([...new Set(batch.map(({ built }) => built.event.sender))]),
       loadPermissions(caches, batch),
@@ -132,7 +133,8 @@ async function loadPermissions(caches: Caches, batch: readonly PendingEvent[]): 
   const nids = batch.map(({ built }) => keys.map((key) => (key === undefined ? undefined : packedGet(built.tip.group.state, key))));
   const fresh = new Map(batch.map(({ built }) => [built.nid, built.event]));
   const stored = await caches.events.byNids([...new Set(nids.flat())].filter((nid) => nid !== undefined && !fresh.has(nid)) as number[]);
-  const eventOf = (nid: number | undefined): RoomEvent | undefined => (nid === undefined ? undefined : (fresh.get(nid) ?? stored.get(nid)?.event));
+  const eventOf = (nid: number | undefined): RoomEvent | undefined =>
+    nid === undefined ? undefined : (fresh.get(nid) ?? stored.get(nid)?.event);
   return batch.map(({ built }, i) => (key) => {
     const levels = levelsFrom(built.tip.room.version, eventOf(nids[i]?.[0]), eventOf(nids[i]?.[1]));
     return levels.userLevel(built.event.sender) >= levels.notification(key);
@@ -158,7 +160,10 @@ async function threadsOf(caches: Pick<Caches, "events">, batch: readonly Pending
 }
 
 /** Local users who are invited by events of the batch, with all that their rules say in that room. By event number. */
-async function loadInvitees({ pushRules, takesPart }: PushEvaluatorDeps, batch: readonly PendingEvent[]): Promise<Map<number, PushEventContext["invitee"]>> {
+async function loadInvitees(
+  { pushRules, takesPart }: PushEvaluatorDeps,
+  batch: readonly PendingEvent[],
+): Promise<Map<number, PushEventContext["invitee"]>> {
   const invites = batch.flatMap(({ built: { nid, event } }) =>
     event.type === "m.room.member" && membershipOf(event) === "invite" && event.stateKey !== undefined && takesPart(event.stateKey)
       ? [{ nid, userId: event.stateKey, roomId: event.roomId }]
@@ -189,7 +194,9 @@ async function insertOutcomes(tx: Db, evaluated: readonly Evaluated[], positions
     senderRead: summary.senderRead,
     at: { roomNid: event.built.tip.room.nid, streamOrdering: positions.get(event.built.nid) ?? 0, threadId: summary.threadId },
   }));
-  const classes = placed.flatMap(({ outcomes, at }) => outcomes.classes.map((row) => ({ ...at, classId: row.classId, ...outcomeColumns(row) })));
+  const classes = placed.flatMap(({ outcomes, at }) =>
+    outcomes.classes.map((row) => ({ ...at, classId: row.classId, ...outcomeColumns(row) })),
+  );
   const users = placed.flatMap(({ outcomes, at }) => outcomes.users.map((row) => ({ ...at, userId: row.userId, ...outcomeColumns(row) })));
   const sent = placed.flatMap(({ sender, senderRead, at }) =>
     senderRead ? [{ ...at, userId: sender, threadId: senderRead === "room" ? "" : at.threadId }] : [],

@@ -80,7 +80,9 @@ export async function setPusher(app: PushersApp, requester: Requester, request: 
 function requireSettings(request: PusherRequest) {
   const { app_display_name: appDisplayName, device_display_name: deviceDisplayName, lang, data } = request;
   if (appDisplayName === undefined || deviceDisplayName === undefined || lang === undefined || data === undefined) {
-    const missing = ["app_display_name", "device_display_name", "lang", "data"].filter((key) => request[key as keyof PusherRequest] === undefined);
+    const missing = ["app_display_name", "device_display_name", "lang", "data"].filter(
+      (key) => request[key as keyof PusherRequest] === undefined,
+    );
     throw new MatrixError(400, "M_MISSING_PARAM", `Missing parameters: ${missing.join(", ")}`);
   }
   return { appDisplayName, deviceDisplayName, lang, data };
@@ -88,7 +90,8 @@ function requireSettings(request: PusherRequest) {
 
 async function checkKind(app: PushersApp, userId: string, kind: string, pusher: { pushkey: string; data: JsonObject }): Promise<void> {
   if (kind === "http") return checkGateway(pusher.data);
-  if (kind !== "email" || app.config.email?.enable_notifs !== true) throw configError(`pushers of kind ${JSON.stringify(kind)} are not supported`);
+  if (kind !== "email" || app.config.email?.enable_notifs !== true)
+    throw configError(`pushers of kind ${JSON.stringify(kind)} are not supported`);
   // Mails go only where the user has shown to receive them.
   const owner = await getThreepidOwner(app.db, "email", pusher.pushkey.toLowerCase());
   if (owner !== userId) throw new MatrixError(400, "M_THREEPID_NOT_FOUND", "Email not found");
@@ -108,13 +111,20 @@ export async function removePushers(app: Pick<App, "db" | "streams">, keys: read
 }
 
 /** Deletes what devices of a user had set, or everything of the user: for logout and deactivation. */
-export async function removePushersOfDevices(app: Pick<App, "db" | "streams">, userId: string, deviceIds: readonly string[] | "all"): Promise<void> {
+export async function removePushersOfDevices(
+  app: Pick<App, "db" | "streams">,
+  userId: string,
+  deviceIds: readonly string[] | "all",
+): Promise<void> {
   const pushers = await pushersOfUsers(app.db, [userId]);
   const gone = pushers.filter(({ deviceId }) => deviceIds === "all" || (deviceId !== null && deviceIds.includes(deviceId)));
   if (gone.length > 0) await removePushers(app, gone);
 }
 
-async function changePushers(app: Pick<App, "db" | "streams">, change: (tx: Db) => Promise<readonly StreamRow<PusherChange>[]>): Promise<void> {
+async function changePushers(
+  app: Pick<App, "db" | "streams">,
+  change: (tx: Db) => Promise<readonly StreamRow<PusherChange>[]>,
+): Promise<void> {
   const rows = await app.db.tx(change);
   if (rows.length > 0) app.streams.publish(pushersStream, rows);
 }

@@ -1,14 +1,15 @@
 import { createCache } from "../../caches/cache";
-import type { Caches } from "../../caches/caches";
 import type { CacheStats } from "../../caches/cache";
+import type { Caches } from "../../caches/caches";
 import type { PushRulesCache } from "../../caches/pushRules";
+import type { RoomKey } from "../../caches/readPositions";
 import { createPushMembers } from "../../rooms/push/members";
 import type { PushMembers } from "../../rooms/push/members";
 import { untouchedRules } from "../../rooms/push/rules";
 import type { EventStreamRow } from "../../storage/events";
 
 export interface RoomMembersDeps {
-  readonly caches: Pick<Caches, "memberships" | "rooms">;
+  readonly caches: Pick<Caches, "memberships">;
   readonly pushRules: PushRulesCache;
   /** Whether push rules are evaluated for a user: local, and no puppet of an application service. */
   readonly takesPart: (userId: string) => boolean;
@@ -19,13 +20,20 @@ export interface RoomMembersDeps {
 /** Local members of the rooms whose events are evaluated here, indexed for that. */
 export interface PushRoomMembers {
   readonly stats: CacheStats;
-  of(roomNids: readonly number[]): Promise<Map<number, PushMembers>>;
+  of(rooms: readonly RoomKey[]): Promise<Map<number, PushMembers>>;
   /** To be told of rows of the events stream. */
   applyEvent(row: EventStreamRow): void;
   /** A user has other rules now. */
   changeRules(userId: string): void;
   /** Forgets a room whose members changed without an event. */
-  forget(roomNid: number): void;
+  forget(room: RoomKey): void;
+}
+
+/** Holds the id too, because a room that is just being made is not in the database yet. */
+const keyOf = ({ roomNid, roomId }: RoomKey): string => `${roomNid} ${roomId}`;
+function parseKey(key: string): RoomKey {
+  const space = key.indexOf(" ");
+  return { roomNid: Number(key.slice(0, space)), roomId: key.slice(space + 1) };
 }
 
 /** Users whose rules have to be looked up again, numbered; an index that has not seen the oldest kept is loaded anew. */
@@ -38,18 +46,27 @@ const MAX_LOG = 20_000;
 export function createPushRoomMembers({ caches, pushRules, takesPart, maxMembers }: RoomMembersDeps): PushRoomMembers {
   const log: ChangeLog = { first: 0, users: [] };
   const seen = new WeakMap<PushMembers, number>();
-  const cache = createCache<number, PushMembers>({ name: "push_room_members", max: maxMembers, sizeOf: (members) => members.size + 10, load });
+  const cache = createCache<string, PushMembers>({
+    name: "push_room_members",
+    max: maxMembers,
+    sizeOf: (members) => members.size + 10,
+    load,
+  });
 
-  async function load(nids: readonly number[]): Promise<(readonly [number, PushMembers])[]> {
+  async function load(keys: readonly string[]): Promise<(readonly [string, PushMembers])[]> {
     const upTo = log.first + log.users.length;
-    const [rooms, members] = await Promise.all([caches.rooms.byNids(nids), caches.memberships.ofRooms(nids)]);
-    const local = nids.map((nid) => ({ nid, users: [...(members.get(nid)?.local ?? [])].filter(([userId]) => takesPart(userId)) }));
+    const rooms = keys.map((key) => ({ key, ...parseKey(key) }));
+    const members = await caches.memberships.ofRooms(rooms.map(({ roomNid }) => roomNid));
+    const local = rooms.map((room) => ({
+      ...room,
+      users: [...(members.get(room.roomNid)?.local ?? [])].filter(([userId]) => takesPart(userId)),
+    }));
     const rules = await pushRules.rulesOf([...new Set(local.flatMap(({ users }) => users.map(([userId]) => userId)))]);
-    return local.map(({ nid, users }) => {
-      const index = createPushMembers(rooms.get(nid)?.roomId ?? "");
+    return local.map(({ key, roomId, users }) => {
+      const index = createPushMembers(roomId);
       for (const [userId, { displayName }] of users) index.set(userId, displayName, rules.get(userId)?.rules ?? untouchedRules);
       seen.set(index, upTo);
-      return [nid, index];
+      return [key, index];
     });
   }
 
@@ -77,24 +94,25 @@ export function createPushRoomMembers({ caches, pushRules, takesPart, maxMembers
 
   return {
     stats: cache.stats,
-    async of(roomNids) {
-      for (const nid of roomNids) {
-        const index = cache.get(nid);
-        if (index && (seen.get(index) ?? 0) < log.first) cache.delete(nid);
+    async of(rooms) {
+      const keys = rooms.map(keyOf);
+      for (const key of keys) {
+        const index = cache.get(key);
+        if (index && (seen.get(index) ?? 0) < log.first) cache.delete(key);
       }
-      const indexes = await cache.loadMany(roomNids);
+      const indexes = await cache.loadMany(keys);
       await update(indexes.values());
-      return indexes;
+      return new Map(Array.from(indexes, ([key, index]) => [parseKey(key).roomNid, index]));
     },
     applyEvent(row) {
       if (row.membership === null || row.stateKey === null || row.keyNid === null || !takesPart(row.stateKey)) return;
-      const index = cache.get(row.roomNid);
-      if (!index) return cache.delete(row.roomNid);
+      const index = cache.get(keyOf(row));
+      if (!index) return cache.delete(keyOf(row));
       if (row.membership !== "join") return index.delete(row.stateKey);
       index.set(row.stateKey, row.displayName ?? undefined, untouchedRules);
       note(row.stateKey);
     },
     changeRules: note,
-    forget: (roomNid) => cache.delete(roomNid),
+    forget: (room) => cache.delete(keyOf(room)),
   };
 }

@@ -22,7 +22,11 @@ const zero: NotificationCounts = { notification_count: 0, highlight_count: 0 };
 const nothingUnread: RoomUnread = { total: zero, main: zero, threads: new Map() };
 
 /** Counts for joined rooms, by room id. As of the position of the events stream here, or later. */
-export async function unreadCounts(app: { readonly push: Push }, userId: string, rooms: readonly RoomKey[]): Promise<Map<string, RoomUnread>> {
+export async function unreadCounts(
+  app: { readonly push: Push },
+  userId: string,
+  rooms: readonly RoomKey[],
+): Promise<Map<string, RoomUnread>> {
   const counted = await app.push.unread.of(userId, rooms);
   const out = new Map<string, RoomUnread>();
   for (const [roomId, counts] of counted) {

@@ -6,18 +6,18 @@ interface Move {
 
 /** Which class of rules a user belonged to, where and when. */
 export interface ClassHistory {
-  /** The class in a room now. */
-  current(roomId: string): number;
+  /** The class that an event at the position was evaluated with. */
+  at(roomId: string, position: number): number;
   /** The class in a room over time: after < position <= upTo of each, one after another within the bounds given. */
-  intervals(roomId: string, after: number, upTo: number): { classId: number; after: number; upTo: number }[];
+  intervals(roomId: string, from: number, upTo: number): { classId: number; after: number; upTo: number }[];
 }
 
 const none: readonly Move[] = [];
 
-function at(moves: readonly Move[], position: number): number | null {
-  let classId: number | null = null;
-  for (const move of moves) if (move.since <= position) classId = move.classId;
-  return classId;
+function after(moves: readonly Move[], position: number): number | null {
+  let i = moves.length;
+  while (i > 0 && (moves[i - 1]?.since ?? 0) > position) i--;
+  return moves[i - 1]?.classId ?? null;
 }
 
 /** rows: of one user, oldest first; roomId "" for all rooms that have no rows. */
@@ -30,16 +30,14 @@ export function classHistory(rows: readonly (Move & { readonly roomId: string })
   }
   const everywhere = byRoom.get("") ?? none;
   return {
-    current(roomId) {
-      return byRoom.get(roomId)?.at(-1)?.classId ?? everywhere.at(-1)?.classId ?? 0;
-    },
-    intervals(roomId, after, upTo) {
+    at: (roomId, position) => after(byRoom.get(roomId) ?? none, position - 1) ?? after(everywhere, position - 1) ?? 0,
+    intervals(roomId, from, upTo) {
       const here = byRoom.get(roomId) ?? none;
-      if (after >= upTo) return [];
-      const inside = [...here, ...everywhere].map(({ since }) => since).filter((since) => since > after && since < upTo);
-      const borders = [after, ...new Set(inside.sort((a, b) => a - b)), upTo];
+      if (from >= upTo) return [];
+      const inside = [...here, ...everywhere].map(({ since }) => since).filter((since) => since > from && since < upTo);
+      const borders = [from, ...new Set(inside.sort((a, b) => a - b)), upTo];
       return borders.slice(0, -1).map((start, i) => ({
-        classId: at(here, start) ?? at(everywhere, start) ?? 0,
+        classId: after(here, start) ?? after(everywhere, start) ?? 0,
         after: start,
         upTo: borders[i + 1] ?? upTo,
       }));

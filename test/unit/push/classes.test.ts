@@ -109,7 +109,7 @@ test("classes over time", () => {
     { roomId: "!a", since: 20, classId: 8 },
     { roomId: "!a", since: 30, classId: null },
   ]);
-  expect(history.current("!a")).toBe(0);
+  expect([10, 11, 20, 21, 31, 40, 41].map((position) => history.at("!a", position))).toEqual([0, 7, 7, 8, 7, 7, 0]);
   expect(history.intervals("!a", 0, 100)).toEqual([
     { classId: 0, after: 0, upTo: 10 },
     { classId: 7, after: 10, upTo: 20 },
