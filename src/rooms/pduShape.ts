@@ -93,7 +93,7 @@ const isId = (value: JsonValue | undefined, sigil: "!" | "$"): boolean => isShor
 const isPair = (ref: JsonValue): boolean => Array.isArray(ref) && ref.length === 2 && isId(ref[0], "$") && isJsonObject(ref[1]);
 
 function isDepth(version: RoomVersion, value: JsonValue | undefined): boolean {
-  if (value instanceof JsonNumber) return /^\d+$/.test(value.text) && BigInt(value.text) <= BigInt(version.depthCap);
+  if (value instanceof JsonNumber) return /^\d{1,19}$/.test(value.text) && BigInt(value.text) <= BigInt(version.depthCap);
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
