@@ -28,7 +28,7 @@ export type PushDeps = Pick<App, "config" | "db" | "caches" | "streams" | "serve
 const MAX_USERS = 20_000;
 const MAX_ROOMS = 20_000;
 const MAX_COUNTS = 200_000;
-const MAX_MEMBERS = 500_000;
+const MAX_MEMBERS = 200_000;
 
 /** Puts it together. It must be made before the streams start. */
 export function createPush({ config, db, caches, streams, serverName }: PushDeps): Push {

@@ -36,15 +36,46 @@ function parseKey(key: string): RoomKey {
   return { roomNid: Number(key.slice(0, space)), roomId: key.slice(space + 1) };
 }
 
-/** Users whose rules have to be looked up again, numbered; an index that has not seen the oldest kept is loaded anew. */
-interface ChangeLog {
-  first: number;
-  users: string[];
+/** Users whose rules have to be looked up again, numbered. Old entries go: who has not seen them cannot catch up any more. */
+function createChangeLog(max: number) {
+  let first = 0;
+  let users: string[] = [];
+  return {
+    first: (): number => first,
+    end: (): number => first + users.length,
+    since: (from: number): string[] => users.slice(Math.max(0, from - first)),
+    note(userId: string): void {
+      users.push(userId);
+      if (users.length <= max) return;
+      first += max / 2;
+      users = users.slice(max / 2);
+    },
+  };
 }
+type ChangeLog = ReturnType<typeof createChangeLog>;
 const MAX_LOG = 20_000;
 
+/** Gives indexes the rules that changed since each was last used. */
+async function refresh(
+  deps: { log: ChangeLog; seen: WeakMap<PushMembers, number>; pushRules: PushRulesCache },
+  indexes: Iterable<PushMembers>,
+): Promise<void> {
+  const { log, seen, pushRules } = deps;
+  const end = log.end();
+  const late: { index: PushMembers; users: string[] }[] = [];
+  for (const index of indexes) {
+    const from = seen.get(index) ?? 0;
+    seen.set(index, end);
+    const users = log.since(from).filter((userId) => index.has(userId));
+    if (users.length > 0) late.push({ index, users });
+  }
+  if (late.length === 0) return;
+  const rules = await pushRules.rulesOf([...new Set(late.flatMap(({ users }) => users))]);
+  for (const { index, users } of late) for (const userId of users) index.setRules(userId, rules.get(userId)?.rules ?? untouchedRules);
+}
+
 export function createPushRoomMembers({ caches, pushRules, takesPart, maxMembers }: RoomMembersDeps): PushRoomMembers {
-  const log: ChangeLog = { first: 0, users: [] };
+  const log = createChangeLog(MAX_LOG);
   const seen = new WeakMap<PushMembers, number>();
   const cache = createCache<string, PushMembers>({
     name: "push_room_members",
@@ -54,7 +85,7 @@ export function createPushRoomMembers({ caches, pushRules, takesPart, maxMembers
   });
 
   async function load(keys: readonly string[]): Promise<(readonly [string, PushMembers])[]> {
-    const upTo = log.first + log.users.length;
+    const upTo = log.end();
     const rooms = keys.map((key) => ({ key, ...parseKey(key) }));
     const members = await caches.memberships.ofRooms(rooms.map(({ roomNid }) => roomNid));
     const local = rooms.map((room) => ({
@@ -70,49 +101,28 @@ export function createPushRoomMembers({ caches, pushRules, takesPart, maxMembers
     });
   }
 
-  function note(userId: string): void {
-    log.users.push(userId);
-    if (log.users.length <= MAX_LOG) return;
-    log.first += MAX_LOG / 2;
-    log.users = log.users.slice(MAX_LOG / 2);
-  }
-
-  /** Rules that changed since an index was last used are looked up now. */
-  async function update(indexes: Iterable<PushMembers>): Promise<void> {
-    const end = log.first + log.users.length;
-    const late: { index: PushMembers; users: string[] }[] = [];
-    for (const index of indexes) {
-      const from = seen.get(index) ?? 0;
-      seen.set(index, end);
-      const users = log.users.slice(Math.max(0, from - log.first)).filter((userId) => index.has(userId));
-      if (users.length > 0) late.push({ index, users });
-    }
-    if (late.length === 0) return;
-    const rules = await pushRules.rulesOf([...new Set(late.flatMap(({ users }) => users))]);
-    for (const { index, users } of late) for (const userId of users) index.setRules(userId, rules.get(userId)?.rules ?? untouchedRules);
-  }
-
   return {
     stats: cache.stats,
     async of(rooms) {
       const keys = rooms.map(keyOf);
       for (const key of keys) {
         const index = cache.get(key);
-        if (index && (seen.get(index) ?? 0) < log.first) cache.delete(key);
+        if (index && (seen.get(index) ?? 0) < log.first()) cache.delete(key);
       }
       const indexes = await cache.loadMany(keys);
-      await update(indexes.values());
+      await refresh({ log, seen, pushRules }, indexes.values());
       return new Map(Array.from(indexes, ([key, index]) => [parseKey(key).roomNid, index]));
     },
     applyEvent(row) {
       if (row.membership === null || row.stateKey === null || row.keyNid === null || !takesPart(row.stateKey)) return;
       const index = cache.get(keyOf(row));
+      // A load under way may have missed it.
       if (!index) return cache.delete(keyOf(row));
       if (row.membership !== "join") return index.delete(row.stateKey);
       index.set(row.stateKey, row.displayName ?? undefined, untouchedRules);
-      note(row.stateKey);
+      log.note(row.stateKey);
     },
-    changeRules: note,
+    changeRules: (userId) => log.note(userId),
     forget: (room) => cache.delete(keyOf(room)),
   };
 }

@@ -80,9 +80,11 @@ function ruleset(lists: UserPushRules["rules"], defaults: UserPushRules["default
   return { rules: Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0)), defaults };
 }
 
+const untouchedAnywhere: RulesInRoom = { classId: 0, shared: untouchedRules, own: untouchedRules, patterns: [], senders: [] };
+
 /** roomId "" stands for a room that no rule of the user names. */
 export function rulesInRoom(rules: UserPushRules, roomId: string): RulesInRoom {
-  if (rules === untouchedRules) return { classId: 0, shared: rules, own: rules, patterns: [], senders: [] };
+  if (rules === untouchedRules) return untouchedAnywhere;
   if (isMuted(rules)) return { classId: classIdOf(mutedRules), shared: mutedRules, own: mutedRules, patterns: [], senders: [] };
   const override = conditionalRulesIn(rules.rules.override, roomId);
   const underride = conditionalRulesIn(rules.rules.underride, roomId);
