@@ -15,6 +15,7 @@ import type { LoggerFactory } from "../observe/logger";
 import type { Metrics } from "../observe/metrics";
 import type { Bus } from "../replication/bus";
 import { createRpc } from "../replication/createRpc";
+import { createReplicationMetrics, watchReplication } from "../replication/metrics";
 import { Notifier } from "../replication/notifier";
 import type { Ownership } from "../replication/ownership";
 import type { RpcTransport } from "../replication/rpcTransport";
@@ -68,7 +69,8 @@ export function createApp(options: AppOptions): RunningApp {
   if (!signingKey) throw new Error("there is no signing key");
   const replicationLog = log("synapse.replication");
   const accounts = createAccounts({ config, db, clock, onError: (error) => log("synapse.handlers.account").error("an account task failed", { error }) });
-  const notifier = new Notifier({ clock });
+  const replicationMetrics = createReplicationMetrics(metrics);
+  const notifier = new Notifier({ clock, metrics: replicationMetrics });
   const streams: Streams = new Streams({
     defs: allStreams,
     db,
@@ -81,7 +83,9 @@ export function createApp(options: AppOptions): RunningApp {
     instance: config.derived.instanceName,
     channelPrefix: `${serverName}/synapse-ts/v1/`,
     fetchMemory: (stream, query) => fetchMemory(app, stream, query),
+    metrics: replicationMetrics,
   });
+  watchReplication(metrics, notifier, streams);
   const caches = createCaches({ db, serverName, factor: config.caches.global_factor, eventsHead: () => streams.position(eventsStream) });
   const rpc = createRpc({
     defs: allRpcs,
@@ -93,6 +97,7 @@ export function createApp(options: AppOptions): RunningApp {
     log: replicationLog,
     clock,
     random,
+    metrics: replicationMetrics,
   });
   const base = { config, serverName, instanceName: config.derived.instanceName, clock, random, log, metrics, db, signingKey };
   const shared = { caches, streams, notifier, rpc, ownership: deployment.ownership, accounts };

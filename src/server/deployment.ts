@@ -49,7 +49,13 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
     bus,
     ownership: plan.solo ? soloOwnership(plan.instanceName) : leases,
     transport: plan.solo ? undefined : createRpcTransport({ addresses: plan.addresses, secret: config.worker_replication_secret }),
-    start: () => leases.start(),
+    async start() {
+      await leases.start();
+      const others = leases.others();
+      if (plan.solo && others.length > 0) {
+        throw new Error(`Other processes use this database: ${others.join(", ")}. Stop them, or enable redis so that they can work together.`);
+      }
+    },
     async stop() {
       await leases.stop();
       await bus.close();

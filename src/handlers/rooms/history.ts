@@ -35,7 +35,7 @@ export interface PageRequest {
 export interface Page {
   readonly chunk: readonly unknown[];
   readonly start: string;
-  /** Absent where there is no more. */
+  /** Absent where the page is empty. */
   readonly end?: string;
   readonly state?: readonly JsonText[];
 }
@@ -57,7 +57,10 @@ async function newestPlace(app: App, { room, left }: Standing): Promise<Topologi
 
 const isAfter = (a: TopologicalPosition, b: TopologicalPosition): boolean => a.depth > b.depth || (a.depth === b.depth && a.streamOrdering > b.streamOrdering);
 
-/** `GET /rooms/{roomId}/messages` (client-server API, "Room messages"). */
+/**
+ * `GET /rooms/{roomId}/messages` (client-server API, "Room messages"). A page that is not empty has an `end`, as clients that count
+ * on Synapse expect; the page after the last one is empty and has none.
+ */
 export async function readPage(app: App, requester: Requester, request: PageRequest): Promise<Page> {
   const standing = await standingIn(app, requester, request.roomId);
   const { room } = standing;
@@ -69,17 +72,15 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
   if (standing.left && isAfter(from, newest)) from = newest;
   const to = request.to === undefined ? (standing.left && !backwards ? newest : undefined) : await placeOfToken(app, room, request.to);
   const limit = Math.min(Math.max(1, request.limit), MAX_PAGE);
-  const entries = await (backwards ? historyBackwards : historyForwards)(app.db, room.nid, from, to, limit + 1);
-  const shown = entries.slice(0, limit);
-  const events = await shownEvents(app, requester, room, shown, request.filter ?? passAll);
-  const last = shown.at(-1);
-  const hasMore = entries.length > limit;
+  const entries = await (backwards ? historyBackwards : historyForwards)(app.db, room.nid, from, to, limit);
+  const events = await shownEvents(app, requester, room, entries, request.filter ?? passAll);
+  const last = entries.at(-1);
   const rendered = await renderPage(app, requester, room, events, request.format ?? "client");
   const state = request.filter?.lazyLoadMembers ? await membersOfSenders(app, requester, room, events) : undefined;
   return {
     chunk: projectEvents(rendered, undefined),
     start: request.from ?? formatTopological(from),
-    ...(last && (hasMore || !backwards) && { end: formatTopological(backwards ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last) }),
+    ...(last && { end: formatTopological(backwards ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last) }),
     ...(state && state.length > 0 && { state }),
   };
 }

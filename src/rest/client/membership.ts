@@ -7,13 +7,14 @@ import { changeMembership, forgetRoom } from "../../handlers/rooms/membership";
 import type { MembershipAction } from "../../handlers/rooms/membership";
 import { inviteByThirdPartyId } from "../../handlers/rooms/thirdPartyInvites";
 import type { JsonObject } from "../../lib/json";
+import { isJsonObject } from "../../lib/json";
 import { anyObject, object, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "api/v1", "unstable"] as const;
 const reasonBody = optional(object({ reason: optional(string()) }));
 const targetBody = object({ user_id: string(), reason: optional(string()) });
-const joinBody = optional(object({ reason: optional(string()), third_party_signed: optional(anyObject()) }));
+const joinBody = optional(anyObject());
 
 const withReason = (reason: string | undefined): JsonObject => (reason === undefined ? {} : { reason });
 
@@ -33,9 +34,10 @@ async function enter(app: App, requester: Requester, request: HttpRequest, actio
   return { room_id: roomId };
 }
 
-const joinContent = (body: { reason?: string | undefined; third_party_signed?: JsonObject | undefined } | undefined): JsonObject => ({
-  ...withReason(body?.reason),
-  ...(body?.third_party_signed && { third_party_invite: { signed: body.third_party_signed } }),
+/** Whatever else a client sends becomes part of its member event, as in Synapse. */
+const joinContent = ({ third_party_signed: signed, ...content }: JsonObject = {}): JsonObject => ({
+  ...content,
+  ...(isJsonObject(signed) && { third_party_invite: { signed } }),
 });
 
 /** Actions on somebody else: kick, ban, unban. */
