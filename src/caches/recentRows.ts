@@ -7,11 +7,33 @@ export interface RecentRows<Row extends { readonly streamId: number }> {
   after(from: number): readonly Row[] | undefined;
 }
 
+/** Of one key: the database knows better what is left of more. */
+const MAX_OF_KEY = 1_000;
+
+interface Tail<Row> {
+  /** Everything of the key after this position is in rows. */
+  from: number;
+  rows: Row[];
+}
+
+/** The index of the first item after a position; items are in order. */
+function firstAfter<T>(items: readonly T[], position: number, positionOf: (item: T) => number): number {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const item = items[middle];
+    if (item !== undefined && positionOf(item) <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** start: the position of the stream when the process began to follow it. */
 export function createRecentRows<Row extends { readonly streamId: number }>(start: () => number, max: number): RecentRows<Row> {
   let horizon: number | undefined;
   let all: { readonly key: string; readonly row: Row }[] = [];
-  const byKey = new Map<string, Row[]>();
+  const byKey = new Map<string, Tail<Row>>();
+  const idOf = (row: Row): number => row.streamId;
 
   /** A quarter goes at once, so that the cost of a row stays constant. */
   function shrink(): void {
@@ -21,9 +43,10 @@ export function createRecentRows<Row extends { readonly streamId: number }>(star
     const limit = dropped.at(-1)?.row.streamId ?? 0;
     horizon = Math.max(horizon ?? 0, limit);
     for (const key of new Set(dropped.map((entry) => entry.key))) {
-      const rest = byKey.get(key)?.filter((row) => row.streamId > limit) ?? [];
-      if (rest.length > 0) byKey.set(key, rest);
-      else byKey.delete(key);
+      const tail = byKey.get(key);
+      if (!tail) continue;
+      tail.rows = tail.rows.slice(firstAfter(tail.rows, limit, idOf));
+      if (tail.rows.length === 0) byKey.delete(key);
     }
   }
 
@@ -32,23 +55,25 @@ export function createRecentRows<Row extends { readonly streamId: number }>(star
     push(key, row) {
       horizon ??= start();
       all.push({ key, row });
-      const rows = byKey.get(key);
-      if (rows) rows.push(row);
-      else byKey.set(key, [row]);
+      let tail = byKey.get(key);
+      if (!tail) byKey.set(key, (tail = { from: horizon, rows: [] }));
+      tail.rows.push(row);
+      if (tail.rows.length > MAX_OF_KEY) {
+        tail.from = tail.rows[MAX_OF_KEY / 2]?.streamId ?? tail.from;
+        tail.rows = tail.rows.slice(MAX_OF_KEY / 2 + 1);
+      }
       if (all.length > max) shrink();
     },
     between(key, from, to) {
       if (!reaches(from)) return undefined;
-      const rows = byKey.get(key);
-      const last = rows?.at(-1);
-      if (!rows || !last || last.streamId <= from) return [];
-      return rows.filter((row) => row.streamId > from && row.streamId <= to);
+      const tail = byKey.get(key);
+      if (!tail) return [];
+      if (from < tail.from) return undefined;
+      return tail.rows.slice(firstAfter(tail.rows, from, idOf), firstAfter(tail.rows, to, idOf));
     },
     after(from) {
       if (!reaches(from)) return undefined;
-      let i = all.length;
-      while (i > 0 && (all[i - 1]?.row.streamId ?? 0) > from) i--;
-      return all.slice(i).map((entry) => entry.row);
+      return all.slice(firstAfter(all, from, ({ row }) => row.streamId)).map((entry) => entry.row);
     },
   };
 }

@@ -77,6 +77,15 @@ test("recent rows tell what they know and admit what they do not", () => {
   );
 });
 
+test("recent rows: of one key no more are kept than are of use", () => {
+  const recent = createRecentRows<{ streamId: number }>(() => 0, 10_000);
+  for (let streamId = 1; streamId <= 1_500; streamId++) recent.push("busy", { streamId });
+  recent.push("calm", { streamId: 1_501 });
+  expect(recent.between("busy", 0, 1_501)).toBeUndefined();
+  expect(recent.between("busy", 1_400, 1_450)?.map((row) => row.streamId)).toEqual(Array.from({ length: 50 }, (_, i) => 1_401 + i));
+  expect(recent.between("calm", 0, 1_501)).toEqual([{ streamId: 1_501 }]);
+});
+
 test("typing: changes since a position, and only rooms with typists at first", () => {
   const view = createTypingView();
   view.set("!a", ["@x"], 5);
