@@ -41,9 +41,7 @@ export async function run(options: RunOptions, io: Io): Promise<void> {
   }
   if (becomesDaemon(config, options, io)) return startDaemon();
   const { runProcess } = await import("../server/run");
-  const running = runProcess({ config });
-  if (!isNamed) showWelcome(config, paths[0] ?? "", io);
-  await running;
+  await runProcess({ config, onReady: () => (isNamed ? undefined : showWelcome(config, paths[0] ?? "", io)) });
 }
 
 function overridesOf(options: RunOptions): Pick<LoadOptions, "overrides"> {
