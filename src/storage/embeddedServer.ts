@@ -35,7 +35,7 @@ export async function initialise(cluster: Cluster): Promise<void> {
   const status = await exitOf(child);
   if (status !== "exit status 0") {
     rmSync(draft, { recursive: true, force: true });
-    throw new EmbeddedDatabaseError(`the embedded database could not be created in ${cluster.directory}: ${firstError(output) ?? status}`);
+    throw new EmbeddedDatabaseError(`the embedded database could not be created in ${cluster.directory}: ${tellingLine(output) ?? status}`);
   }
   try {
     renameSync(draft, cluster.directory);
@@ -66,7 +66,7 @@ export function spawnServer(cluster: Cluster): { readonly pid: number; readonly 
   const child = run(cluster, "postgres", ["-D", cluster.directory], log);
   closeSync(log);
   child.unref();
-  const exited = exitOf(child).then((status) => firstError(readFrom(cluster.logFile, start)) ?? status);
+  const exited = exitOf(child).then((status) => tellingLine(readFrom(cluster.logFile, start)) ?? status);
   return { pid: child.pid ?? 0, exited };
 }
 
@@ -105,10 +105,13 @@ function readFrom(file: string, start: number): string {
   }
 }
 
-/** The newest FATAL or PANIC, or for want of that the newest line: what an operator needs to know. */
-function firstError(output: string): string | undefined {
-  const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const line = lines.findLast((text) => /(PANIC|FATAL|error|could not)\b.*:/.test(text)) ?? lines.at(-1);
+/** What an operator needs to know: the last PANIC or FATAL that tells why, or for want of that the last line. */
+function tellingLine(output: string): string | undefined {
+  const lines = output
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/terminating connection|the database system is|does not exist/.test(line));
+  const last = (pattern: RegExp): string | undefined => lines.findLast((line) => pattern.test(line));
+  const line = last(/PANIC:/) ?? last(/FATAL:/) ?? last(/error:|could not/) ?? lines.at(-1);
   return line?.replace(/^[\d-]+ [\d:.]+ \w+ \[\d+\] /, "").trim();
 }
 
