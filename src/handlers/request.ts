@@ -63,4 +63,8 @@ export interface AuthOptions {
  * Finds out who sends a request (`app.auth.authenticate`). Throws MatrixError. Answers without a promise where it can: the hot path
  * of a cached token then costs no turn of the event loop.
  */
-export type Authenticate = <M extends AuthMode>(request: HttpRequest, mode: M, options: AuthOptions) => Promise<RequesterOf[M]> | RequesterOf[M];
+export type Authenticate = <M extends AuthMode>(
+  request: HttpRequest,
+  mode: M,
+  options: AuthOptions,
+) => Promise<RequesterOf[M]> | RequesterOf[M];

@@ -111,7 +111,10 @@ export function boolean(): Schema<boolean> & { readonly isOptional: false } {
 }
 
 /** In a query string: one element for each repetition of the parameter, none when it is absent. */
-export function array<T>(items: Schema<T>, rules: { minItems?: number; maxItems?: number } = {}): Schema<T[]> & { readonly isOptional: false } {
+export function array<T>(
+  items: Schema<T>,
+  rules: { minItems?: number; maxItems?: number } = {},
+): Schema<T[]> & { readonly isOptional: false } {
   return { json: { type: "array", items: items.json, ...rules }, items, isOptional: false };
 }
 
@@ -120,7 +123,9 @@ export function record<T>(values: Schema<T>): Schema<Record<string, T>> & { read
   return schema<Record<string, T>>({ type: "object", additionalProperties: values.json });
 }
 
-export function oneOf<const T extends readonly (string | number | boolean)[]>(...values: T): Schema<T[number]> & { readonly isOptional: false } {
+export function oneOf<const T extends readonly (string | number | boolean)[]>(
+  ...values: T
+): Schema<T[number]> & { readonly isOptional: false } {
   const read = (text: string): unknown => (values.includes(text) ? text : undefined);
   return schema<T[number]>({ enum: [...values] }, { read, expected: `must be one of ${JSON.stringify(values)}` });
 }

@@ -48,7 +48,14 @@ export function createHttpMetrics(metrics: Metrics): HttpMetrics {
 
   function createMeter(method: string, name: string, tag: string) {
     const of = (family: typeof responses): Cell => family.cell(method, name, tag);
-    const cells = { responses: of(responses), cpu: of(cpu), dbCount: of(dbCount), dbTime: of(dbTime), dbWait: of(dbWait), bytes: of(bytes) };
+    const cells = {
+      responses: of(responses),
+      cpu: of(cpu),
+      dbCount: of(dbCount),
+      dbTime: of(dbTime),
+      dbWait: of(dbWait),
+      bytes: of(bytes),
+    };
     const begun = received.cell(method, name);
     const active = inFlight.cell(method, name);
     const statuses = new Map<number, StatusCells>();

@@ -44,7 +44,10 @@ function padded(value: (record: LogRecord) => string | number, flags: string, wi
   return (record) => String(value(record)).padStart(width, flags.includes("0") ? "0" : " ");
 }
 
-function recordValues(dateFormat: string | undefined, serverName: string): Readonly<Record<string, (record: LogRecord) => string | number>> {
+function recordValues(
+  dateFormat: string | undefined,
+  serverName: string,
+): Readonly<Record<string, (record: LogRecord) => string | number>> {
   const asctime = createAsctime();
   const lastPart = ({ logger }: LogRecord): string => logger.slice(logger.lastIndexOf(".") + 1);
   return {
@@ -84,7 +87,12 @@ function jsonFormat(flavour: "synapse" | "terse" | "gcp", serverName: string): F
     const base =
       flavour === "gcp"
         ? { severity: LEVEL_NAMES[record.level], message: record.message, logger: record.logger, time: new Date(record.time).toISOString() }
-        : { log: record.message, namespace: record.logger, level: LEVEL_NAMES[record.level], ...(flavour === "terse" ? { time: seconds } : {}) };
+        : {
+            log: record.message,
+            namespace: record.logger,
+            level: LEVEL_NAMES[record.level],
+            ...(flavour === "terse" ? { time: seconds } : {}),
+          };
     const request = record.request === "" ? {} : { request: record.request };
     return safeJson({ ...base, ...request, server_name: serverName, ...extra, ...errorFields(error) }) + "\n";
   };

@@ -102,7 +102,12 @@ export class TcpLines extends Writable {
 
   private send(): void {
     if (!this.isConnected || this.socket?.writableNeedDrain) return;
-    this.socket?.write(this.waiting.splice(0).map((item) => item.line).join(""));
+    this.socket?.write(
+      this.waiting
+        .splice(0)
+        .map((item) => item.line)
+        .join(""),
+    );
   }
 
   private connect(): void {
@@ -114,11 +119,13 @@ export class TcpLines extends Writable {
       if (this.waiting.length > 0) this.send();
     });
     socket.on("drain", () => this.send());
-    socket.on("error", () => undefined).on("close", () => {
-      this.isConnected = false;
-      if (this.writableEnded) return;
-      this.timer = setTimeout(() => this.connect(), RETRY_MS);
-      this.timer.unref();
-    });
+    socket
+      .on("error", () => undefined)
+      .on("close", () => {
+        this.isConnected = false;
+        if (this.writableEnded) return;
+        this.timer = setTimeout(() => this.connect(), RETRY_MS);
+        this.timer.unref();
+      });
   }
 }

@@ -11,7 +11,9 @@ export function datePart(time: number, utc = false): string {
 
 export function timePart(time: number, separator: string, utc = false): string {
   const date = new Date(time);
-  const parts = utc ? [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()] : [date.getHours(), date.getMinutes(), date.getSeconds()];
+  const parts = utc
+    ? [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()]
+    : [date.getHours(), date.getMinutes(), date.getSeconds()];
   return parts.map((part) => pad(part)).join(separator);
 }
 

@@ -42,7 +42,9 @@ export function createLogging({ config, clock, serverName }: LoggingOptions): Lo
     async reload(next) {
       const before = current.handlers;
       // Files are begun anew only at the start of the process.
-      const kept = new Map([...next.handlers].map(([name, handler]) => [name, handler.kind === "file" ? { ...handler, append: true } : handler]));
+      const kept = new Map(
+        [...next.handlers].map(([name, handler]) => [name, handler.kind === "file" ? { ...handler, append: true } : handler]),
+      );
       current = { config: next, handlers: createHandlers({ config: { ...next, handlers: kept }, clock, serverName, onTrouble }) };
       for (const [name, logger] of loggers) logger.setRoute(routeOf(name, current.config, current.handlers));
       await closeAll(before);

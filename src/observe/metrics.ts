@@ -160,11 +160,15 @@ class Histogram implements HistogramCell {
 
 function exposeCaches(metrics: Metrics, caches: ReadonlyMap<string, WatchedCache>): void {
   const each = (name: string, help: string, read: (cache: WatchedCache) => number): void =>
-    metrics.computed("gauge", { name, help, labels: ["name"] }, () => Array.from(caches.values(), (cache) => ({ labels: [cache.name], value: read(cache) })));
+    metrics.computed("gauge", { name, help, labels: ["name"] }, () =>
+      Array.from(caches.values(), (cache) => ({ labels: [cache.name], value: read(cache) })),
+    );
   each("synapse_util_caches_cache", "Lookups", (cache) => cache.hits + cache.misses);
   each("synapse_util_caches_cache_hits", "Lookups that found something", (cache) => cache.hits);
   each("synapse_util_caches_cache_size", "Entries, or bytes", (cache) => cache.size());
   each("synapse_util_caches_cache_max_size", "Most entries, or bytes", (cache) => cache.max);
   const evicted = { name: "synapse_util_caches_cache_evicted_size", help: "Evictions", labels: ["name", "reason"] };
-  metrics.computed("gauge", evicted, () => Array.from(caches.values(), (cache) => ({ labels: [cache.name, "size"], value: cache.evictions })));
+  metrics.computed("gauge", evicted, () =>
+    Array.from(caches.values(), (cache) => ({ labels: [cache.name, "size"], value: cache.evictions })),
+  );
 }

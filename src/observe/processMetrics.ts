@@ -12,7 +12,8 @@ export function exposeProcess(metrics: Metrics, clock: Clock): EventLoopMonitor 
   const started = (clock.now() - clock.monotonic()) / 1000;
   const single = (value: number): Sample[] => [{ labels: [], value }];
   const gauge = (name: string, help: string, read: () => number): void => metrics.computed("gauge", { name, help }, () => single(read()));
-  const counter = (name: string, help: string, read: () => number): void => metrics.computed("counter", { name, help }, () => single(read()));
+  const counter = (name: string, help: string, read: () => number): void =>
+    metrics.computed("counter", { name, help }, () => single(read()));
 
   counter("process_cpu_user_seconds_total", "User CPU time", () => process.cpuUsage().user / 1e6);
   counter("process_cpu_system_seconds_total", "System CPU time", () => process.cpuUsage().system / 1e6);
@@ -50,4 +51,5 @@ function fromProc(read: () => number): number {
 
 const openFiles = (): number => fromProc(() => readdirSync("/proc/self/fd").length);
 const maxFiles = (): number => fromProc(() => Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? 0));
-const virtualMemory = (): number => fromProc(() => Number(/^VmSize:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? 0) * 1024);
+const virtualMemory = (): number =>
+  fromProc(() => Number(/^VmSize:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? 0) * 1024);

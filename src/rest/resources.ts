@@ -33,7 +33,9 @@ export function groupsOf(listener: Pick<Listener, "resources">, served: readonly
 
 /** Names of the groups whose answers may be compressed. */
 export function compressedGroups(listener: Pick<Listener, "resources">, served: readonly RouteGroup[]): Set<string> {
-  const families = listener.resources.filter(({ compress }) => compress).flatMap(({ names }) => names.flatMap((name) => RESOURCES[name] ?? []));
+  const families = listener.resources
+    .filter(({ compress }) => compress)
+    .flatMap(({ names }) => names.flatMap((name) => RESOURCES[name] ?? []));
   return new Set(served.filter((group) => belongs(group.name, families)).map((group) => group.name));
 }
 

@@ -31,7 +31,11 @@ export interface RouteDefinition<A extends AuthMode, P, Q, B> {
   /** Bytes; 12.5 MiB unless given. */
   readonly maxBody?: number;
   /** Runs after authentication and before the body is read, to refuse early: rate limits. */
-  readonly limit?: (context: { readonly app: App; readonly requester: RequesterOf[A]; readonly request: HttpRequest }) => void | Promise<void>;
+  readonly limit?: (context: {
+    readonly app: App;
+    readonly requester: RequesterOf[A];
+    readonly request: HttpRequest;
+  }) => void | Promise<void>;
   /** Answers a value to send as JSON, or a `reply(...)`. */
   readonly handle: (context: RouteContext<A, P, Q, B>) => unknown;
 }
@@ -84,7 +88,8 @@ export function route<const Path extends string, A extends AuthMode, P = PathPar
 function aliasPath(path: string, alias: string): string {
   if (alias.startsWith("/")) return alias;
   const [, prefix, rest] = /^(\/_matrix\/[^/]+\/)[^/]+(\/.*)$/.exec(path) ?? [];
-  if (prefix === undefined || rest === undefined) throw new Error(`the alias ${alias} needs a path /_matrix/<api>/<version>/..., not ${path}`);
+  if (prefix === undefined || rest === undefined)
+    throw new Error(`the alias ${alias} needs a path /_matrix/<api>/<version>/..., not ${path}`);
   return prefix + alias + rest;
 }
 

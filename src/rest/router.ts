@@ -97,7 +97,8 @@ function insert(root: Node, path: readonly string[], entry: CompiledRoute): void
 function add(methods: Map<string, CompiledRoute>, entry: CompiledRoute): void {
   const { method } = entry.route;
   const other = methods.get(method);
-  if (other) throw new Error(`two routes for ${method} ${entry.pattern}: ${other.route.definition.servlet}, ${entry.route.definition.servlet}`);
+  if (other)
+    throw new Error(`two routes for ${method} ${entry.pattern}: ${other.route.definition.servlet}, ${entry.route.definition.servlet}`);
   methods.set(method, entry);
 }
 

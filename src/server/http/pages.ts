@@ -24,7 +24,10 @@ export function createPages(webClient: string | undefined): (request: IncomingMe
   });
   app.get("/", (_request, response) => response.redirect(302, webClient ?? "/_matrix/static/"));
   app.get("/_matrix/static", (_request, response) => {
-    response.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'").type("html").send(LANDING);
+    response
+      .set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+      .type("html")
+      .send(LANDING);
   });
   app.use((_request, response) => {
     response.status(404).json({ errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });

@@ -27,7 +27,15 @@ const CORS = [
   "Synapse-Trace-Id, Server",
 ];
 const BASE = ["Server", SERVER_HEADER, ...CORS];
-const JSON_HEADERS = ["Server", SERVER_HEADER, "Content-Type", "application/json", "Cache-Control", "no-cache, no-store, must-revalidate", ...CORS];
+const JSON_HEADERS = [
+  "Server",
+  SERVER_HEADER,
+  "Content-Type",
+  "application/json",
+  "Cache-Control",
+  "no-cache, no-store, must-revalidate",
+  ...CORS,
+];
 
 type Headers = readonly string[];
 

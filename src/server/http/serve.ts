@@ -108,7 +108,21 @@ function finish(exchange: Exchange): void {
   exchange.meter?.finished({ context, status, totalMs: now - exchange.begin, cpuMs, bytes });
   const handleMs = handled - exchange.begin;
   const { httpVersion } = raw;
-  const line = { context, ip, tag, method, url, httpVersion, userAgent, status, clientLeft: left, bytes, handleMs, sendMs: now - handled, cpuMs };
+  const line = {
+    context,
+    ip,
+    tag,
+    method,
+    url,
+    httpVersion,
+    userAgent,
+    status,
+    clientLeft: left,
+    bytes,
+    handleMs,
+    sendMs: now - handled,
+    cpuMs,
+  };
   runInContext(context, () => logRequest(listening.accessLog, line));
   if (!raw.complete && !left) endLingering(raw, listening.timeouts.linger);
 }

@@ -27,7 +27,12 @@ test("a route's context is typed by its declaration", () => {
       },
     }),
     route("GET /health", { servlet: "HealthResource", auth: "optional", handle: ({ requester }) => requester?.userId ?? "nobody" }),
-    route("GET /x/:id", { servlet: "X", auth: "federation", params: object({ id: oneOf("a") }), handle: ({ requester, params }) => requester.origin + (params.id satisfies "a") }),
+    route("GET /x/:id", {
+      servlet: "X",
+      auth: "federation",
+      params: object({ id: oneOf("a") }),
+      handle: ({ requester, params }) => requester.origin + (params.id satisfies "a"),
+    }),
   ];
   expect(group("client.x", routes).routes[0]?.paths).toEqual([
     "/_matrix/client/v3/rooms/:roomId/:action(join|leave)/:rest*",
