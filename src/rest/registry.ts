@@ -28,6 +28,7 @@ import { typingRoutes } from "./client/typing";
 import { uiaFallbackRoutes } from "./client/uiaFallback";
 import { versionRoutes } from "./client/versions";
 import { wellKnownRoutes } from "./client/wellKnown";
+import { openIdUserInfoRoutes } from "./federation/openId";
 import { replicationRoutes } from "./replication/rpc";
 import type { RouteGroup } from "./route";
 
@@ -47,6 +48,7 @@ export const allGroups: readonly RouteGroup[] = [
   membershipRoutes,
   notificationRoutes,
   openIdRoutes,
+  openIdUserInfoRoutes,
   passwordRoutes,
   presenceRoutes,
   profileRoutes,

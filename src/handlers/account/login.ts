@@ -21,8 +21,7 @@ export function loginFlows(app: AccountsApp): JsonObject[] {
   const { config, accounts } = app;
   const flows: JsonObject[] = [];
   if (config.jwt_config.enabled) flows.push({ type: "org.matrix.login.jwt" });
-  if (config.cas_config.enabled) flows.push({ type: "m.login.cas" });
-  if (accounts.signOn) flows.push({ type: "m.login.sso", ...accounts.signOn.describe() });
+  if (accounts.signOn) flows.push(...accounts.signOn.flows());
   const tokens = config.login_via_existing_session.enabled;
   if (accounts.signOn || tokens) flows.push({ type: "m.login.token", ...(tokens && { get_login_token: true }) });
   if (config.password_config.enabled === true && (config.password_config.localdb_enabled || accounts.listeners.passwordCheckers.length > 0)) {

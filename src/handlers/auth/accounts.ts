@@ -58,8 +58,8 @@ export type AccountsApp = Pick<
 
 /** Signing on elsewhere (OIDC, SAML, CAS). */
 export interface SignOn {
-  /** Fields of the flow m.login.sso of GET /login, such as `identity_providers`. */
-  describe(): JsonObject;
+  /** Its flows for GET /login: m.login.sso with `identity_providers`, and m.login.cas where that is configured. */
+  flows(): readonly JsonObject[];
   /** Whether the user signed on that way once, so that they can prove themselves so again. */
   knows(userId: string): Promise<boolean>;
   /** Where a browser goes to complete the stage m.login.sso of a session; the callback calls completeStage with the user id. */

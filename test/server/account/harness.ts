@@ -16,6 +16,7 @@ import { threepidValidationRoutes } from "../../../src/rest/client/threepidValid
 import { uiaFallbackRoutes } from "../../../src/rest/client/uiaFallback";
 import { versionRoutes } from "../../../src/rest/client/versions";
 import { wellKnownRoutes } from "../../../src/rest/client/wellKnown";
+import { openIdUserInfoRoutes } from "../../../src/rest/federation/openId";
 import { createApp } from "../../../src/server/app";
 import { createListeners } from "../../../src/server/http/listeners";
 import { quietLog } from "../../builders/app";
@@ -32,6 +33,7 @@ export const accountGroups = [
   accountRoutes,
   passwordRoutes,
   openIdRoutes,
+  openIdUserInfoRoutes,
   whoisRoutes,
   threepidRoutes,
   threepidValidationRoutes,
@@ -115,7 +117,7 @@ export async function createAccountServer(overrides: Parameters<typeof testConfi
         type: "http",
         tls: false,
         x_forwarded: true,
-        resources: [{ names: ["client"], compress: false }],
+        resources: [{ names: ["client", "openid"], compress: false }],
         additional_resources: {},
       },
     ],

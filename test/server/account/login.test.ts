@@ -159,10 +159,14 @@ test("tokens are told apart: missing, unknown, garbled", async () => {
   }
 });
 
-test("an OpenID token is for oneself", async () => {
+test("an OpenID token is for oneself, and tells others who one is", async () => {
   const { access_token: token } = await server.login("alice");
   const ask = (user: string) => server.call("POST", v3(`/user/${encodeURIComponent(user)}/openid/request_token`), { token, body: {} });
   const { body } = await ask("@alice:test.local");
   expect(body).toMatchObject({ token_type: "Bearer", matrix_server_name: "test.local", expires_in: 3600 });
   expect((await ask("@bob:test.local")).status).toBe(403);
+  const whose = (query: string) => server.call("GET", `/_matrix/federation/v1/openid/userinfo${query}`);
+  expect((await whose(`?access_token=${body.access_token}`)).body).toEqual({ sub: "@alice:test.local" });
+  expect((await whose("")).body.errcode).toBe("M_MISSING_TOKEN");
+  expect((await whose("?access_token=invalid")).body.errcode).toBe("M_UNKNOWN_TOKEN");
 });
