@@ -34,86 +34,95 @@ export interface Cache<K extends string | number, V extends object> {
 
 /** Makes a bounded cache. Only streams and writers empty it (architecture, section 7). */
 export function createCache<K extends string | number, V extends object>(options: CacheOptions<K, V>): Cache<K, V> {
-  const { sizeOf } = options;
-  const stats: CacheStats = { name: options.name, hits: 0, misses: 0, evictions: 0, size: () => entries.size, max: options.max };
-  const dispose = (_: V, __: K, reason: string): void => {
-    if (reason === "evict") stats.evictions++;
-  };
-  const entries = sizeOf
-    ? new LRUCache<K, V>({ maxSize: options.max, sizeCalculation: (value) => Math.max(1, sizeOf(value)), dispose })
-    : new LRUCache<K, V>({ max: options.max, dispose });
-  const loading = new Map<K, Promise<V | undefined>>();
+  return new LoadingCache(options);
+}
 
-  function startLoading(keys: readonly K[]): void {
-    const batch = options.load(keys).then((found) => new Map(found));
-    for (const key of keys) {
-      const promise: Promise<V | undefined> = batch.then(
-        (found) => {
-          const value = found.get(key);
-          if (loading.get(key) === promise) {
-            loading.delete(key);
-            if (value !== undefined) entries.set(key, value);
-          }
-          return value;
-        },
-        (error: unknown) => {
-          if (loading.get(key) === promise) loading.delete(key);
-          throw error;
-        },
-      );
-      promise.catch(() => undefined);
-      loading.set(key, promise);
-    }
+class LoadingCache<K extends string | number, V extends object> implements Cache<K, V> {
+  readonly stats: CacheStats;
+  private readonly entries: LRUCache<K, V>;
+  private readonly loading = new Map<K, Promise<V | undefined>>();
+
+  constructor(private readonly options: CacheOptions<K, V>) {
+    const { name, max, sizeOf } = options;
+    const dispose = (_: V, __: K, reason: string): void => {
+      if (reason === "evict") this.stats.evictions++;
+    };
+    this.entries = sizeOf
+      ? new LRUCache<K, V>({ maxSize: max, sizeCalculation: (value) => Math.max(1, sizeOf(value)), dispose })
+      : new LRUCache<K, V>({ max, dispose });
+    this.stats = { name, hits: 0, misses: 0, evictions: 0, size: () => this.entries.size, max };
   }
 
-  async function loadMany(keys: readonly K[]): Promise<Map<K, V>> {
+  get(key: K): V | undefined {
+    const value = this.entries.get(key);
+    if (value === undefined) this.stats.misses++;
+    else this.stats.hits++;
+    return value;
+  }
+
+  async load(key: K): Promise<V | undefined> {
+    return this.entries.get(key) ?? (await this.loadMany([key])).get(key);
+  }
+
+  async loadMany(keys: readonly K[]): Promise<Map<K, V>> {
     const out = new Map<K, V>();
     const waiting: K[] = [];
     const missing = new Set<K>();
     for (const key of keys) {
-      const value = entries.get(key);
+      const value = this.entries.get(key);
       if (value !== undefined) out.set(key, value);
       else {
         waiting.push(key);
-        if (!loading.has(key)) missing.add(key);
+        if (!this.loading.has(key)) missing.add(key);
       }
     }
-    stats.hits += keys.length - waiting.length;
-    stats.misses += waiting.length;
+    this.stats.hits += keys.length - waiting.length;
+    this.stats.misses += waiting.length;
     if (waiting.length === 0) return out;
-    if (missing.size > 0) startLoading([...missing]);
+    if (missing.size > 0) this.startLoading([...missing]);
     await Promise.all(
       waiting.map(async (key) => {
-        const value = await loading.get(key);
+        const value = await this.loading.get(key);
         if (value !== undefined) out.set(key, value);
       }),
     );
     return out;
   }
 
-  return {
-    stats,
-    get(key) {
-      const value = entries.get(key);
-      if (value === undefined) stats.misses++;
-      else stats.hits++;
-      return value;
-    },
-    loadMany,
-    async load(key) {
-      return entries.get(key) ?? (await loadMany([key])).get(key);
-    },
-    set(key, value) {
-      loading.delete(key);
-      entries.set(key, value);
-    },
-    delete(key) {
-      loading.delete(key);
-      entries.delete(key);
-    },
-    clear() {
-      loading.clear();
-      entries.clear();
-    },
-  };
+  set(key: K, value: V): void {
+    this.loading.delete(key);
+    this.entries.set(key, value);
+  }
+
+  delete(key: K): void {
+    this.loading.delete(key);
+    this.entries.delete(key);
+  }
+
+  clear(): void {
+    this.loading.clear();
+    this.entries.clear();
+  }
+
+  private startLoading(keys: readonly K[]): void {
+    const batch = this.options.load(keys).then((found) => new Map(found));
+    for (const key of keys) {
+      const promise: Promise<V | undefined> = batch.then(
+        (found) => {
+          const value = found.get(key);
+          if (this.loading.get(key) === promise) {
+            this.loading.delete(key);
+            if (value !== undefined) this.entries.set(key, value);
+          }
+          return value;
+        },
+        (error: unknown) => {
+          if (this.loading.get(key) === promise) this.loading.delete(key);
+          throw error;
+        },
+      );
+      promise.catch(() => undefined);
+      this.loading.set(key, promise);
+    }
+  }
 }

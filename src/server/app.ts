@@ -23,7 +23,7 @@ import { Streams } from "../replication/streams";
 import type { Database } from "../storage/db";
 import { eventsStream } from "../streams/events";
 import { allStreams } from "../streams/registry";
-import { createRoomWriter } from "../writers/roomWriter";
+import { RoomWriter } from "../writers/roomWriter";
 import { createAuthenticate } from "./authenticate";
 import { createHooks } from "./hooks";
 import { allRpcs, fetchMemory } from "../writers/registry";
@@ -102,7 +102,7 @@ export function createApp(options: AppOptions): RunningApp {
   const base = { config, serverName, instanceName: config.derived.instanceName, clock, random, log, metrics, db, signingKey };
   const shared = { caches, streams, notifier, rpc, ownership: deployment.ownership, accounts };
   const push = createPush({ ...base, caches, streams });
-  const roomWriter = createRoomWriter({ ...base, caches, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) });
+  const roomWriter = new RoomWriter({ ...base, caches, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) });
   const app: App = {
     ...base,
     ...shared,

@@ -30,7 +30,7 @@ export interface RunningDeployment extends Deployment {
 
 /** How a process stands to others: alone, or on a bus with leases that say who owns what. */
 export async function createDeployment(deps: DeploymentDeps): Promise<RunningDeployment> {
-  const { config, plan, db, clock, random, onFatal } = deps;
+  const { config, plan, db, clock, onFatal } = deps;
   const log = deps.log("synapse.replication");
   const bus = plan.solo ? createSoloBus() : await redisBus(deps);
   // Alone, the leases only keep a second main process away.

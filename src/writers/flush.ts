@@ -1,4 +1,3 @@
-import type { Caches } from "../caches/caches";
 import { StoredEvent } from "../caches/events";
 import { hostOf } from "../caches/memberships";
 import { isJsonObject, own } from "../lib/json";

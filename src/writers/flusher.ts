@@ -2,7 +2,6 @@ import type { StoredEvent } from "../caches/events";
 import { findEventNids, findTransactions, getEventsByNid } from "../storage/events";
 import { flushEvents, resultOf, unstored } from "./flush";
 import type { FlushResult, PendingEvent } from "./flush";
-import type { BuiltOnTip } from "./buildOnTip";
 import type { SendIntent, SendOutcome } from "./intents";
 import { roomStatsOf } from "./roomStats";
 import type { RoomWriterDeps } from "./roomWriter";
@@ -29,18 +28,6 @@ interface Unit<Job> {
   fail(error: unknown): void;
 }
 
-/** Group commit: while one flush is in flight further events queue up, and the next one takes them all. No timers. */
-export interface Flusher<Job> {
-  /** Events built and not stored yet, by number. */
-  readonly pending: ReadonlyMap<number, StoredEvent>;
-  add(queued: Queued<Job>): void;
-  addRoom(events: readonly PendingEvent[]): Promise<SendOutcome[]>;
-  /** Answers job with an event that may itself still be on its way to the disk. */
-  whenStored(event: StoredEvent, job: Job): void;
-  unstored(built: BuiltOnTip): StoredEvent;
-  drain(): Promise<void>;
-}
-
 interface Callbacks<Job> {
   /** Builds the jobs of a room anew, before anything else of that room. */
   retry(jobs: readonly Job[], roomId: string): void;
@@ -54,45 +41,91 @@ const sentOf = (event: StoredEvent): SendOutcome => ({
   sent: { eventId: event.row.eventId, streamOrdering: event.row.streamOrdering ?? 0 },
 });
 
-export function createFlusher<Job extends FlushJob>(deps: RoomWriterDeps, callbacks: Callbacks<Job>): Flusher<Job> {
-  const pending = new Map<number, StoredEvent>();
-  const waiters = new Map<number, Job[]>();
-  let ready: Unit<Job>[] = [];
-  let running: Promise<void> | undefined;
+/**
+ * Group commit: while one flush is in flight further events queue up, and the next one takes them all. No timers. After a failure each
+ * room is flushed for itself, so that a bad event takes nobody with it.
+ */
+export class Flusher<Job extends FlushJob> {
+  private readonly waiting = new Map<number, StoredEvent>();
+  private readonly waiters = new Map<number, Job[]>();
+  private ready: Unit<Job>[] = [];
+  private running: Promise<void> | undefined;
 
-  function enqueue(unit: Unit<Job>): void {
-    for (const { built } of unit.events) pending.set(built.nid, unstored(built));
-    ready.push(unit);
-    running ??= loop().finally(() => (running = undefined));
+  constructor(
+    private readonly deps: RoomWriterDeps,
+    private readonly callbacks: Callbacks<Job>,
+  ) {}
+
+  /** Events built and not stored yet, by number. */
+  get pending(): ReadonlyMap<number, StoredEvent> {
+    return this.waiting;
   }
 
-  async function loop(): Promise<void> {
+  add({ job, roomId, event }: Queued<Job>): void {
+    this.enqueue({
+      roomId,
+      events: [event],
+      job,
+      done: ([stored]) => (stored ? job.resolve(sentOf(stored)) : job.reject(new Error("an event got lost in its flush"))),
+      fail: job.reject,
+    });
+  }
+
+  /** All events of a new room, stored together or not at all. */
+  addRoom(events: readonly PendingEvent[]): Promise<SendOutcome[]> {
+    const roomId = events[0]?.built.tip.room.roomId ?? "";
+    return new Promise((resolve, reject) => {
+      this.enqueue({ roomId, events, job: undefined, done: (stored) => resolve(stored.map(sentOf)), fail: reject });
+    });
+  }
+
+  /** Answers job with an event that may itself still be on its way to the disk. */
+  whenStored(event: StoredEvent, job: Job): void {
+    const { nid } = event.row;
+    if (!this.waiting.has(nid)) return job.resolve(sentOf(this.deps.caches.events.cached(nid) ?? event));
+    this.waiters.set(nid, [...(this.waiters.get(nid) ?? []), job]);
+  }
+
+  async drain(): Promise<void> {
+    while (this.running) await this.running;
+  }
+
+  private enqueue(unit: Unit<Job>): void {
+    for (const { built } of unit.events) this.waiting.set(built.nid, unstored(built));
+    this.ready.push(unit);
+    this.running ??= this.loop().finally(() => (this.running = undefined));
+  }
+
+  private async loop(): Promise<void> {
     // What is ready in this tick travels together.
     await Promise.resolve();
-    while (ready.length > 0) {
-      const batch = takeBatch();
+    while (this.ready.length > 0) {
+      const batch = this.takeBatch();
       const events = batch.flatMap((unit) => unit.events);
       let result: FlushResult | undefined;
       try {
-        result = await flushEvents({ ...deps, push: deps.push(), stats }, events);
+        result = await this.flush(events);
       } catch (error) {
-        await failed(batch, events, error);
+        await this.failed(batch, events, error);
       }
-      if (result) accept(batch, result);
+      if (result) this.accept(batch, result);
     }
   }
 
-  const stats = (events: readonly PendingEvent[]): ReturnType<typeof roomStatsOf> => roomStatsOf(deps.caches, deps.serverName, events, pending);
+  private flush(events: readonly PendingEvent[]): Promise<FlushResult> {
+    const { db, caches, serverName, push } = this.deps;
+    return flushEvents({ db, serverName, push: push(), stats: (batch) => roomStatsOf(caches, serverName, batch, this.waiting) }, events);
+  }
 
   /** All that is ready; after a failure each room for itself, so that a bad event takes nobody with it. */
-  function takeBatch(): Unit<Job>[] {
-    const first = ready[0];
+  private takeBatch(): Unit<Job>[] {
+    const first = this.ready[0];
     const alone = first?.job && first.job.attempts > 0 ? first.roomId : undefined;
     const batch: Unit<Job>[] = [];
     const rest: Unit<Job>[] = [];
     const skipped = new Set<string>();
     let size = 0;
-    for (const unit of ready) {
+    for (const unit of this.ready) {
       const fits = alone === undefined ? (unit.job?.attempts ?? 0) === 0 && size < MAX_BATCH : unit.roomId === alone;
       // Order within a room is kept: once a unit of a room stays behind, so do its followers.
       if (fits && !skipped.has(unit.roomId)) {
@@ -103,61 +136,62 @@ export function createFlusher<Job extends FlushJob>(deps: RoomWriterDeps, callba
         rest.push(unit);
       }
     }
-    ready = rest;
+    this.ready = rest;
     return batch;
   }
 
-  function accept(batch: readonly Unit<Job>[], result: FlushResult): void {
-    const { caches } = deps;
+  private accept(batch: readonly Unit<Job>[], result: FlushResult): void {
+    const { caches, publish } = this.deps;
     const stored = new Map(result.stored.map((event) => [event.row.nid, event]));
     for (const event of result.stored) caches.events.add(event);
     for (const unit of batch) for (const { built } of unit.events) if (built.group) caches.stateGroups.set(built.tip.group.id, built.tip.group);
-    deps.publish(result.rows);
+    publish(result.rows);
     for (const unit of batch) {
       const events = unit.events.flatMap(({ built }) => stored.get(built.nid) ?? []);
-      release(unit);
+      this.release(unit);
       unit.done(events);
-      callbacks.settled(unit.roomId);
-      for (const event of events) for (const job of takeWaiters(event.row.nid)) job.resolve(sentOf(event));
+      this.callbacks.settled(unit.roomId);
+      for (const event of events) for (const job of this.takeWaiters(event.row.nid)) job.resolve(sentOf(event));
     }
   }
 
-  function takeWaiters(nid: number): Job[] {
-    const jobs = waiters.get(nid) ?? [];
-    waiters.delete(nid);
+  private takeWaiters(nid: number): Job[] {
+    const jobs = this.waiters.get(nid) ?? [];
+    this.waiters.delete(nid);
     return jobs;
   }
 
-  function release(unit: Unit<Job>): void {
-    for (const { built } of unit.events) pending.delete(built.nid);
+  private release(unit: Unit<Job>): void {
+    for (const { built } of unit.events) this.waiting.delete(built.nid);
   }
 
   /** The transaction failed, or its answer was lost. Finds out which; what is not stored is built anew. */
-  async function failed(batch: readonly Unit<Job>[], events: readonly PendingEvent[], error: unknown): Promise<void> {
+  private async failed(batch: readonly Unit<Job>[], events: readonly PendingEvent[], error: unknown): Promise<void> {
     const roomIds = new Set(batch.map((unit) => unit.roomId));
-    const followers = ready.filter((unit) => roomIds.has(unit.roomId));
     try {
-      const ids = await positionsOf(events);
-      if (ids) return accept(batch, resultOf(events, ids));
-      await answerRepeated(batch);
+      const ids = await this.positionsOf(events);
+      if (ids) return this.accept(batch, resultOf(events, ids));
+      await this.answerRepeated(batch);
     } catch (second) {
       for (const unit of batch) if (unit.job) unit.job.attempts = MAX_ATTEMPTS;
       error = second;
     }
-    ready = ready.filter((unit) => !roomIds.has(unit.roomId));
-    for (const roomId of roomIds) rebuild(roomId, [...batch, ...followers].filter((unit) => unit.roomId === roomId), error);
+    // What was built on top of the batch, also in the meantime, falls with it.
+    const followers = this.ready.filter((unit) => roomIds.has(unit.roomId));
+    this.ready = this.ready.filter((unit) => !roomIds.has(unit.roomId));
+    for (const roomId of roomIds) this.rebuild(roomId, [...batch, ...followers].filter((unit) => unit.roomId === roomId), error);
   }
 
   /** Where the events stand, if the commit had arrived after all. */
-  async function positionsOf(events: readonly PendingEvent[]): Promise<number[] | undefined> {
-    const found = await findEventNids(deps.db, events.map(({ built }) => built.event.eventId));
+  private async positionsOf(events: readonly PendingEvent[]): Promise<number[] | undefined> {
+    const found = await findEventNids(this.deps.db, events.map(({ built }) => built.event.eventId));
     if (found.length !== events.length) return undefined;
-    const rows = new Map((await getEventsByNid(deps.db, found.map(({ nid }) => nid))).map((row) => [row.nid, row]));
+    const rows = new Map((await getEventsByNid(this.deps.db, found.map(({ nid }) => nid))).map((row) => [row.nid, row]));
     return events.map(({ built }) => rows.get(built.nid)?.streamOrdering ?? 0);
   }
 
   /** Answers the jobs whose transaction id was used before, in an earlier life of this process or by another owner. */
-  async function answerRepeated(batch: readonly Unit<Job>[]): Promise<void> {
+  private async answerRepeated(batch: readonly Unit<Job>[]): Promise<void> {
     const asked = batch.flatMap((unit) => {
       const txnId = unit.job?.intent.txnId;
       const event = unit.events[0];
@@ -166,7 +200,7 @@ export function createFlusher<Job extends FlushJob>(deps: RoomWriterDeps, callba
         : [];
     });
     if (asked.length === 0) return;
-    for (const known of await findTransactions(deps.db, asked)) {
+    for (const known of await findTransactions(this.deps.db, asked)) {
       const match = asked.find(
         (a) => a.sender === known.sender && a.device === known.device && a.roomNid === known.roomNid && a.txnId === known.txnId,
       );
@@ -176,44 +210,16 @@ export function createFlusher<Job extends FlushJob>(deps: RoomWriterDeps, callba
     }
   }
 
-  function rebuild(roomId: string, units: readonly Unit<Job>[], error: unknown): void {
+  private rebuild(roomId: string, units: readonly Unit<Job>[], error: unknown): void {
     const again: Job[] = [];
     for (const unit of units) {
-      release(unit);
-      for (const { built } of unit.events) again.push(...takeWaiters(built.nid));
+      this.release(unit);
+      for (const { built } of unit.events) again.push(...this.takeWaiters(built.nid));
       if (!unit.job) unit.fail(error);
       else if (unit.job.attempts === Infinity) continue;
       else if (++unit.job.attempts >= MAX_ATTEMPTS) unit.fail(error);
       else again.push(unit.job);
     }
-    callbacks.retry(again, roomId);
+    this.callbacks.retry(again, roomId);
   }
-
-  return {
-    pending,
-    unstored,
-    add({ job, roomId, event }) {
-      enqueue({
-        roomId,
-        events: [event],
-        job,
-        done: ([stored]) => (stored ? job.resolve(sentOf(stored)) : job.reject(new Error("an event got lost in its flush"))),
-        fail: job.reject,
-      });
-    },
-    addRoom(events) {
-      const roomId = events[0]?.built.tip.room.roomId ?? "";
-      return new Promise((resolve, reject) => {
-        enqueue({ roomId, events, job: undefined, done: (stored) => resolve(stored.map(sentOf)), fail: reject });
-      });
-    },
-    whenStored(event, job) {
-      const { nid } = event.row;
-      if (!pending.has(nid)) return job.resolve(sentOf(deps.caches.events.cached(nid) ?? event));
-      waiters.set(nid, [...(waiters.get(nid) ?? []), job]);
-    },
-    async drain() {
-      while (running) await running;
-    },
-  };
 }

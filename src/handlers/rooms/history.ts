@@ -112,7 +112,7 @@ async function renderPage(app: App, requester: Requester, room: RoomInfo, events
 async function membersOfSenders(app: App, requester: Requester, room: RoomInfo, events: readonly StoredEvent[]): Promise<JsonText[]> {
   const last = events.at(-1);
   const group = last?.row.stateGroup;
-  if (!last || group == null) return [];
+  if (!last || typeof group !== "number") return [];
   const senders = [...new Set(events.map(({ row }) => row.sender))];
   const found = await app.caches.roomState.pick(
     await app.caches.roomState.group(group),

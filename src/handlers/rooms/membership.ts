@@ -49,7 +49,7 @@ const resulting: Readonly<Record<MembershipAction, string>> = {
  * owner; here stands what they do not know: limits, actions that presuppose a membership, accounts, restricted joins.
  */
 export async function changeMembership(app: App, requester: Requester, request: MembershipRequest): Promise<SentEvent> {
-  const { roomId, target, action } = request;
+  const { roomId, target } = request;
   if (!isUserId(target)) throw new MatrixError(400, "M_INVALID_PARAM", `${String(target).slice(0, 300)} is not a user id`);
   const room = await findRoom(app, roomId);
   const place = room && (await placeOf(app, target, room));

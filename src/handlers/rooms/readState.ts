@@ -4,7 +4,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { forbidden, invalidParam, notFound } from "../../errors";
 import type { JsonObject } from "../../lib/json";
 import { own } from "../../lib/json";
-import { JsonText } from "../../lib/jsonText";
+import type { JsonText } from "../../lib/jsonText";
 import { packedGet } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { parseToken } from "../../lib/streamToken";
@@ -61,7 +61,7 @@ export async function readableState(app: Pick<App, "caches">, requester: Request
   if (left) {
     const event = (await app.caches.events.byNids([left.eventNid])).get(left.eventNid);
     const group = event?.row.stateGroup;
-    if (group != null) return { room, state: await app.caches.roomState.group(group) };
+    if (typeof group === "number") return { room, state: await app.caches.roomState.group(group) };
   }
   const current = await app.caches.roomState.current(room.nid);
   if (!current) throw notFound(`Unknown room ${roomId}`);

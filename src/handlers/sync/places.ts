@@ -49,7 +49,8 @@ async function pastOf(app: App, userId: string, since: number, now: number): Pro
   const out = new Map<number, Past>();
   for (const [roomNid, list] of groupBy(changes, (change) => change.roomNid)) {
     const first = list[0];
-    const before = first?.replacesNid == null ? "none" : (membershipOf(events.get(first.replacesNid)?.event) ?? "none");
+    const replaced = first?.replacesNid;
+    const before = typeof replaced === "number" ? (membershipOf(events.get(replaced)?.event) ?? "none") : "none";
     out.set(roomNid, { before, memberships: list.map(({ nid }) => membershipOf(events.get(nid)?.event) ?? "none") });
   }
   return out;
