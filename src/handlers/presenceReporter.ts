@@ -93,6 +93,13 @@ export class PresenceReporter {
     this.deps.activity({ userId, deviceId: deviceId ?? "" }).catch(this.deps.onError);
   }
 
+  /** Perhaps another process is the writer now, who knows nothing of what was reported: says everything again. */
+  refresh(): void {
+    if (this.epoch === undefined) return;
+    this.epoch = undefined;
+    this.flushIn(0);
+  }
+
   /** Says that nobody syncs here any more. */
   async stop(): Promise<void> {
     clearTimeout(this.flushTimer);

@@ -105,6 +105,7 @@ export function createUserData(deps: UserDataDeps): UserData {
       const own = (): void => {
         if (!ownership.isMine(typingStream.writer)) userData.typingWriter.resign();
         if (config.presence.enabled === false) return;
+        userData.presenceReporter.refresh();
         if (ownership.isMine(presenceStream.writer)) presenceWriter.start().catch(onError);
         else presenceWriter.resign();
       };
@@ -148,6 +149,7 @@ function follow({ streams, caches, notifier, config, log }: UserDataDeps, userDa
         rows.map(({ row }) => row),
         position,
       );
+      userData.presenceReporter.refresh();
     } else for (const { id, row } of rows) userData.presence.set(row, id);
     if (notifier.idle()) return;
     wakeThoseWhoSee({ caches, notifier }, new Set(rows.map(({ row }) => row.userId))).catch((error: unknown) =>

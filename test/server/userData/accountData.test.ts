@@ -1,9 +1,9 @@
-import { accountDataSince, allAccountDataOf, ignoredUsersOf, readAccountData, setAccountData } from "../../../src/handlers/accountData";
+import { accountDataOf, accountDataSince, allAccountDataOf, deleteAccountData, ignoredUsersOf, readAccountData, setAccountData } from "../../../src/handlers/accountData";
 import type { AccountDataEvents } from "../../../src/handlers/accountData";
 import { createFilter, eventFilterOf, filterOf, readFilter } from "../../../src/handlers/filters";
 import { requesterFor } from "../../../src/handlers/requester";
 import { carryOverAccountData, readTags, removeTag, setTag } from "../../../src/handlers/tags";
-import { ignorersOf } from "../../../src/storage/accountData";
+import { accountDataStreamBetween, deleteAccountDataOfUsers, ignorersOf } from "../../../src/storage/accountData";
 import { accountDataStream } from "../../../src/streams/accountData";
 import { createTestApp } from "../../builders/app";
 import type { TestApp } from "../../builders/app";
@@ -151,4 +151,35 @@ test("filters: refusals", async () => {
   await expect(readFilter(app, alice, alice.userId, "x")).rejects.toMatchObject({ status: 400 });
   await expect(readFilter(app, alice, alice.userId, "4711")).rejects.toMatchObject({ status: 404 });
   await expect(readFilter(app, alice, "@b:c", "0")).rejects.toMatchObject({ status: 403 });
+});
+
+test("MSC3391: empty content means deleted, and a sync is told so", async () => {
+  const other = await createTestApp({ experimental_features: { msc3391_enabled: true } });
+  const target = { userId: alice.userId, roomId: room, type: "org.example" };
+  await setAccountData(other.app, alice, target, { n: 1 });
+  const before = other.app.streams.position(accountDataStream);
+  await deleteAccountData(other.app, alice, target);
+  await expect(readAccountData(other.app, alice, target)).rejects.toMatchObject({ status: 404 });
+  expect(plain(await allAccountDataOf(other.app, alice.userId))).toEqual({ global: [], rooms: {} });
+  expect((await accountDataOf(other.app, alice.userId, [room])).size).toBe(0);
+  const news = await accountDataSince(other.app, alice.userId, before, before + 1);
+  expect(plain(news)).toEqual({ global: [], rooms: { [room]: [{ type: "org.example", content: {} }] } });
+  await other.close();
+});
+
+test("an erased account leaves nothing, and the stream can be read again", async () => {
+  const { app } = server;
+  const user = requesterFor("@erased:test.local");
+  const before = position();
+  await setAccountData(app, user, { userId: user.userId, type: "m.ignored_user_list" }, { ignored_users: { "@q:y": {} } });
+  await setTag(app, user, { userId: user.userId, roomId: room, tag: "u.x" }, {});
+  await createFilter(app, user, user.userId, {});
+  expect(await accountDataStreamBetween(app.db, before, position())).toEqual([
+    { id: before + 1, row: { userId: user.userId, roomId: null, type: "m.ignored_user_list" } },
+    { id: before + 2, row: { userId: user.userId, roomId: room, type: "m.tag" } },
+  ]);
+  await deleteAccountDataOfUsers(app.db, [user.userId]);
+  expect(plain(await allAccountDataOf(app, user.userId))).toEqual({ global: [], rooms: {} });
+  expect(await ignorersOf(app.db, ["@q:y"])).toEqual([]);
+  await expect(readFilter(app, user, user.userId, "0")).rejects.toMatchObject({ status: 404 });
 });
