@@ -27,10 +27,11 @@ export function createPresenceView(start: () => number, maxChanges: number): Pre
     gone.delete(userId);
     if (row.state !== "offline") states.set(userId, row);
     else gone.set(userId, row);
-    if (gone.size > maxChanges) for (const oldest of gone.keys()) {
-      gone.delete(oldest);
-      break;
-    }
+    if (gone.size > maxChanges)
+      for (const oldest of gone.keys()) {
+        gone.delete(oldest);
+        break;
+      }
     changes.push(userId, { streamId: position, userId });
   }
 

@@ -40,7 +40,12 @@ export function checkRoomId(roomId: string): void {
   if (!roomId.startsWith("!") || !fitsId(roomId)) throw invalidParam(`${roomId.slice(0, 300)} is not a valid room ID`);
 }
 
-export async function setAccountData(app: Pick<App, "rpc">, requester: Requester, target: AccountDataTarget, content: JsonObject): Promise<void> {
+export async function setAccountData(
+  app: Pick<App, "rpc">,
+  requester: Requester,
+  target: AccountDataTarget,
+  content: JsonObject,
+): Promise<void> {
   checkTarget(requester, target, "add");
   const { userId, roomId = "", type } = target;
   if (managed.has(type)) throw new MatrixError(405, "M_BAD_JSON", `Cannot set ${type} through this API.`);
@@ -83,7 +88,12 @@ function eventsOf(rows: readonly AccountDataRow[]): AccountDataEvents {
 const nothing: AccountDataEvents = { global: [], rooms: new Map() };
 
 /** For an incremental sync: what changed at from < position <= to. Asks the database only where something did. Without push rules. */
-export async function accountDataSince(app: Pick<App, "db" | "userData">, userId: string, from: number, to: number): Promise<AccountDataEvents> {
+export async function accountDataSince(
+  app: Pick<App, "db" | "userData">,
+  userId: string,
+  from: number,
+  to: number,
+): Promise<AccountDataEvents> {
   if (!app.userData.accountDataChanges.maybeChanged(userId, from)) return nothing;
   return eventsOf(await accountDataBetween(app.db, userId, from, to));
 }

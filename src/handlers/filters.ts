@@ -26,7 +26,12 @@ function capped(app: Pick<App, "config">, filter: JsonObject): JsonObject {
 }
 
 /** Stores a filter and gives its id. Equal filters of a user share one. */
-export async function createFilter(app: Pick<App, "db" | "config">, requester: Requester, userId: string, filter: JsonObject): Promise<string> {
+export async function createFilter(
+  app: Pick<App, "db" | "config">,
+  requester: Requester,
+  userId: string,
+  filter: JsonObject,
+): Promise<string> {
   if (userId !== requester.userId) throw forbidden("Cannot create filters for other users");
   accept(parseSyncFilter(filter));
   const text = stable(capped(app, filter));
@@ -59,7 +64,11 @@ export async function readFilter(app: Pick<App, "db">, requester: Requester, use
 const defaultFilter: SyncFilter = accept(parseSyncFilter({}));
 
 /** The filter that the query parameter of a /sync means: the id of a stored one or JSON. */
-export async function filterOf(app: Pick<App, "db" | "config" | "userData">, userId: string, parameter: string | undefined): Promise<SyncFilter> {
+export async function filterOf(
+  app: Pick<App, "db" | "config" | "userData">,
+  userId: string,
+  parameter: string | undefined,
+): Promise<SyncFilter> {
   if (parameter === undefined || parameter === "") return defaultFilter;
   const key = `${userId} ${parameter}`;
   const { filters } = app.userData;

@@ -50,7 +50,9 @@ export async function readPresence(app: PresenceApp, requester: Requester, userI
   }
   const row = app.userData.presence.get(userId) ?? (await getPresence(app.db, [userId]))[0];
   // Who is not in memory is offline, whatever the last write before a crash says.
-  return row ? presenceContent(app.userData.presence.get(userId) ?? { ...row, state: "offline" }, app.clock.now()) : { presence: "offline" };
+  return row
+    ? presenceContent(app.userData.presence.get(userId) ?? { ...row, state: "offline" }, app.clock.now())
+    : { presence: "offline" };
 }
 
 /** Sets the user's own presence. Without a message the one that was is taken away. */

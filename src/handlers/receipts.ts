@@ -60,7 +60,8 @@ async function requireMember(app: Pick<App, "caches">, requester: Requester, roo
 
 async function checkThread(events: EventReader, { receiptType, eventId }: ReceiptRequest, threadId: JsonValue): Promise<string> {
   if (receiptType === "m.fully_read") throw invalidParam("thread_id is not compatible with m.fully_read receipts.");
-  if (typeof threadId !== "string" || threadId === "" || !fitsId(threadId)) throw invalidParam("thread_id field must be a non-empty string");
+  if (typeof threadId !== "string" || threadId === "" || !fitsId(threadId))
+    throw invalidParam("thread_id field must be a non-empty string");
   // A root is in its thread as well as in the main timeline.
   if (threadId === eventId || (await threadOf(events, eventId)) === threadId) return threadId;
   throw invalidParam(`event_id ${eventId} is not related to thread ${threadId}`);
@@ -103,7 +104,12 @@ export async function receiptsSince(app: Pick<App, "db" | "userData">, range: Re
   for (const roomId of roomIds) {
     const rows = app.userData.receipts.between(roomId, from, to);
     if (!rows) unknown.push(roomId);
-    else if (rows.length > 0) addContent(out, roomId, rows.filter((row) => row.receiptType !== "m.read.private" || row.userId === userId));
+    else if (rows.length > 0)
+      addContent(
+        out,
+        roomId,
+        rows.filter((row) => row.receiptType !== "m.read.private" || row.userId === userId),
+      );
   }
   if (unknown.length === 0) return out;
   const byRoom = new Map<string, Receipt[]>();

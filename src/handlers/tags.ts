@@ -28,7 +28,12 @@ export async function readTags(app: Pick<App, "db">, requester: Requester, targe
   return isJsonObject(tags) ? tags : {};
 }
 
-export async function setTag(app: Pick<App, "rpc">, requester: Requester, target: TagTarget & { tag: string }, content: JsonObject): Promise<void> {
+export async function setTag(
+  app: Pick<App, "rpc">,
+  requester: Requester,
+  target: TagTarget & { tag: string },
+  content: JsonObject,
+): Promise<void> {
   checkTarget(requester, target, "Cannot add tags for other users.");
   if (Buffer.byteLength(target.tag) > MAX_TAG_BYTES) throw invalidParam("The name of a tag must not exceed 255 bytes");
   const { userId, roomId, tag } = target;
@@ -42,7 +47,12 @@ export async function removeTag(app: Pick<App, "rpc">, requester: Requester, tar
 }
 
 /** What follows a user from a room to the one that replaces it: tags, and the mark of a direct chat (m.direct). */
-export async function carryOverAccountData(app: Pick<App, "db" | "rpc">, userId: string, oldRoomId: string, newRoomId: string): Promise<void> {
+export async function carryOverAccountData(
+  app: Pick<App, "db" | "rpc">,
+  userId: string,
+  oldRoomId: string,
+  newRoomId: string,
+): Promise<void> {
   const [[direct], inRoom] = await Promise.all([
     getAccountData(app.db, [{ userId, roomId: "", type: "m.direct" }]),
     accountDataOfRooms(app.db, userId, [oldRoomId]),

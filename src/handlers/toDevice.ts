@@ -25,7 +25,11 @@ export interface ToDeviceSend {
 }
 
 /** Sends messages to devices (client-server API, "Send-to-Device messaging"). The same transaction again changes nothing. */
-export async function sendToDevice(app: Pick<App, "rpc" | "serverName" | "random" | "rateLimiter">, requester: Requester, send: ToDeviceSend): Promise<void> {
+export async function sendToDevice(
+  app: Pick<App, "rpc" | "serverName" | "random" | "rateLimiter">,
+  requester: Requester,
+  send: ToDeviceSend,
+): Promise<void> {
   const { userId: sender, deviceId = "" } = requester;
   const { eventType, txnId, messages } = send;
   if (!fitsId(eventType)) throw invalidParam("The event type is too long");

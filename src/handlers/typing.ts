@@ -20,7 +20,11 @@ const MAX_TIMEOUT_MS = 120_000;
 const REMOTE_TIMEOUT_MS = 60_000;
 
 /** Says that the user types, or has stopped (client-server API, "Typing Notifications"). */
-export async function setTyping(app: Pick<App, "caches" | "rpc" | "userData">, requester: Requester, request: TypingRequest): Promise<void> {
+export async function setTyping(
+  app: Pick<App, "caches" | "rpc" | "userData">,
+  requester: Requester,
+  request: TypingRequest,
+): Promise<void> {
   const { roomId, userId, typing, timeoutMs = DEFAULT_TIMEOUT_MS } = request;
   if (userId !== requester.userId) throw forbidden("Cannot set another user's typing state");
   await requireJoined(app, userId, roomId);

@@ -69,8 +69,11 @@ export function createUserData(deps: UserDataDeps): UserData {
   const log = deps.log("synapse.handlers.user_data");
   const factor = config.caches.global_factor;
   const onError = (error: unknown): void => log.warn("presence", { error: messageOf(error) });
-  const cacheOf = <V extends object>(name: string, max: number, load: (keys: readonly string[]) => Promise<Iterable<readonly [string, V]>>) =>
-    createCache<string, V>({ name, max: Math.max(1, Math.round(max * factor)), load });
+  const cacheOf = <V extends object>(
+    name: string,
+    max: number,
+    load: (keys: readonly string[]) => Promise<Iterable<readonly [string, V]>>,
+  ) => createCache<string, V>({ name, max: Math.max(1, Math.round(max * factor)), load });
   const presence = createPresenceView(() => streams.position(presenceStream), REMEMBERED_PRESENCE);
   const presenceWriter = new PresenceWriter({ db, clock, random, timers: config.presence, streams, onError });
   const userData: UserData = {

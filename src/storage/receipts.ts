@@ -48,7 +48,13 @@ export async function insertReceipts(db: Db, lockKey: number, receipts: readonly
 }
 
 /** Receipts of rooms with from < position <= to that userId may see: private ones are their owner's alone. */
-export async function receiptsOfRooms(db: Db, roomIds: readonly string[], from: number, to: number, userId: string): Promise<StoredReceipt[]> {
+export async function receiptsOfRooms(
+  db: Db,
+  roomIds: readonly string[],
+  from: number,
+  to: number,
+  userId: string,
+): Promise<StoredReceipt[]> {
   return db<StoredReceipt>`
     select stream_id as "streamId", room_id as "roomId", user_id as "userId", receipt_type as "receiptType",
            thread_id as "threadId", event_id as "eventId", data

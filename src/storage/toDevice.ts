@@ -28,7 +28,12 @@ export interface ToDeviceChange {
  * (lockKey) is held only from the ids to the commit. Gives the last position of each entity and the first of all, in order:
  * readers take a step past the first for rows that they missed.
  */
-export async function insertToDevice(db: Db, lockKey: number, now: number, requests: readonly ToDeviceRequest[]): Promise<ToDeviceChange[]> {
+export async function insertToDevice(
+  db: Db,
+  lockKey: number,
+  now: number,
+  requests: readonly ToDeviceRequest[],
+): Promise<ToDeviceChange[]> {
   const local = requests.flatMap((request, n) => request.local.map((m) => ({ n: n + 1, ...m })));
   const remote = requests.flatMap((request, n) => request.remote.map((m) => ({ n: n + 1, ...m })));
   const changes = await db<ToDeviceChange & { first: number }>`
@@ -105,12 +110,7 @@ export async function toDeviceStreamBetween(db: Db, from: number, to: number): P
 }
 
 /** The oldest contents that wait for another server, up to a position. */
-export async function outboxOf(
-  db: Db,
-  destination: string,
-  upTo: number,
-  limit: number,
-): Promise<{ streamId: number; content: string }[]> {
+export async function outboxOf(db: Db, destination: string, upTo: number, limit: number): Promise<{ streamId: number; content: string }[]> {
   return db`
     select stream_id as "streamId", content from to_device_outbox
     where destination = ${destination} and stream_id <= ${upTo} order by stream_id limit ${limit}`;

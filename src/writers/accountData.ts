@@ -30,7 +30,8 @@ const TAGS = "m.tag";
 const IGNORED = "m.ignored_user_list";
 
 /** Whether the change depends on what is stored, or touches other tables. */
-const needsTransaction = (op: AccountDataOp): boolean => op.kind === "tag" || (op.kind === "set" && op.type === IGNORED && op.roomId === "");
+const needsTransaction = (op: AccountDataOp): boolean =>
+  op.kind === "tag" || (op.kind === "set" && op.type === IGNORED && op.roomId === "");
 
 /** Stores account data, many changes at once. */
 export function createAccountDataWriter(deps: { db: Database; streams: Streams; log: ReplicationLog }): AccountDataWriter {
@@ -40,7 +41,11 @@ export function createAccountDataWriter(deps: { db: Database; streams: Streams; 
     db: oneStatement(deps.db),
     insert: (db, ops) => insertAccountData(db, accountDataStream.lockKey, ops.flatMap(plainRow)),
   });
-  const careful = createStreamWriter<AccountDataOp, AccountDataChange["row"]>({ stream: accountDataStream, ...deps, insert: insertInTransaction });
+  const careful = createStreamWriter<AccountDataOp, AccountDataChange["row"]>({
+    stream: accountDataStream,
+    ...deps,
+    insert: insertInTransaction,
+  });
   return {
     submit: (op) => (needsTransaction(op) ? careful : plain).submit(op),
     drain: async () => {
@@ -62,10 +67,16 @@ async function insertInTransaction(tx: Db, ops: readonly AccountDataOp[]): Promi
   const rows = [...ops.flatMap(plainRow), ...(await changedTags(tx, ops))];
   if (rows.length === 0) return [];
   const lists = new Map<string, readonly string[]>();
-  for (const row of rows) if (row.type === IGNORED && row.roomId === "") lists.set(row.userId, ignoredIn(row.userId, JSON.parse(row.content)));
+  for (const row of rows)
+    if (row.type === IGNORED && row.roomId === "") lists.set(row.userId, ignoredIn(row.userId, JSON.parse(row.content)));
   const [stored] = await Promise.all([
     insertAccountData(tx, accountDataStream.lockKey, rows),
-    lists.size > 0 ? replaceIgnoredUsers(tx, Array.from(lists, ([ignorer, ignored]) => ({ ignorer, ignored }))) : undefined,
+    lists.size > 0
+      ? replaceIgnoredUsers(
+          tx,
+          Array.from(lists, ([ignorer, ignored]) => ({ ignorer, ignored })),
+        )
+      : undefined,
   ]);
   return stored;
 }
@@ -73,7 +84,9 @@ async function insertInTransaction(tx: Db, ops: readonly AccountDataOp[]): Promi
 /** The user ids of an m.ignored_user_list. Nobody ignores themselves. */
 function ignoredIn(ignorer: string, content: JsonValue): string[] {
   const users = isJsonObject(content) ? own(content, "ignored_users") : undefined;
-  return isJsonObject(users) ? Object.keys(users).filter((user) => user.startsWith("@") && user !== ignorer && !user.includes("\u0000")) : [];
+  return isJsonObject(users)
+    ? Object.keys(users).filter((user) => user.startsWith("@") && user !== ignorer && !user.includes("\u0000"))
+    : [];
 }
 
 async function changedTags(tx: Db, ops: readonly AccountDataOp[]): Promise<NewAccountData[]> {
@@ -104,10 +117,12 @@ function tagsOf(content: JsonValue): Map<string, JsonValue> {
 }
 
 /** Changes account data at the user's writer. */
-export const changeAccountData = defineRpc<{ readonly userData: { readonly accountDataWriter: AccountDataWriter } }, AccountDataOp, number>({
-  name: "change_account_data",
-  owner: (op) => ({ stream: "account_data", key: op.userId }),
-  batch: 64,
-  repeatable: true,
-  handle: (app, ops) => Promise.all(ops.map((op) => app.userData.accountDataWriter.submit(op))),
-});
+export const changeAccountData = defineRpc<{ readonly userData: { readonly accountDataWriter: AccountDataWriter } }, AccountDataOp, number>(
+  {
+    name: "change_account_data",
+    owner: (op) => ({ stream: "account_data", key: op.userId }),
+    batch: 64,
+    repeatable: true,
+    handle: (app, ops) => Promise.all(ops.map((op) => app.userData.accountDataWriter.submit(op))),
+  },
+);

@@ -94,7 +94,8 @@ beforeAll(async () => {
   worker = (await start("worker")).app;
   ({ roomId } = await createRoom(main, alice, { preset: "public_chat" }));
   await changeMembership(main, bob, { roomId, target: bob.userId, action: "join" });
-  for (const { userId, deviceId = "" } of [alice, bob]) await insertDevice(main.db, { userId, deviceId, displayName: undefined, createdTs: 0 });
+  for (const { userId, deviceId = "" } of [alice, bob])
+    await insertDevice(main.db, { userId, deviceId, displayName: undefined, createdTs: 0 });
   await worker.streams.waitFor(main.streams.positions(), 10_000);
 });
 afterAll(async () => {
@@ -124,7 +125,12 @@ test("a receipt sent at one process is seen at the other, out of memory", async 
   listener.close();
   for (const app of [main, worker]) {
     const noDatabase = { ...app, db: (() => Promise.reject(new Error("a query"))) as unknown as typeof app.db };
-    const seen = await receiptsSince(noDatabase, { roomIds: [roomId], from, to: app.streams.position(receiptsStream), userId: alice.userId });
+    const seen = await receiptsSince(noDatabase, {
+      roomIds: [roomId],
+      from,
+      to: app.streams.position(receiptsStream),
+      userId: alice.userId,
+    });
     expect(Object.keys(seen.get(roomId)?.toJSON() as object)).toEqual([eventId]);
   }
 });

@@ -1,4 +1,12 @@
-import { accountDataOf, accountDataSince, allAccountDataOf, deleteAccountData, ignoredUsersOf, readAccountData, setAccountData } from "../../../src/handlers/accountData";
+import {
+  accountDataOf,
+  accountDataSince,
+  allAccountDataOf,
+  deleteAccountData,
+  ignoredUsersOf,
+  readAccountData,
+  setAccountData,
+} from "../../../src/handlers/accountData";
 import type { AccountDataEvents } from "../../../src/handlers/accountData";
 import { createFilter, eventFilterOf, filterOf, readFilter } from "../../../src/handlers/filters";
 import { requesterFor } from "../../../src/handlers/requester";

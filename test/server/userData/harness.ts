@@ -39,7 +39,15 @@ export async function createUserDataServer(): Promise<UserDataServer> {
   const running = createApp({ config, db: database.db, clock: systemClock, random: systemRandom, log: quietLog, metrics, deployment });
   await running.start();
   const resources = [{ names: ["client" as const], compress: false }];
-  const listener = { port: 0, bind_addresses: ["127.0.0.1"], type: "http" as const, tls: false, x_forwarded: false, resources, additional_resources: {} };
+  const listener = {
+    port: 0,
+    bind_addresses: ["127.0.0.1"],
+    type: "http" as const,
+    tls: false,
+    x_forwarded: false,
+    resources,
+    additional_resources: {},
+  };
   const listeners = createListeners({ app: running.app, listeners: [listener], groups: allGroups, log: quietLog, metrics });
   await listeners.open();
   const [url = ""] = listeners.addresses();

@@ -17,7 +17,8 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const ok = { status: 200, body: {} };
-const refused = (status: number, errcode: string): Partial<Answer> => expect.objectContaining({ status, body: expect.objectContaining({ errcode }) });
+const refused = (status: number, errcode: string): Partial<Answer> =>
+  expect.objectContaining({ status, body: expect.objectContaining({ errcode }) });
 const mine = (path: string, client = alice): string => `/user/${encodeURIComponent(client.userId)}${path}`;
 let txns = 0;
 
@@ -116,11 +117,14 @@ test("typing comes down the sync, also the first one", async () => {
 });
 
 test("presence: syncing brings online, and others in the room see what is set", async () => {
-  const of = (userId: string) => (body: Answer["body"]) => body.presence?.events.find((event: { sender: string }) => event.sender === userId);
+  const of = (userId: string) => (body: Answer["body"]) =>
+    body.presence?.events.find((event: { sender: string }) => event.sender === userId);
   const status = `/presence/${encodeURIComponent(alice.userId)}/status`;
   await bob.sync();
   expect(await alice.call("PUT", status, { presence: "unavailable", status_msg: "lunch" })).toEqual(ok);
-  const away = await syncUntil(bob, (body) => (of(alice.userId)(body)?.content.presence === "unavailable" ? of(alice.userId)(body) : undefined));
+  const away = await syncUntil(bob, (body) =>
+    of(alice.userId)(body)?.content.presence === "unavailable" ? of(alice.userId)(body) : undefined,
+  );
   expect(away).toMatchObject({ type: "m.presence", content: { status_msg: "lunch" } });
   expect((await bob.call("GET", status)).body).toMatchObject({ presence: "unavailable", status_msg: "lunch" });
   await alice.sync({ set_presence: "online" });

@@ -80,7 +80,9 @@ test("refusals", async () => {
   const { app } = server;
   await expect(set(alice, "dancing")).rejects.toMatchObject({ status: 400 });
   await expect(set(alice, "busy")).rejects.toMatchObject({ status: 400 });
-  await expect(setPresence(app, alice, { userId: bob.userId, presence: "online", statusMsg: undefined })).rejects.toMatchObject({ status: 403 });
+  await expect(setPresence(app, alice, { userId: bob.userId, presence: "online", statusMsg: undefined })).rejects.toMatchObject({
+    status: 403,
+  });
   await expect(readPresence(app, alice, "nobody")).rejects.toMatchObject({ status: 400 });
 });
 
@@ -218,7 +220,12 @@ describe("the writer", () => {
   });
 
   test("many states are written and read back", async () => {
-    const many = Array.from({ length: 2_500 }, (_, i): PresenceRow => ({ ...offlineRow(`@u${i}:x`), state: "online", lastActiveTs: now, statusMsg: i % 2 ? `${i}` : null }));
+    const many = Array.from({ length: 2_500 }, (_, i): PresenceRow => ({
+      ...offlineRow(`@u${i}:x`),
+      state: "online",
+      lastActiveTs: now,
+      statusMsg: i % 2 ? `${i}` : null,
+    }));
     await upsertPresence(server.app.db, many);
     const writer = newWriter();
     await writer.start();
@@ -227,7 +234,14 @@ describe("the writer", () => {
     await writer.tick();
     expect(told()).toHaveLength(2_500);
     await writer.close();
-    expect((await getPresence(server.app.db, many.map((row) => row.userId))).every((row) => row.state === "offline")).toBe(true);
+    expect(
+      (
+        await getPresence(
+          server.app.db,
+          many.map((row) => row.userId),
+        )
+      ).every((row) => row.state === "offline"),
+    ).toBe(true);
   });
 });
 
@@ -253,7 +267,8 @@ describe("the reporter", () => {
       onError: () => undefined,
     });
   }
-  const users = (): unknown[] => reports.splice(0).map(({ full, started, stopped }) => [full, started.map((s) => s.userId), stopped.map((s) => s.userId)]);
+  const users = (): unknown[] =>
+    reports.splice(0).map(({ full, started, stopped }) => [full, started.map((s) => s.userId), stopped.map((s) => s.userId)]);
   const reported = (count: number): Promise<void> => eventually(() => reports.length === count);
 
   test("a client that polls on is reported once, until it stays away", async () => {

@@ -84,7 +84,8 @@ test("threads have receipts of their own", async () => {
   expect(await threadOf(app.caches.events, edit)).toBe(root);
   expect(await threadOf(app.caches.events, root)).toBe("main");
   const before = position();
-  const set = (eventId: string, threadId: string): Promise<void> => setReceipt(app, bob, { roomId, receiptType: "m.read", eventId, threadId });
+  const set = (eventId: string, threadId: string): Promise<void> =>
+    setReceipt(app, bob, { roomId, receiptType: "m.read", eventId, threadId });
   await set(inThread, root);
   await set(event(3), "main");
   expect(await seen(before)).toEqual({
@@ -103,7 +104,10 @@ test("on one event the unthreaded receipt hides the threaded one", async () => {
   const receipt = { roomId, userId: "@a:x", receiptType: "m.read", eventId: "$e" };
   const threaded = { ...receipt, threadId: "main", data: '{"ts":1,"thread_id":"main"}' };
   const unthreaded = { ...receipt, threadId: "", data: '{"ts":2}' };
-  for (const order of [[threaded, unthreaded], [unthreaded, threaded]]) {
+  for (const order of [
+    [threaded, unthreaded],
+    [unthreaded, threaded],
+  ]) {
     expect(receiptContent(order).toJSON()).toEqual({ $e: { "m.read": { "@a:x": { ts: 2 } } } });
   }
 });
@@ -111,7 +115,10 @@ test("on one event the unthreaded receipt hides the threaded one", async () => {
 test("refusals", async () => {
   const { app } = server;
   const request = { roomId, receiptType: "m.read", eventId: event(0) };
-  await expect(setReceipt(app, bob, { ...request, receiptType: "not.m.read" })).rejects.toMatchObject({ status: 400, errcode: "M_INVALID_PARAM" });
+  await expect(setReceipt(app, bob, { ...request, receiptType: "not.m.read" })).rejects.toMatchObject({
+    status: 400,
+    errcode: "M_INVALID_PARAM",
+  });
   await expect(setReceipt(app, bob, { ...request, eventId: "no" })).rejects.toMatchObject({ status: 400 });
   await expect(setReceipt(app, bob, { ...request, roomId: "no" })).rejects.toMatchObject({ status: 400 });
   await expect(setReceipt(app, bob, { ...request, threadId: 5 })).rejects.toMatchObject({ status: 400 });
@@ -158,5 +165,7 @@ test("a receipt for an event that is not here yet gives way to any other", async
   await setReceipt(server.app, user, { roomId, receiptType: "m.read", eventId: "$not_here_yet" });
   await read(0, "m.read", user);
   expect(position()).toBe(before + 2);
-  expect(await receiptStreamBetween(server.app.db, before, position())).toMatchObject([{ row: { eventId: event(0), userId: user.userId } }]);
+  expect(await receiptStreamBetween(server.app.db, before, position())).toMatchObject([
+    { row: { eventId: event(0), userId: user.userId } },
+  ]);
 });

@@ -74,7 +74,7 @@ test("in order and a hundred at a time, each once", async () => {
   const sent = Array.from({ length: 250 }, (_, n) => send({ [n % 3 ? userId : other]: { O: { n } } }));
   await Promise.all(sent);
   const got: unknown[] = [];
-  for (let from = 0; ; ) {
+  for (let from = 0; ;) {
     const batch = await sync(userId, "O", from);
     expect(batch.events.length).toBeLessThanOrEqual(100);
     got.push(...contents(batch));
@@ -140,7 +140,12 @@ test("messages for other servers wait in the outbox, once", async () => {
 test("messages of other servers: once by message id, for our users, in the name of theirs", async () => {
   const { app } = server;
   const userId = await user("inbound", "N");
-  const content = { sender: "@r:remote.test", type: "my.type", message_id: "m1", messages: { [userId]: { N: { n: 1 } }, "@x:elsewhere": { Y: {} } } };
+  const content = {
+    sender: "@r:remote.test",
+    type: "my.type",
+    message_id: "m1",
+    messages: { [userId]: { N: { n: 1 } }, "@x:elsewhere": { Y: {} } },
+  };
   await receiveToDevice(app, "remote.test", content);
   await receiveToDevice(app, "remote.test", content);
   await receiveToDevice(app, "other.test", { ...content, message_id: "m2" });

@@ -75,7 +75,10 @@ test("other servers speak for their users only, in rooms they are in", async () 
 describe("the writer", () => {
   let now = 1_000_000;
   const rows: unknown[] = [];
-  const writer = new TypingWriter({ clock: { now: () => now }, streams: { append: (_, added) => rows.push(...added), provide: () => undefined } });
+  const writer = new TypingWriter({
+    clock: { now: () => now },
+    streams: { append: (_, added) => rows.push(...added), provide: () => undefined },
+  });
   const told = (): unknown[] => rows.splice(0);
   afterAll(() => writer.resign());
 
