@@ -22,7 +22,11 @@ function generate() {
 
   function typeOf(node, name) {
     if (node["x-sameAs"]) return typeOf(all[node["x-sameAs"]], name);
-    if (node.enum) return node.enum.map((value) => JSON.stringify(value)).join(" | ").replace("true | false", "boolean");
+    if (node.enum)
+      return node.enum
+        .map((value) => JSON.stringify(value))
+        .join(" | ")
+        .replace("true | false", "boolean");
     if (node.anyOf) return node.anyOf.map((option) => typeOf(option, name)).join(" | ");
     const types = Array.isArray(node.type) ? node.type : [node.type];
     return types.map((type) => singleType(type, node, name)).join(" | ");
@@ -45,7 +49,8 @@ function generate() {
     const free = node.additionalProperties === true ? "  readonly [key: string]: unknown;\n" : "";
     const body = members(node, name.replace(/Config$/, "")) + free;
     const known = interfaces.get(name);
-    if (known !== undefined && known.replace(/\/\*\*.*\n/g, "") !== body.replace(/\/\*\*.*\n/g, "")) throw new Error(`two interfaces ${name}`);
+    if (known !== undefined && known.replace(/\/\*\*.*\n/g, "") !== body.replace(/\/\*\*.*\n/g, ""))
+      throw new Error(`two interfaces ${name}`);
     if (known === undefined) interfaces.set(name, body);
     return name;
   }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { checkConfigCommand, generateKeysCommand } from "./cli/checkConfig";
+import { reportToParent } from "./cli/daemonize";
 import { addGenerateOptions, generateConfigCommand } from "./cli/generateConfig";
 import { hashPasswordCommand } from "./cli/hashPassword";
 import type { Io } from "./cli/io";
@@ -20,7 +21,9 @@ export async function main(args: readonly string[], io: Io = processIo): Promise
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    io.err(`${describeError(error)}\n`);
+    const failure = describeError(error);
+    io.err(`${failure}\n`);
+    reportToParent({ failure });
     return 1;
   }
 }

@@ -7,10 +7,12 @@ import type { ConfigOptions } from "./options";
 import { addConfigOptions } from "./options";
 
 export function checkConfigCommand(io: Io): Command {
-  return addConfigOptions(new Command("check-config").description("say what is wrong with the configuration; changes nothing")).action((options: ConfigOptions) => {
-    const { config } = loadWithWarnings(options, io);
-    io.out(`The configuration of ${config.server_name} is valid. ${describeDatabase(config)}\n`);
-  });
+  return addConfigOptions(new Command("check-config").description("say what is wrong with the configuration; changes nothing")).action(
+    (options: ConfigOptions) => {
+      const { config } = loadWithWarnings(options, io);
+      io.out(`The configuration of ${config.server_name} is valid. ${describeDatabase(config)}\n`);
+    },
+  );
 }
 
 function describeDatabase({ derived: { database } }: Config): string {
@@ -20,7 +22,9 @@ function describeDatabase({ derived: { database } }: Config): string {
 }
 
 export function generateKeysCommand(io: Io): Command {
-  return addConfigOptions(new Command("generate-keys").description("make the files that the configuration names and that are missing")).action((options: ConfigOptions) => {
+  return addConfigOptions(
+    new Command("generate-keys").description("make the files that the configuration names and that are missing"),
+  ).action((options: ConfigOptions) => {
     generateKeys(options, io);
   });
 }

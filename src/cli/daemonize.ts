@@ -9,14 +9,37 @@ export function isDaemonChild(environment: Readonly<Record<string, string | unde
   return environment[MARK] !== undefined;
 }
 
-/** Starts the same command once more, detached from this terminal. The caller then ends. */
-export function startDaemon(): void {
+interface Report {
+  /** Absent when the process is ready. */
+  readonly failure?: string;
+}
+
+/** Starts the same command once more, detached from this terminal. Resolves when it is ready. Throws UserError when it ends before. */
+export function startDaemon(): Promise<void> {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
-    stdio: "ignore",
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
     env: { ...process.env, [MARK]: "1" },
   });
-  child.unref();
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new UserError(`The process in the background ended with code ${code ?? "unknown"}.`)));
+    child.once("error", (error) => reject(new UserError(`The process in the background could not be started: ${error.message}`)));
+    child.once("message", ({ failure }: Report) => {
+      if (failure !== undefined) return reject(new UserError(failure));
+      child.removeAllListeners();
+      if (child.connected) child.disconnect();
+      child.unref();
+      resolve();
+    });
+  });
+}
+
+/** Tells the command that waits on the terminal how the start went. Does nothing in a process that is in the foreground. */
+export function reportToParent(report: Report): void {
+  if (process.env[MARK] === undefined || process.send === undefined || !process.connected) return;
+  process.send(report, () => {
+    if (process.connected) process.disconnect();
+  });
 }
 
 /** Refuses to start a second process with the same pid file, as a running one would notice it late or never. */

@@ -35,7 +35,8 @@ export function showWelcome(config: Config, configPath: string, io: Io): void {
   const file = relative(process.cwd(), configPath) || configPath;
   io.out(`${config.server_name} answers at ${serverUrl(config)}\n`);
   io.out(`Make the first account with: ${ownCommand()} register-user -c ${file} -u NAME -a\n`);
-  if (config.derived.log.root.handlers.length > 0 && config.log_config !== undefined) io.out(`It logs as ${relative(process.cwd(), config.log_config)} says.\n`);
+  if (config.derived.log.root.handlers.length > 0 && config.log_config !== undefined)
+    io.out(`It logs as ${relative(process.cwd(), config.log_config)} says.\n`);
 }
 
 /** How this program was called, as somebody would type it. */

@@ -59,8 +59,12 @@ export function generate(options: GenerateCliOptions, io: Io): void {
 
 function generateOptions(options: GenerateCliOptions, configFile: string | undefined): GenerateOptions {
   const { serverName } = options;
-  if (serverName === undefined) throw new UserError("Name the new server with -H, such as -H example.com. The name is part of all user ids and cannot be changed later.");
-  if (!isServerName(serverName)) throw new UserError(`${JSON.stringify(serverName)} is not a server name: wanted a host name such as example.com`);
+  if (serverName === undefined)
+    throw new UserError(
+      "Name the new server with -H, such as -H example.com. The name is part of all user ids and cannot be changed later.",
+    );
+  if (!isServerName(serverName))
+    throw new UserError(`${JSON.stringify(serverName)} is not a server name: wanted a host name such as example.com`);
   return {
     serverName,
     reportStats: options.reportStats === "yes",
@@ -82,6 +86,7 @@ function completeExisting(configFile: string, options: GenerateCliOptions, io: I
   const keys = ["log_config", "signing_key_path"];
   for (const [index, file] of others.entries()) {
     const path = values[keys[index] ?? ""];
-    if (writeIfMissing(typeof path === "string" ? { ...file, path } : file)) io.out(`Wrote ${typeof path === "string" ? path : file.path}\n`);
+    if (writeIfMissing(typeof path === "string" ? { ...file, path } : file))
+      io.out(`Wrote ${typeof path === "string" ? path : file.path}\n`);
   }
 }

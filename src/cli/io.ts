@@ -23,7 +23,11 @@ export const processIo: Io = {
 function askOnTerminal(question: string, answer: "hidden" | "shown"): Promise<string | undefined> {
   process.stdout.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const reader = createInterface({ input: process.stdin, output: answer === "hidden" ? silent : process.stdout, terminal: process.stdin.isTTY === true });
+  const reader = createInterface({
+    input: process.stdin,
+    output: answer === "hidden" ? silent : process.stdout,
+    terminal: process.stdin.isTTY === true,
+  });
   return new Promise((resolve) => {
     reader.once("line", (line) => {
       resolve(line);

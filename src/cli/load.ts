@@ -20,7 +20,8 @@ export function requireConfigPaths(options: ConfigOptions): readonly string[] {
   const paths = configPaths(options);
   if (paths.length > 0) return paths;
   const usual = usualConfig();
-  if (usual === undefined) throw new UserError("No configuration: name it with -c, or make one with: synapse-ts generate-config -H SERVER_NAME");
+  if (usual === undefined)
+    throw new UserError("No configuration: name it with -c, or make one with: synapse-ts generate-config -H SERVER_NAME");
   return [usual];
 }
 

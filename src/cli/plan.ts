@@ -30,7 +30,9 @@ async function showPlans(options: PlanOptions, io: Io): Promise<boolean> {
   const { checkDeployment } = await import("../roles/deployment");
   const shared = requireConfigPaths(options);
   const main = plan(loadWithWarnings(options, io).config);
-  const workers = (options.worker ?? []).flatMap(filesAt).map((file) => plan(loadConfig([...shared, file], { environment: io.environment }).config));
+  const workers = (options.worker ?? [])
+    .flatMap(filesAt)
+    .map((file) => plan(loadConfig([...shared, file], { environment: io.environment }).config));
   const results = [main, ...workers];
   io.out(`${results.map(formatPlan).join("\n\n")}\n`);
   const problems = workers.length === 0 ? [] : checkDeployment(results.map((result) => result.plan));
@@ -40,5 +42,8 @@ async function showPlans(options: PlanOptions, io: Io): Promise<boolean> {
 
 function filesAt(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path).filter((name) => name.endsWith(".yaml")).sort().map((name) => join(path, name));
+  return readdirSync(path)
+    .filter((name) => name.endsWith(".yaml"))
+    .sort()
+    .map((name) => join(path, name));
 }

@@ -5,7 +5,7 @@ import type { ConfigValues } from "../config/types.generated";
 import type { Io } from "./io";
 import { UserError } from "./io";
 import { usualConfig } from "./load";
-import { collect } from "./options";
+import { addConfigPath, configPaths } from "./options";
 import type { Registration } from "./sharedSecretRegistration";
 import { register } from "./sharedSecretRegistration";
 
@@ -18,12 +18,13 @@ export interface RegisterOptions {
   readonly user_type?: string;
   readonly sharedSecret?: string;
   readonly configPath?: readonly string[];
+  readonly config?: readonly string[];
   readonly existsOk?: boolean;
 }
 
 /** As Synapse's register_new_matrix_user. */
 export function registerUserCommand(io: Io): Command {
-  return new Command("register-user")
+  const command = new Command("register-user")
     .description("make an account on a running server, an administrator's too")
     .argument("[server_url]", "where the server answers; found in the configuration by default")
     .option("-u, --user <localpart>", "name of the account")
@@ -33,20 +34,24 @@ export function registerUserCommand(io: Io): Command {
     .option("--no-admin", "make an ordinary account")
     .option("-t, --user_type <type>", "account type, such as bot or support")
     .option("-k, --shared-secret <secret>", "registration_shared_secret of the server")
-    .option("-c, --config-path <path>", "configuration of the server, for its secret and its address", collect)
-    .option("--config <path>", "the same", collect)
-    .option("--exists-ok", "succeed if the account exists already")
-    .action(async (url: string | undefined, options: RegisterOptions & { readonly config?: readonly string[] }) => {
-      await registerUser(url, { ...options, configPath: [...(options.configPath ?? []), ...(options.config ?? [])] }, io);
-    });
+    .option("--exists-ok", "succeed if the account exists already");
+  return addConfigPath(command, "configuration of the server, for its secret and its address").action(
+    async (url: string | undefined, options: RegisterOptions) => {
+      await registerUser(url, options, io);
+    },
+  );
 }
 
 export async function registerUser(url: string | undefined, options: RegisterOptions, io: Io): Promise<void> {
-  if (options.password !== undefined && options.passwordFile !== undefined) throw new UserError("Give either --password or --password-file, not both.");
+  if (options.password !== undefined && options.passwordFile !== undefined)
+    throw new UserError("Give either --password or --password-file, not both.");
   const values = configuredValues(options);
   const secret = options.sharedSecret ?? values?.registration_shared_secret;
   if (secret === undefined) {
-    const where = values === undefined ? "No configuration: name it with -c, or the secret with -k." : "The configuration has no registration_shared_secret.";
+    const where =
+      values === undefined
+        ? "No configuration: name it with -c, or the secret with -k."
+        : "The configuration has no registration_shared_secret.";
     throw new UserError(`${where} Without this secret accounts cannot be made from here.`);
   }
   const user = options.user ?? ((await io.ask("New user localpart: ")) ?? "").trim();
@@ -67,7 +72,8 @@ async function askWhetherAdmin(options: RegisterOptions, io: Io): Promise<boolea
 }
 
 function configuredValues(options: RegisterOptions): ConfigValues | undefined {
-  if (options.configPath !== undefined && options.configPath.length > 0) return loadValues(options.configPath);
+  const paths = configPaths(options);
+  if (paths.length > 0) return loadValues(paths);
   const usual = options.sharedSecret === undefined ? usualConfig() : undefined;
   return usual === undefined ? undefined : loadValues([usual]);
 }
@@ -90,7 +96,9 @@ export async function askNewPassword(io: Io): Promise<string> {
 /** Where this machine reaches the server: its first listener for clients. */
 export function serverUrl(values: ConfigValues | undefined): string {
   const serves = (names: readonly string[]): boolean => names.includes("client");
-  const usable = (values?.listeners ?? []).filter((entry) => entry.type === "http" && entry.port !== undefined && entry.resources.some(({ names }) => serves(names)));
+  const usable = (values?.listeners ?? []).filter(
+    (entry) => entry.type === "http" && entry.port !== undefined && entry.resources.some(({ names }) => serves(names)),
+  );
   const listener = usable.find((entry) => !entry.tls) ?? usable[0];
   if (listener === undefined) return "http://localhost:8008";
   const addresses = (listener.bind_addresses as readonly string[] | undefined) ?? [];

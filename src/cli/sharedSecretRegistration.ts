@@ -8,7 +8,8 @@ export interface Registration {
   readonly userType: string | undefined;
 }
 
-export type RegistrationResult = { readonly kind: "made" } | { readonly kind: "refused"; readonly status: number; readonly errcode: string; readonly message: string };
+export type RegistrationResult =
+  { readonly kind: "made" } | { readonly kind: "refused"; readonly status: number; readonly errcode: string; readonly message: string };
 
 const PATH = "/_synapse/admin/v1/register";
 
@@ -20,7 +21,12 @@ export function registrationMac(secret: string, nonce: string, registration: Reg
 }
 
 /** Makes an account by Synapse's shared-secret registration. Throws UserError when the server cannot be reached. */
-export async function register(url: string, secret: string, registration: Registration, say: (text: string) => void): Promise<RegistrationResult> {
+export async function register(
+  url: string,
+  secret: string,
+  registration: Registration,
+  say: (text: string) => void,
+): Promise<RegistrationResult> {
   const endpoint = url.replace(/\/+$/, "") + PATH;
   const first = await request(endpoint, undefined);
   if (first.status !== 200) return refused(first);

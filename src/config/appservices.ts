@@ -53,8 +53,15 @@ export function loadAppServices(files: readonly string[], serverName: string, co
     const service = parseAppService(registration, serverName, (key, wanted) => context.problems.push({ file, key, wanted }));
     if (service === undefined) continue;
     for (const other of services) {
-      if (other.id === service.id) context.problems.push({ file, key: "id", found: JSON.stringify(service.id), wanted: "an id that no other application service has" });
-      if (other.asToken === service.asToken) context.problems.push({ file, key: "as_token", wanted: `must differ from that of application service ${other.id}` });
+      if (other.id === service.id)
+        context.problems.push({
+          file,
+          key: "id",
+          found: JSON.stringify(service.id),
+          wanted: "an id that no other application service has",
+        });
+      if (other.asToken === service.asToken)
+        context.problems.push({ file, key: "as_token", wanted: `must differ from that of application service ${other.id}` });
     }
     services.push(service);
   }

@@ -32,7 +32,11 @@ export function isServerName(name: string): boolean {
 
 function checkServerName(config: ConfigValues, context: LoadContext): void {
   if (isServerName(config.server_name)) return;
-  context.problem({ key: "server_name", found: JSON.stringify(config.server_name), wanted: "a host name such as example.com, with a port where it needs one" });
+  context.problem({
+    key: "server_name",
+    found: JSON.stringify(config.server_name),
+    wanted: "a host name such as example.com, with a port where it needs one",
+  });
 }
 
 function isHttpUrl(text: string): boolean {
@@ -53,11 +57,18 @@ function checkUrls(config: ConfigValues, context: LoadContext): void {
 }
 
 function checkRanges(config: ConfigValues, context: LoadContext): void {
-  const keys = ["ip_range_blacklist", "ip_range_whitelist", "federation_ip_range_blacklist", "url_preview_ip_range_blacklist", "url_preview_ip_range_whitelist"] as const;
+  const keys = [
+    "ip_range_blacklist",
+    "ip_range_whitelist",
+    "federation_ip_range_blacklist",
+    "url_preview_ip_range_blacklist",
+    "url_preview_ip_range_whitelist",
+  ] as const;
   for (const key of keys) {
     const ranges: readonly string[] = config[key] ?? [];
     for (const [index, range] of ranges.entries()) {
-      if (!isRange(range)) context.problem({ key: `${key}[${index}]`, found: JSON.stringify(range), wanted: "an address range such as 10.0.0.0/8" });
+      if (!isRange(range))
+        context.problem({ key: `${key}[${index}]`, found: JSON.stringify(range), wanted: "an address range such as 10.0.0.0/8" });
     }
   }
 }
@@ -91,15 +102,22 @@ function checkRegistration(config: ConfigValues, context: LoadContext): void {
 
 function checkPreviews(config: ConfigValues, context: LoadContext): void {
   if (config.url_preview_enabled && config.url_preview_ip_range_blacklist === undefined) {
-    context.problem({ key: "url_preview_ip_range_blacklist", wanted: "must be given, because url_preview_enabled is on: without it previews reach your own network" });
+    context.problem({
+      key: "url_preview_ip_range_blacklist",
+      wanted: "must be given, because url_preview_enabled is on: without it previews reach your own network",
+    });
   }
 }
 
 function checkMail(config: ConfigValues, context: LoadContext): void {
   const needed = config.registrations_require_3pid.includes("email");
-  if (needed && config.email === undefined) context.problem({ key: "email", wanted: "must be given, because registrations_require_3pid asks for an address" });
+  if (needed && config.email === undefined)
+    context.problem({ key: "email", wanted: "must be given, because registrations_require_3pid asks for an address" });
   if (config.registrations_require_3pid.includes("msisdn") && config.account_threepid_delegates.msisdn === undefined) {
-    context.problem({ key: "account_threepid_delegates.msisdn", wanted: "must be given, because registrations_require_3pid asks for a phone number" });
+    context.problem({
+      key: "account_threepid_delegates.msisdn",
+      wanted: "must be given, because registrations_require_3pid asks for a phone number",
+    });
   }
   if (config.user_consent?.send_server_notice_to_guests === true && config.server_notices === undefined) {
     context.problem({ key: "server_notices", wanted: "must be given, because user_consent sends notices" });
@@ -109,7 +127,8 @@ function checkMail(config: ConfigValues, context: LoadContext): void {
 function checkLogin(config: ConfigValues, context: LoadContext): void {
   if (config.jwt_config.enabled) {
     for (const key of ["secret", "algorithm"] as const) {
-      if (config.jwt_config[key] === undefined) context.problem({ key: `jwt_config.${key}`, wanted: "must be given, because jwt_config is enabled" });
+      if (config.jwt_config[key] === undefined)
+        context.problem({ key: `jwt_config.${key}`, wanted: "must be given, because jwt_config is enabled" });
     }
   }
   if (config.cas_config.enabled && config.cas_config.server_url === undefined) {
@@ -124,7 +143,8 @@ function checkOidc(config: ConfigValues, context: LoadContext): void {
     if (!/^[A-Za-z0-9_.~-]{1,250}$/.test(provider.idp_id)) {
       context.problem({ key: `${key}.idp_id`, found: JSON.stringify(provider.idp_id), wanted: "letters, digits and -._~ only" });
     }
-    if (seen.has(provider.idp_id)) context.problem({ key: `${key}.idp_id`, found: JSON.stringify(provider.idp_id), wanted: "an id that no other provider has" });
+    if (seen.has(provider.idp_id))
+      context.problem({ key: `${key}.idp_id`, found: JSON.stringify(provider.idp_id), wanted: "an id that no other provider has" });
     seen.add(provider.idp_id);
     checkOidcEndpoints(provider, key, context);
   }
@@ -136,7 +156,11 @@ function checkOidcEndpoints(provider: OidcProvider, key: string, context: LoadCo
     context.problem({ key: `${key}.client_secret`, wanted: "must be given (or client_auth_method: none)" });
   }
   if (provider.discover) return;
-  const needed = ["authorization_endpoint", "token_endpoint", provider.scopes.includes("openid") ? "jwks_uri" : "userinfo_endpoint"] as const;
+  const needed = [
+    "authorization_endpoint",
+    "token_endpoint",
+    provider.scopes.includes("openid") ? "jwks_uri" : "userinfo_endpoint",
+  ] as const;
   for (const name of needed) {
     if (provider[name] === undefined) context.problem({ key: `${key}.${name}`, wanted: "must be given, because discover is off" });
   }
@@ -146,7 +170,8 @@ function checkDelegation(config: ConfigValues, context: LoadContext): void {
   const mas = config.matrix_authentication_service;
   if (!mas.enabled) return;
   if (mas.secret === undefined) context.problem({ key: "matrix_authentication_service.secret", wanted: "must be given" });
-  if (!isHttpUrl(mas.endpoint)) context.problem({ key: "matrix_authentication_service.endpoint", found: JSON.stringify(mas.endpoint), wanted: "a URL" });
+  if (!isHttpUrl(mas.endpoint))
+    context.problem({ key: "matrix_authentication_service.endpoint", found: JSON.stringify(mas.endpoint), wanted: "a URL" });
   const conflicts: Readonly<Record<string, boolean>> = {
     enable_registration: config.enable_registration,
     enable_registration_captcha: config.enable_registration_captcha,
@@ -175,7 +200,10 @@ function checkRetention(config: ConfigValues, context: LoadContext): void {
 function checkRedis(config: ConfigValues, context: LoadContext): void {
   const { certificate_file: certificate, private_key_file: key } = config.redis;
   if ((certificate === undefined) === (key === undefined)) return;
-  context.problem({ key: `redis.${certificate === undefined ? "certificate_file" : "private_key_file"}`, wanted: "certificate_file and private_key_file go together" });
+  context.problem({
+    key: `redis.${certificate === undefined ? "certificate_file" : "private_key_file"}`,
+    wanted: "certificate_file and private_key_file go together",
+  });
 }
 
 function checkPatterns(config: ConfigValues, context: LoadContext): void {
@@ -184,7 +212,8 @@ function checkPatterns(config: ConfigValues, context: LoadContext): void {
   }
   for (const [index, rule] of config.url_preview_url_blacklist.entries()) {
     for (const [part, pattern] of Object.entries(rule)) {
-      if (typeof pattern === "string" && pattern.startsWith("^")) checkRegex(pattern, `url_preview_url_blacklist[${index}].${part}`, context);
+      if (typeof pattern === "string" && pattern.startsWith("^"))
+        checkRegex(pattern, `url_preview_url_blacklist[${index}].${part}`, context);
     }
   }
 }

@@ -10,13 +10,19 @@ import type { ConfigValues, DatabaseArgsConfig } from "./types.generated";
 /** Where rooms and accounts are kept: sqlite3 means the embedded PostgreSQL, any other name a server. */
 export function resolveDatabase(config: ConfigValues, applicationName: string, context: LoadContext): DatabaseTarget {
   const { args } = config.database;
-  if (args.cp_min > args.cp_max) context.problem({ key: "database.args.cp_min", found: String(args.cp_min), wanted: `at most cp_max, which is ${args.cp_max}` });
+  if (args.cp_min > args.cp_max)
+    context.problem({ key: "database.args.cp_min", found: String(args.cp_min), wanted: `at most cp_max, which is ${args.cp_max}` });
   return config.database.name === "sqlite3" ? embedded(config, context) : server(config, applicationName, context);
 }
 
 function embedded(config: ConfigValues, context: LoadContext): EmbeddedDatabase {
   const file = config.database.args.database ?? "homeserver.db";
-  if (file === ":memory:") context.problem({ key: "database.args.database", found: '":memory:"', wanted: "the name of a file, beside which the database is kept" });
+  if (file === ":memory:")
+    context.problem({
+      key: "database.args.database",
+      found: '":memory:"',
+      wanted: "the name of a file, beside which the database is kept",
+    });
   else refuseOldDatabase(file, context);
   const { directory, synchronous_commit: synchronousCommit } = config.synapse_ts.embedded_database;
   return {
@@ -85,7 +91,11 @@ function sessionOptions(text: string, context: LoadContext): Pick<ConnectionOpti
     else return whole;
     return "";
   });
-  if (rest.trim() !== "") context.warn({ key: "database.args.options", wanted: `${JSON.stringify(rest.trim())} has no effect: set it with ALTER ROLE or ALTER DATABASE` });
+  if (rest.trim() !== "")
+    context.warn({
+      key: "database.args.options",
+      wanted: `${JSON.stringify(rest.trim())} has no effect: set it with ALTER ROLE or ALTER DATABASE`,
+    });
   return { statementTimeoutMs, synchronousCommit };
 }
 

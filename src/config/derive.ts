@@ -20,7 +20,8 @@ export function derive(values: ConfigValues, context: LoadContext): Config {
   const role = roleName(values.worker_app);
   const isMain = role === "main";
   const name = isMain ? "main" : (values.worker_name ?? role);
-  if (!isMain && ["main", "master"].includes(name)) context.problem({ key: "worker_name", found: name, wanted: "another name: this one means the main process" });
+  if (!isMain && ["main", "master"].includes(name))
+    context.problem({ key: "worker_name", found: name, wanted: "another name: this one means the main process" });
   const config: ConfigValues = { ...values, ...completed(values, context) };
   const listeners = isMain ? config.listeners : config.worker_listeners;
   const signingKeys = loadSigningKeys(config, config.signing_key_path, isMain ? context : { ...context, createMissing: undefined });

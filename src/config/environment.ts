@@ -10,7 +10,12 @@ export function environmentOverrides(config: ConfigValues, context: LoadContext)
   const proxies = {
     http_proxy: config.http_proxy ?? env["http_proxy"],
     https_proxy: config.https_proxy ?? env["https_proxy"] ?? env["HTTPS_PROXY"],
-    no_proxy_hosts: config.no_proxy_hosts ?? (env["no_proxy"] ?? env["NO_PROXY"])?.split(",").map((host) => host.trim()).filter((host) => host !== ""),
+    no_proxy_hosts:
+      config.no_proxy_hosts ??
+      (env["no_proxy"] ?? env["NO_PROXY"])
+        ?.split(",")
+        .map((host) => host.trim())
+        .filter((host) => host !== ""),
   };
   const given = Object.fromEntries(Object.entries(proxies).filter(([, value]) => value !== undefined && value.length > 0));
   return { ...config, ...given, caches };
@@ -23,7 +28,8 @@ function cacheFactors(config: ConfigValues, context: LoadContext): ConfigValues[
   for (const [name, text] of Object.entries(context.environment)) {
     if (!name.startsWith(CACHE_FACTOR) || text === undefined || text === "") continue;
     const factor = Number(text);
-    if (!Number.isFinite(factor) || factor < 0) context.problem({ key: "", found: `${name}=${text} in the environment`, wanted: "a number" });
+    if (!Number.isFinite(factor) || factor < 0)
+      context.problem({ key: "", found: `${name}=${text} in the environment`, wanted: "a number" });
     else if (name === CACHE_FACTOR) globalFactor = factor;
     else if (name.startsWith(`${CACHE_FACTOR}_`)) perCache[cacheName(name.slice(CACHE_FACTOR.length + 1))] = factor;
   }

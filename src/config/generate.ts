@@ -91,7 +91,8 @@ function listenersText({ openPrivatePorts, port = 8008 }: GenerateOptions): stri
 const comments: Readonly<Record<string, string>> = {
   server_name: "The part of user ids after the colon. It can never be changed.",
   listeners: "Where clients and other servers connect, usually through a reverse proxy that speaks TLS.",
-  database: "sqlite3 stands for the embedded PostgreSQL, which keeps its data beside this file name.\n# For a server of its own set name: psycopg2, and args: user, password, dbname, host, cp_min, cp_max.",
+  database:
+    "sqlite3 stands for the embedded PostgreSQL, which keeps its data beside this file name.\n# For a server of its own set name: psycopg2, and args: user, password, dbname, host, cp_min, cp_max.",
   registration_shared_secret: "Whoever knows this can make accounts, administrators too: see synapse-ts register-user.",
   trusted_key_servers: "Servers that are asked for the keys of others.",
 };

@@ -81,11 +81,17 @@ export function loadLogConfig(config: ConfigValues, isMain: boolean, context: Lo
 /** Certificate and key for listeners that speak TLS. */
 export function loadTls(config: ConfigValues, listeners: readonly Listener[], context: LoadContext): DerivedConfig["tls"] {
   if (!listeners.some((listener) => listener.tls)) return undefined;
-  const [certificate, privateKey] = (["tls_certificate_path", "tls_private_key_path"] as const).map((key) => readPem(key, config[key], context));
+  const [certificate, privateKey] = (["tls_certificate_path", "tls_private_key_path"] as const).map((key) =>
+    readPem(key, config[key], context),
+  );
   if (certificate === undefined || privateKey === undefined) return undefined;
   try {
     const isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey));
-    if (!isPair) context.problem({ key: "tls_private_key_path", wanted: `${config.tls_private_key_path} is not the key of the certificate in ${config.tls_certificate_path}` });
+    if (!isPair)
+      context.problem({
+        key: "tls_private_key_path",
+        wanted: `${config.tls_private_key_path} is not the key of the certificate in ${config.tls_certificate_path}`,
+      });
   } catch (error) {
     context.problem({ key: "tls_certificate_path", wanted: `certificate and key must be in PEM form: ${reason(error)}` });
   }

@@ -55,7 +55,7 @@ function isMapping(value: unknown): value is Mapping {
 
 function listAt(raw: Mapping, key: string): unknown[] {
   const list = raw[key];
-  return Array.isArray(list) ? list : (raw[key] = []) as unknown[];
+  return Array.isArray(list) ? list : ((raw[key] = []) as unknown[]);
 }
 
 /** Takes keys out of the mapping; undefined unless at least one was given. */
@@ -102,7 +102,10 @@ function dropTls(raw: Mapping, warn: Warn): void {
 }
 
 function convertManholes(raw: Mapping, warn: Warn): void {
-  for (const [key, target] of [["manhole", "listeners"], ["worker_manhole", "worker_listeners"]] as const) {
+  for (const [key, target] of [
+    ["manhole", "listeners"],
+    ["worker_manhole", "worker_listeners"],
+  ] as const) {
     const [port] = take(raw, key) ?? [];
     if (port === undefined) continue;
     warn({ key, wanted: `old form, add an entry of type manhole to ${target} instead` });
@@ -137,7 +140,10 @@ function dropWebClient(listener: Mapping, path: string, warn: Warn): void {
   if (!Array.isArray(listener["resources"])) return;
   for (const [index, resource] of listener["resources"].entries()) {
     if (!isMapping(resource) || !Array.isArray(resource["names"]) || !resource["names"].includes("webclient")) continue;
-    warn({ key: `${path}.resources[${index}].names`, wanted: "webclient has no effect: set web_client_location to send visitors to a client" });
+    warn({
+      key: `${path}.resources[${index}].names`,
+      wanted: "webclient has no effect: set web_client_location to send visitors to a client",
+    });
     resource["names"] = resource["names"].filter((name) => name !== "webclient");
   }
 }
@@ -148,7 +154,7 @@ function convertReplicationTarget(raw: Mapping, warn: Warn): void {
   if (host === undefined && port === undefined) return;
   warn({ key: "worker_replication_host", wanted: "old form, add main to instance_map instead" });
   if (host === undefined || port === undefined) return;
-  const map = isMapping(raw["instance_map"]) ? raw["instance_map"] : (raw["instance_map"] = {}) as Mapping;
+  const map = isMapping(raw["instance_map"]) ? raw["instance_map"] : ((raw["instance_map"] = {}) as Mapping);
   map["main"] ??= { host, port, ...(tls === undefined ? {} : { tls }) };
 }
 
@@ -166,13 +172,17 @@ function convertDatabases(raw: Mapping, warn: Warn): void {
   if (main === undefined) return;
   raw["database"] = main[1];
   const others = entries.filter((entry) => entry !== main).map(([name]) => name);
-  if (others.length > 0) warn({ key: "databases", wanted: `everything is kept in one database: ${main[0]} is used, ${others.join(", ")} not` });
+  if (others.length > 0)
+    warn({ key: "databases", wanted: `everything is kept in one database: ${main[0]} is used, ${others.join(", ")} not` });
 }
 
 function convertPublicRooms(raw: Mapping, warn: Warn): void {
   const [restrict] = take(raw, "restrict_public_rooms_to_local_users") ?? [];
   if (typeof restrict !== "boolean") return;
-  warn({ key: "restrict_public_rooms_to_local_users", wanted: "old form, use allow_public_rooms_without_auth and allow_public_rooms_over_federation instead" });
+  warn({
+    key: "restrict_public_rooms_to_local_users",
+    wanted: "old form, use allow_public_rooms_without_auth and allow_public_rooms_over_federation instead",
+  });
   raw["allow_public_rooms_without_auth"] ??= !restrict;
   raw["allow_public_rooms_over_federation"] ??= !restrict;
 }
@@ -181,7 +191,13 @@ function convertBackupMediaStore(raw: Mapping, warn: Warn): void {
   const [directory, synchronous] = take(raw, "backup_media_store_path", "synchronous_backup_media_store") ?? [];
   if (directory === undefined) return;
   warn({ key: "backup_media_store_path", wanted: "old form, add an entry with module: file_system to media_storage_providers instead" });
-  const provider = { module: "file_system", store_local: true, store_remote: true, store_synchronous: synchronous === true, config: { directory } };
+  const provider = {
+    module: "file_system",
+    store_local: true,
+    store_remote: true,
+    store_synchronous: synchronous === true,
+    config: { directory },
+  };
   listAt(raw, "media_storage_providers").push(provider);
 }
 

@@ -9,7 +9,8 @@ export interface HandlerReport {
 }
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
-const number = (value: unknown, fallback: number): number => (typeof value === "number" ? value : typeof value === "string" && /^\d+$/.test(value) ? Number(value) : fallback);
+const number = (value: unknown, fallback: number): number =>
+  typeof value === "number" ? value : typeof value === "string" && /^\d+$/.test(value) ? Number(value) : fallback;
 
 /** A handler out of its part of the file. Classes that nothing here corresponds to become lines on standard error. */
 export function parseHandler(name: string, settings: Mapping, report: HandlerReport): LogHandler {
@@ -48,7 +49,11 @@ const makers: Readonly<Record<string, Maker>> = {
     file(name, settings, report, { kind: "size", maxBytes: number(settings["maxBytes"], 0), backups: number(settings["backupCount"], 0) }),
   MemoryHandler: (name, settings, report) => buffer(name, settings, report, undefined),
   PeriodicallyFlushingMemoryHandler: (name, settings, report) => buffer(name, settings, report, number(settings["period"], 5) * 1000),
-  SysLogHandler: (_name, settings) => ({ kind: "syslog", address: syslogAddress(settings["address"]), facility: text(settings["facility"]) ?? "user" }),
+  SysLogHandler: (_name, settings) => ({
+    kind: "syslog",
+    address: syslogAddress(settings["address"]),
+    facility: text(settings["facility"]) ?? "user",
+  }),
   JournalHandler: journal,
   JournaldLogHandler: journal,
   RemoteHandler: (_name, settings) => ({

@@ -5,7 +5,11 @@ import type { ConfigValues } from "./types.generated";
  * Modules which something built in stands for. Everything else that a file names cannot run here, and a server that
  * silently runs without its spam checker or its logins is worse than one that does not start.
  */
-const NATIVE_STORAGE = new Set(["file_system", "synapse.rest.media.v1.storage_provider.FileStorageProviderBackend", "synapse.media.storage_provider.FileStorageProviderBackend"]);
+const NATIVE_STORAGE = new Set([
+  "file_system",
+  "synapse.rest.media.v1.storage_provider.FileStorageProviderBackend",
+  "synapse.media.storage_provider.FileStorageProviderBackend",
+]);
 const NATIVE_MAPPING = new Set([
   "synapse.handlers.oidc.JinjaOidcMappingProvider",
   "synapse.handlers.oidc_handler.JinjaOidcMappingProvider",
@@ -20,7 +24,10 @@ export function checkModules(config: ConfigValues, context: LoadContext): void {
       context.warn({ key, wanted: `${name} is skipped, as synapse_ts.skip_modules says` });
       continue;
     }
-    context.problem({ key, wanted: `the Python module ${name} cannot run here, and nothing replaces it. Remove it, or list it in synapse_ts.skip_modules to run without it` });
+    context.problem({
+      key,
+      wanted: `the Python module ${name} cannot run here, and nothing replaces it. Remove it, or list it in synapse_ts.skip_modules to run without it`,
+    });
   }
 }
 
@@ -34,12 +41,14 @@ function namedModules(config: ConfigValues): NamedModule[] {
   for (const key of ["modules", "spam_checker", "password_providers"] as const) {
     config[key].forEach((entry, index) => found.push({ key: `${key}[${index}].module`, name: entry.module }));
   }
-  if (config.third_party_event_rules !== undefined) found.push({ key: "third_party_event_rules.module", name: config.third_party_event_rules.module });
+  if (config.third_party_event_rules !== undefined)
+    found.push({ key: "third_party_event_rules.module", name: config.third_party_event_rules.module });
   config.media_storage_providers.forEach((entry, index) => {
     if (!NATIVE_STORAGE.has(entry.module)) found.push({ key: `media_storage_providers[${index}].module`, name: entry.module });
   });
   config.oidc_providers.forEach(({ user_mapping_provider: mapping }, index) => {
-    if (!NATIVE_MAPPING.has(mapping.module)) found.push({ key: `oidc_providers[${index}].user_mapping_provider.module`, name: mapping.module });
+    if (!NATIVE_MAPPING.has(mapping.module))
+      found.push({ key: `oidc_providers[${index}].user_mapping_provider.module`, name: mapping.module });
   });
   const saml = config.saml2_config?.user_mapping_provider.module;
   if (saml !== undefined && !NATIVE_MAPPING.has(saml)) found.push({ key: "saml2_config.user_mapping_provider.module", name: saml });

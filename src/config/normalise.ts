@@ -47,7 +47,11 @@ function normaliseMapping(node: SchemaNode, value: Mapping, path: string, contex
       context.problem({ key: inline, wanted: `secrets may not stand in the configuration (--no-secrets-in-config): use ${key}` });
     }
     if (value[key] === undefined || value[key] === null) continue;
-    const secret = readSecret({ node: childNode, path: path === "" ? key : `${path}.${key}`, sibling, siblings: result }, value[key], context);
+    const secret = readSecret(
+      { node: childNode, path: path === "" ? key : `${path}.${key}`, sibling, siblings: result },
+      value[key],
+      context,
+    );
     if (secret !== undefined) result[sibling] = secret;
   }
   return result;
@@ -60,7 +64,10 @@ function ownNode(node: SchemaNode, key: string): SchemaNode | undefined {
 
 function unknownKey(node: SchemaNode, key: string): string {
   const known = Object.entries(node.properties ?? {}).filter(([, child]) => child["x-status"] === undefined);
-  const near = nearest(key, known.map(([name]) => name));
+  const near = nearest(
+    key,
+    known.map(([name]) => name),
+  );
   return near === undefined ? "unknown key, ignored" : `unknown key, ignored; did you mean ${near}?`;
 }
 
@@ -71,7 +78,8 @@ function visit(node: SchemaNode, value: unknown, path: string, context: Normalis
     return ABSENT;
   }
   if (value === null) return null;
-  if (node["x-duration"] === true) return scaled(parseDuration(value), 'a duration such as 30s, 5m, 1h, 7d, or milliseconds', { value, path, context });
+  if (node["x-duration"] === true)
+    return scaled(parseDuration(value), "a duration such as 30s, 5m, 1h, 7d, or milliseconds", { value, path, context });
   if (node["x-size"] === true) return scaled(parseSize(value), "a size such as 10K, 50M, 1G, or a number", { value, path, context });
   const types = typesOf(node);
   if (node["x-list"] === true && !Array.isArray(value)) return visit({ ...node, "x-list": false }, [value], path, context);
@@ -110,7 +118,8 @@ function coerce(node: SchemaNode, value: unknown): unknown {
 /** Says what became of a key that no longer has an effect. Those which legacy.ts moved have been reported there. */
 function retired(node: SchemaNode, value: unknown, path: string, context: NormaliseContext): void {
   const advice = node["x-warning"];
-  if (node["x-status"] === "refused" && isRefused(node, value)) context.problem({ key: path, wanted: `no longer supported: ${advice ?? "remove it"}` });
+  if (node["x-status"] === "refused" && isRefused(node, value))
+    context.problem({ key: path, wanted: `no longer supported: ${advice ?? "remove it"}` });
   if (node["x-status"] === "ignored" && advice !== undefined) context.warn({ key: path, wanted: `has no effect: ${advice}` });
   if (node["x-status"] === "removed") context.warn({ key: path, wanted: `has no effect: ${removal(node, advice)}` });
 }

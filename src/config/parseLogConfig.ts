@@ -38,7 +38,10 @@ export function parseLogConfig(text: string, file: string): ParsedLogConfig {
     warn: (key, wanted) => warnings.push({ file, key, wanted }),
   };
   if (value["structured"] !== undefined || value["drains"] !== undefined) {
-    report.problem("structured", "the form with drains is no longer supported: use handlers with the formatter class synapse.logging.JsonFormatter");
+    report.problem(
+      "structured",
+      "the form with drains is no longer supported: use handlers with the formatter class synapse.logging.JsonFormatter",
+    );
   }
   if (value["version"] !== 1) report.problem("version", `found ${JSON.stringify(value["version"])}, wanted 1`);
   const log = parse(value, file, report);
@@ -57,7 +60,9 @@ function entriesOf(value: Mapping, key: string): [string, Mapping][] {
 }
 
 function parse(value: Mapping, file: string, report: HandlerReport): LogConfig {
-  const formatters = new Map<string, LogFormatter>(entriesOf(value, "formatters").map(([name, entry]) => [name, parseFormatter(name, entry, report)]));
+  const formatters = new Map<string, LogFormatter>(
+    entriesOf(value, "formatters").map(([name, entry]) => [name, parseFormatter(name, entry, report)]),
+  );
   const parsed = entriesOf(value, "handlers").map(([name, entry]): [string, LogHandler] => [name, parseHandler(name, entry, report)]);
   const handlers = new Map(parsed.sort(([, a], [, b]) => Number(a.kind === "buffer") - Number(b.kind === "buffer")));
   for (const [name, handler] of handlers) {
@@ -69,7 +74,9 @@ function parse(value: Mapping, file: string, report: HandlerReport): LogConfig {
     }
   }
   const known = (at: string, entry: Mapping): readonly string[] => knownHandlers(at, entry, handlers, report);
-  const loggers = new Map<string, LoggerConfig>(entriesOf(value, "loggers").map(([name, entry]) => [name, parseLogger(`loggers.${name}`, entry, known, report)]));
+  const loggers = new Map<string, LoggerConfig>(
+    entriesOf(value, "loggers").map(([name, entry]) => [name, parseLogger(`loggers.${name}`, entry, known, report)]),
+  );
   const root = isMapping(value["root"]) ? value["root"] : {};
   return { file, formatters, handlers, loggers, root: { level: levelOf("root", root, report) ?? "warn", handlers: known("root", root) } };
 }
@@ -93,7 +100,12 @@ function parseFormatter(name: string, entry: Mapping, report: HandlerReport): Lo
   };
 }
 
-function parseLogger(at: string, entry: Mapping, known: (at: string, entry: Mapping) => readonly string[], report: HandlerReport): LoggerConfig {
+function parseLogger(
+  at: string,
+  entry: Mapping,
+  known: (at: string, entry: Mapping) => readonly string[],
+  report: HandlerReport,
+): LoggerConfig {
   return { level: levelOf(at, entry, report), handlers: known(at, entry), propagate: entry["propagate"] !== false };
 }
 

@@ -36,7 +36,10 @@ function renderKey(key: string, node: SchemaNode, indent: string): string[] {
 function renderValue(key: string, node: SchemaNode, indent: string): string[] {
   const value = node.default ?? null;
   const text = dump({ [key]: value }, { lineWidth: -1, flowLevel: Array.isArray(value) ? 2 : 1 });
-  return text.trimEnd().split("\n").map((line) => indent + line);
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => indent + line);
 }
 
 function wrap(node: SchemaNode, indent: string): string[] {

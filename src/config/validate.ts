@@ -62,7 +62,9 @@ export function plainSchema(node: SchemaNode): Record<string, unknown> {
   if (node.anyOf !== undefined) plain["anyOf"] = node.anyOf.map(plainSchema);
   if (typeof node.additionalProperties === "object") plain["additionalProperties"] = plainSchema(node.additionalProperties);
   if (node.properties !== undefined) {
-    const honoured = Object.entries(node.properties).filter(([, child]) => child["x-status"] === undefined && child["x-secretFor"] === undefined);
+    const honoured = Object.entries(node.properties).filter(
+      ([, child]) => child["x-status"] === undefined && child["x-secretFor"] === undefined,
+    );
     plain["properties"] = Object.fromEntries(honoured.map(([key, child]) => [key, plainSchema(child)]));
   }
   return plain;
@@ -73,7 +75,9 @@ function plainDefault(node: SchemaNode, value: JsonValue): unknown {
   if (node["x-size"] === true) return parseSize(value);
   if (Array.isArray(value)) return value.map((item) => (node.items === undefined ? item : plainDefault(node.items, item)));
   if (value !== null && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, plainDefault(node.properties?.[key] ?? {}, child ?? null)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, child]) => [key, plainDefault(node.properties?.[key] ?? {}, child ?? null)]),
+    );
   }
   return value;
 }
@@ -89,7 +93,10 @@ function describe(error: ErrorObject): Omit<ConfigProblem, "file"> {
 
 /** `/listeners/0/port` in the notation of the documentation: `listeners[0].port`. */
 function dotted(pointer: string): string {
-  const parts = pointer.split("/").slice(1).map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"));
+  const parts = pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"));
   return parts.map((part, index) => (/^\d+$/.test(part) ? `[${part}]` : index === 0 ? part : `.${part}`)).join("");
 }
 

@@ -2,7 +2,11 @@ import type { Config } from "../../src/config/config";
 import { buildConfig } from "../../src/config/load";
 import type { ConfigValues } from "../../src/config/types.generated";
 
-type DeepPartial<T> = T extends readonly (infer U)[] ? readonly DeepPartial<U>[] : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
+type DeepPartial<T> = T extends readonly (infer U)[]
+  ? readonly DeepPartial<U>[]
+  : T extends object
+    ? { [K in keyof T]?: DeepPartial<T[K]> }
+    : T;
 
 const unlimited = { per_second: 100_000, burst_count: 100_000 };
 

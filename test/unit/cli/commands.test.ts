@@ -31,7 +31,17 @@ async function call(args: string[], answers: string[] = []): Promise<{ code: num
 
 describe("generate-config", () => {
   test("writes three files that make a sound configuration", async () => {
-    const { code, out } = await call(["generate-config", "-H", "a.example", "--report-stats", "no", "--config-directory", folder, "--data-directory", at("data")]);
+    const { code, out } = await call([
+      "generate-config",
+      "-H",
+      "a.example",
+      "--report-stats",
+      "no",
+      "--config-directory",
+      folder,
+      "--data-directory",
+      at("data"),
+    ]);
     expect(code).toBe(0);
     expect(out).toBe(
       `Wrote ${at("homeserver.yaml")}\nWrote ${at("a.example.log.config")}\nWrote ${at("a.example.signing.key")}\n` +
@@ -45,16 +55,37 @@ describe("generate-config", () => {
       report_stats: false,
       enable_registration: false,
       media_store_path: at("data/media_store"),
-      listeners: [{ port: 8008, tls: false, x_forwarded: true, bind_addresses: ["::1", "127.0.0.1"], resources: [{ names: ["client", "federation"], compress: false }] }],
+      listeners: [
+        {
+          port: 8008,
+          tls: false,
+          x_forwarded: true,
+          bind_addresses: ["::1", "127.0.0.1"],
+          resources: [{ names: ["client", "federation"], compress: false }],
+        },
+      ],
       derived: { database: { kind: "embedded", dataDirectory: at("data/homeserver.pgdata") }, log: { file: at("a.example.log.config") } },
     });
     for (const name of ["registration_shared_secret", "macaroon_secret_key", "form_secret"] as const) expect(config[name]).toHaveLength(50);
   });
 
   test("in Synapse's spelling, with open ports", async () => {
-    const args = ["-c", at("hs.yaml"), "--generate-config", "--server-name", "b.example", "--report-stats=yes", "--config-directory", folder, "--open-private-ports"];
+    const args = [
+      "-c",
+      at("hs.yaml"),
+      "--generate-config",
+      "--server-name",
+      "b.example",
+      "--report-stats=yes",
+      "--config-directory",
+      folder,
+      "--open-private-ports",
+    ];
     expect((await call(args)).code).toBe(0);
-    expect(loadConfig([at("hs.yaml")]).config).toMatchObject({ report_stats: true, listeners: [{ bind_addresses: ["::", "0.0.0.0"], x_forwarded: false }] });
+    expect(loadConfig([at("hs.yaml")]).config).toMatchObject({
+      report_stats: true,
+      listeners: [{ bind_addresses: ["::", "0.0.0.0"], x_forwarded: false }],
+    });
   });
 
   test("never overwrites, but adds what is missing", async () => {
@@ -93,7 +124,10 @@ describe("check-config", () => {
 
   test("warnings do not make it unsound", async () => {
     const { code, err } = await call(["check-config", "-c", sound("presense: {}\n")]);
-    expect({ code, err }).toEqual({ code: 0, err: `Warnings about the configuration:\n  ${at("homeserver.yaml")}: presense: unknown key, ignored; did you mean presence?\n` });
+    expect({ code, err }).toEqual({
+      code: 0,
+      err: `Warnings about the configuration:\n  ${at("homeserver.yaml")}: presense: unknown key, ignored; did you mean presence?\n`,
+    });
   });
 
   test("an unsound one: one block, no stack", async () => {
@@ -109,7 +143,10 @@ describe("check-config", () => {
 
 describe("generate-keys", () => {
   test.each([[["generate-keys"]], [["--generate-keys"]], [["--generate-missing-configs"]]])("%j", async (args) => {
-    const path = write("homeserver.yaml", `server_name: a.example\nsigning_key_path: ${at("k")}\nregistration_shared_secret_path: ${at("s")}\nlog_config: ${at("l")}\n`);
+    const path = write(
+      "homeserver.yaml",
+      `server_name: a.example\nsigning_key_path: ${at("k")}\nregistration_shared_secret_path: ${at("s")}\nlog_config: ${at("l")}\n`,
+    );
     expect(await call([...args, "-c", path])).toEqual({ code: 0, out: "", err: "" });
     expect(["k", "s", "l"].filter((name) => existsSync(at(name)))).toEqual(["k", "s", "l"]);
   });
@@ -131,12 +168,17 @@ describe("hash-password", () => {
   });
 
   test("with an impossible cost", async () => {
-    expect(await call(["hash-password", "-p", "x", "-r", "99"])).toEqual({ code: 1, out: "", err: "--rounds must be a number from 4 to 31\n" });
+    expect(await call(["hash-password", "-p", "x", "-r", "99"])).toEqual({
+      code: 1,
+      out: "",
+      err: "--rounds must be a number from 4 to 31\n",
+    });
   });
 });
 
 describe("plan", () => {
-  const listener = (port: number, names: string): string => `[{type: http, port: ${port}, bind_addresses: [127.0.0.1], resources: [{names: [${names}]}]}]`;
+  const listener = (port: number, names: string): string =>
+    `[{type: http, port: ${port}, bind_addresses: [127.0.0.1], resources: [{names: [${names}]}]}]`;
 
   test("of a single process", async () => {
     const { code, out } = await call(["plan", "-c", sound(`listeners: ${listener(8008, "client, federation")}\n`)]);
@@ -148,7 +190,10 @@ describe("plan", () => {
     const main = sound(
       `listeners: ${listener(8008, "client, replication")}\nredis: {enabled: true}\ninstance_map: {main: {host: h, port: 8008}, w: {host: h, port: 8009}}\nstream_writers: {events: w}\nworker_replication_secret: x\n`,
     );
-    const worker = write("w.yaml", `worker_app: synapse.app.generic_worker\nworker_name: w\nworker_listeners: ${listener(8009, "client, replication")}\n`);
+    const worker = write(
+      "w.yaml",
+      `worker_app: synapse.app.generic_worker\nworker_name: w\nworker_listeners: ${listener(8009, "client, replication")}\n`,
+    );
     const { code, out, err } = await call(["plan", "-c", main, "-w", worker]);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(/^process {3}main\n[\s\S]*\n\nprocess {3}w \(generic_worker\)\n[\s\S]*writes {4}events\n/);
@@ -178,16 +223,27 @@ describe("the command that runs a process", () => {
 
   test("a role that the file contradicts", async () => {
     const { code, err } = await call(["-c", sound("worker_app: synapse.app.generic_worker\n"), "--role", "pusher"]);
-    expect({ code, err }).toEqual({ code: 1, err: `Error in configuration:\n  ${at("homeserver.yaml")}: worker_app: found synapse.app.generic_worker, wanted pusher, as --role says\n` });
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: `Error in configuration:\n  ${at("homeserver.yaml")}: worker_app: found synapse.app.generic_worker, wanted pusher, as --role says\n`,
+    });
   });
 
   test("the background needs a pid file", async () => {
-    expect(await call(["-c", sound(), "-D"])).toEqual({ code: 1, out: "", err: "Error in configuration:\n  pid_file: must be given for a process in the background\n" });
+    expect(await call(["-c", sound(), "-D"])).toEqual({
+      code: 1,
+      out: "",
+      err: "Error in configuration:\n  pid_file: must be given for a process in the background\n",
+    });
   });
 
   test("a second process in the background is refused", async () => {
     const file = write("pid", `${process.ppid}\n`);
-    expect(await call(["-c", sound(`pid_file: ${file}\n`), "-D"])).toEqual({ code: 1, out: "", err: `Already running: ${file} names process ${process.ppid}.\n` });
+    expect(await call(["-c", sound(`pid_file: ${file}\n`), "-D"])).toEqual({
+      code: 1,
+      out: "",
+      err: `Already running: ${file} names process ${process.ppid}.\n`,
+    });
   });
 
   test("a manhole needs a port", async () => {
@@ -214,7 +270,17 @@ test.each([[["version"]], [["--version"]], [["-V"]]])("%j", async (args) => {
 test("help shows the commands", async () => {
   const { code, out } = await call(["--help"]);
   expect(code).toBe(0);
-  for (const command of ["generate-config", "generate-keys", "check-config", "plan", "register-user", "hash-password", "migrate", "version"]) expect(out).toContain(`\n  ${command}`);
+  for (const command of [
+    "generate-config",
+    "generate-keys",
+    "check-config",
+    "plan",
+    "register-user",
+    "hash-password",
+    "migrate",
+    "version",
+  ])
+    expect(out).toContain(`\n  ${command}`);
 });
 
 test.each([[["--frobnicate"]], [["check-config", "--frobnicate"]]])("%j is a wrong command line", async (args) => {

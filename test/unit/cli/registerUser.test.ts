@@ -35,15 +35,28 @@ describe("against a server", () => {
 
   beforeAll((done) => {
     server = createServer((request, response) => {
-      const answer = (status: number, body: unknown) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+      const answer = (status: number, body: unknown) =>
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
       if (request.url !== "/_synapse/admin/v1/register") return void answer(404, { errcode: "M_UNRECOGNIZED" });
       if (request.method === "GET") return void answer(200, { nonce: "abc" });
       let text = "";
       request.on("data", (chunk: Buffer) => (text += chunk.toString()));
       request.on("end", () => {
-        const body = JSON.parse(text) as { nonce: string; username: string; password: string; admin: boolean; user_type?: string; mac: string };
+        const body = JSON.parse(text) as {
+          nonce: string;
+          username: string;
+          password: string;
+          admin: boolean;
+          user_type?: string;
+          mac: string;
+        };
         seen.push(body);
-        const mac = registrationMac("shared", "abc", { user: body.username, password: body.password, isAdmin: body.admin, userType: body.user_type });
+        const mac = registrationMac("shared", "abc", {
+          user: body.username,
+          password: body.password,
+          isAdmin: body.admin,
+          userType: body.user_type,
+        });
         if (body.mac !== mac) answer(403, { errcode: "M_FORBIDDEN", error: "HMAC incorrect" });
         else if (body.username === "taken") answer(400, { errcode: "M_USER_IN_USE", error: "User ID already taken." });
         else answer(200, { user_id: `@${body.username}:x` });
@@ -67,19 +80,29 @@ describe("against a server", () => {
   test("everything asked for", async () => {
     const io = testIo(["alice", "secret", "secret", "yes"]);
     expect(await main(["register-user", "-k", "shared", url], io)).toBe(0);
-    expect(io.written()).toBe("New user localpart: Password: Confirm password: Make admin [no]: Sending registration request...\nSuccess!\n");
+    expect(io.written()).toBe(
+      "New user localpart: Password: Confirm password: Make admin [no]: Sending registration request...\nSuccess!\n",
+    );
     expect(seen).toMatchObject([{ username: "alice", password: "secret", admin: true }]);
   });
 
   test("secret and address out of the configuration", async () => {
-    const config = write("h.yaml", `server_name: x\nregistration_shared_secret: shared\nlisteners: [{type: http, port: ${new URL(url).port}, bind_addresses: [127.0.0.1], resources: [{names: [client]}]}]\n`);
+    const config = write(
+      "h.yaml",
+      `server_name: x\nregistration_shared_secret: shared\nlisteners: [{type: http, port: ${new URL(url).port}, bind_addresses: [127.0.0.1], resources: [{names: [client]}]}]\n`,
+    );
     expect(await main(["register-user", "-c", config, "-u", "alice", "-p", "secret"], testIo())).toBe(0);
     expect(seen).toMatchObject([{ admin: false }]);
   });
 
   test("the secret out of a file which the configuration names", async () => {
     const config = write("p.yaml", `server_name: x\nregistration_shared_secret_path: ${write("secret", "shared\n")}\n`);
-    expect(await main(["register-user", "--config", config, "-u", "alice", "--password-file", write("pw", "from file\n"), "--no-admin", url], testIo())).toBe(0);
+    expect(
+      await main(
+        ["register-user", "--config", config, "-u", "alice", "--password-file", write("pw", "from file\n"), "--no-admin", url],
+        testIo(),
+      ),
+    ).toBe(0);
     expect(seen).toMatchObject([{ password: "from file" }]);
   });
 
@@ -106,19 +129,26 @@ describe("against a server", () => {
 test("no server", async () => {
   const io = testIo();
   expect(await main(["register-user", "-k", "s", "-u", "a", "-p", "x", "http://127.0.0.1:9"], io)).toBe(1);
-  expect(io.complaints()).toMatch(/^The server does not answer at http:\/\/127\.0\.0\.1:9\/_synapse\/admin\/v1\/register: .*\. Is it running\?\n$/);
+  expect(io.complaints()).toMatch(
+    /^The server does not answer at http:\/\/127\.0\.0\.1:9\/_synapse\/admin\/v1\/register: .*\. Is it running\?\n$/,
+  );
 });
 
 test("no secret", async () => {
   const io = testIo();
   expect(await main(["register-user", "-c", write("n.yaml", "server_name: x\n"), "-u", "a", "-p", "x"], io)).toBe(1);
-  expect(io.complaints()).toBe("The configuration has no registration_shared_secret. Without this secret accounts cannot be made from here.\n");
+  expect(io.complaints()).toBe(
+    "The configuration has no registration_shared_secret. Without this secret accounts cannot be made from here.\n",
+  );
 });
 
 test.each([
   ["[]", "http://localhost:8008"],
   ["[{type: metrics, port: 1}, {type: http, port: 2, resources: [{names: [replication]}]}]", "http://localhost:8008"],
-  ["[{type: http, port: 8448, tls: true, resources: [{names: [client]}]}, {type: http, port: 8009, resources: [{names: [client]}]}]", "http://localhost:8009"],
+  [
+    "[{type: http, port: 8448, tls: true, resources: [{names: [client]}]}, {type: http, port: 8009, resources: [{names: [client]}]}]",
+    "http://localhost:8009",
+  ],
   ["[{type: http, port: 8448, tls: true, resources: [{names: [client]}]}]", "https://localhost:8448"],
   ["[{type: http, port: 1, bind_addresses: ['::1', '127.0.0.1'], resources: [{names: [client]}]}]", "http://127.0.0.1:1"],
   ["[{type: http, port: 1, bind_addresses: ['10.0.0.1'], resources: [{names: [client]}]}]", "http://10.0.0.1:1"],

@@ -38,8 +38,14 @@ test.each([
   [{ protocols: ["irc", "gitter"] }, { protocols: ["irc", "gitter"] }],
   [{ "de.sorunome.msc2409.push_ephemeral": true }, { pushEphemeral: true }],
   [{ receive_ephemeral: true }, { pushEphemeral: true }],
-  [{ "org.matrix.msc3202": true, "io.element.msc4190": true }, { msc3202TransactionExtensions: true, msc4190DeviceManagement: true }],
-  [{ namespaces: { users: [{ exclusive: true, regex: "@irc_.*" }], rooms: [], aliases: null } }, { namespaces: { users: [{ exclusive: true, regex: "@irc_.*" }], aliases: [], rooms: [] } }],
+  [
+    { "org.matrix.msc3202": true, "io.element.msc4190": true },
+    { msc3202TransactionExtensions: true, msc4190DeviceManagement: true },
+  ],
+  [
+    { namespaces: { users: [{ exclusive: true, regex: "@irc_.*" }], rooms: [], aliases: null } },
+    { namespaces: { users: [{ exclusive: true, regex: "@irc_.*" }], aliases: [], rooms: [] } },
+  ],
 ])("%j", (changes, expected) => {
   expect(parse(changes)).toMatchObject({ service: expected, reports: [] });
 });
@@ -52,7 +58,10 @@ test.each([
   [{ sender_localpart: "a b" }, ["sender_localpart: may hold letters, digits and _.-~ only"]],
   [{ namespaces: [] }, ["namespaces: must be a mapping of users, aliases and rooms"]],
   [{ namespaces: { users: {} } }, ["namespaces.users: must be a list"]],
-  [{ namespaces: { rooms: [{ regex: "(" }] } }, ["namespaces.rooms[0].exclusive: must be true or false", "namespaces.rooms[0].regex: must be a regular expression"]],
+  [
+    { namespaces: { rooms: [{ regex: "(" }] } },
+    ["namespaces.rooms[0].exclusive: must be true or false", "namespaces.rooms[0].regex: must be a regular expression"],
+  ],
   [{ protocols: "irc" }, ["protocols: must be a list of texts"]],
 ])("%j is refused", (changes, reports) => {
   expect(parse(changes)).toEqual({ service: undefined, reports });
@@ -87,13 +96,23 @@ describe("files", () => {
   };
   const one = write("one.yaml", JSON.stringify(registration));
   const load = (...files: string[]) => {
-    const values = { server_name: "a.example", signing_key: `ed25519 1 ${Buffer.alloc(32).toString("base64")}`, app_service_config_files: files };
+    const values = {
+      server_name: "a.example",
+      signing_key: `ed25519 1 ${Buffer.alloc(32).toString("base64")}`,
+      app_service_config_files: files,
+    };
     return buildConfig([{ file: "", values }]).config.derived.appServices;
   };
 
   test("are read", () => {
-    const two = write("two.yaml", "id: two\nurl: null\nas_token: b\nhs_token: c\nsender_localpart: two\nnamespaces:\n  users:\n    - exclusive: yes\n      regex: '@two.*'\n");
-    expect(load(one, two).map(({ id, senderUserId }) => [id, senderUserId])).toEqual([["irc", "@ircbot:a.example"], ["two", "@two:a.example"]]);
+    const two = write(
+      "two.yaml",
+      "id: two\nurl: null\nas_token: b\nhs_token: c\nsender_localpart: two\nnamespaces:\n  users:\n    - exclusive: yes\n      regex: '@two.*'\n",
+    );
+    expect(load(one, two).map(({ id, senderUserId }) => [id, senderUserId])).toEqual([
+      ["irc", "@ircbot:a.example"],
+      ["two", "@two:a.example"],
+    ]);
   });
 
   test("must differ in id and token", () => {

@@ -32,10 +32,19 @@ const conformance = {
   log_config: log,
   report_stats: false,
   listeners: [
-    { type: "http", port: 40002, bind_addresses: ["127.0.0.1"], x_forwarded: true, resources: [{ names: ["client", "federation"], compress: false }] },
+    {
+      type: "http",
+      port: 40002,
+      bind_addresses: ["127.0.0.1"],
+      x_forwarded: true,
+      resources: [{ names: ["client", "federation"], compress: false }],
+    },
     { type: "http", port: 40003, bind_addresses: ["127.0.0.1"], resources: [{ names: ["replication"], compress: false }] },
   ],
-  database: { name: "psycopg2", args: { dbname: "sytest_0", host: "127.0.0.1", port: 5432, user: "postgres", password: "", cp_min: 1, cp_max: 3 } },
+  database: {
+    name: "psycopg2",
+    args: { dbname: "sytest_0", host: "127.0.0.1", port: 5432, user: "postgres", password: "", cp_min: 1, cp_max: 3 },
+  },
   signing_key_path: signingKey,
   macaroon_secret_key: "m",
   form_secret: "f",
@@ -94,7 +103,12 @@ test("the configuration of the conformance suite", () => {
     rc_federation: { window_size: 1000, sleep_limit: 100, sleep_delay: 500, reject_limit: 50, concurrent: 3 },
     stream_writers: { events: ["persister"], typing: ["persister"], receipts: ["main"] },
     instance_map: { main: { host: "127.0.0.1", port: 40003, tls: false } },
-    derived: { role: "main", instanceName: "main", signingKeys: [{ keyId: "ed25519:a_sytest" }], database: { kind: "server", options: { max: 3, password: undefined } } },
+    derived: {
+      role: "main",
+      instanceName: "main",
+      signingKeys: [{ keyId: "ed25519:a_sytest" }],
+      database: { kind: "server", options: { max: 3, password: undefined } },
+    },
   });
 });
 
@@ -110,7 +124,11 @@ test("one of its workers", () => {
     ],
   };
   const { config } = loadConfig([write("c.yaml", dump(conformance)), write("w.yaml", dump(worker))]);
-  expect(config.derived).toMatchObject({ role: "generic_worker", instanceName: "persister", listeners: [{ port: 40010 }, { port: 40011 }] });
+  expect(config.derived).toMatchObject({
+    role: "generic_worker",
+    instanceName: "persister",
+    listeners: [{ port: 40010 }, { port: 40011 }],
+  });
 });
 
 /** As the performance harness writes it: by hand, with anchors. */
@@ -226,6 +244,12 @@ redis:
 
 test("a file of 2021", () => {
   const { config, warnings } = loadConfig([write("2021.yaml", of2021)]);
-  expect(warnings.map(({ key }) => key)).toEqual(["use_presence", "acme", "tls_fingerprints", "enable_group_creation", "stats.bucket_size"]);
+  expect(warnings.map(({ key }) => key)).toEqual([
+    "use_presence",
+    "acme",
+    "tls_fingerprints",
+    "enable_group_creation",
+    "stats.bucket_size",
+  ]);
   expect(config).toMatchObject({ turn_user_lifetime: 86_400_000, redis: { enabled: false }, push: { enabled: true } });
 });

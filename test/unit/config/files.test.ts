@@ -32,7 +32,10 @@ describe("merging", () => {
   test("later files replace whole top-level keys", () => {
     const first = minimal("presence: {enabled: false, include_offline_users_on_sync: true}\nmax_upload_size: 1M\n");
     const second = write("more.yaml", "presence: {enabled: true}\n");
-    expect(load([first, second]).config).toMatchObject({ max_upload_size: 1_048_576, presence: { enabled: true, include_offline_users_on_sync: false } });
+    expect(load([first, second]).config).toMatchObject({
+      max_upload_size: 1_048_576,
+      presence: { enabled: true, include_offline_users_on_sync: false },
+    });
   });
 
   test("directories stand for their *.yaml in order", () => {
@@ -82,7 +85,15 @@ describe("merging", () => {
 
 describe("secrets in files", () => {
   test("are read without surrounding white space", () => {
-    const secrets = ["registration_shared_secret", "macaroon_secret_key", "form_secret", "worker_replication_secret", "turn_shared_secret", "recaptcha_private_key", "recaptcha_public_key"];
+    const secrets = [
+      "registration_shared_secret",
+      "macaroon_secret_key",
+      "form_secret",
+      "worker_replication_secret",
+      "turn_shared_secret",
+      "recaptcha_private_key",
+      "recaptcha_public_key",
+    ];
     for (const name of secrets) write(name, ` the ${name}\n`);
     write("redis", "pw\n");
     write("oidc", "cs\n");
@@ -90,7 +101,11 @@ describe("secrets in files", () => {
     const nested = `redis: {password_path: ${at("redis")}}\noidc_providers: [{idp_id: a, issuer: b, client_id: c, client_secret_path: ${at("oidc")}}]\n`;
     const { config, warnings } = load([minimal(keys + nested)]);
     for (const name of secrets) expect(config).toMatchObject({ [name]: `the ${name}` });
-    expect(config).toMatchObject({ redis: { password: "pw" }, oidc_providers: [{ client_secret: "cs" }], derived: { macaroonSecret: "the macaroon_secret_key" } });
+    expect(config).toMatchObject({
+      redis: { password: "pw" },
+      oidc_providers: [{ client_secret: "cs" }],
+      derived: { macaroonSecret: "the macaroon_secret_key" },
+    });
     expect(warnings).toEqual([]);
   });
 
@@ -108,7 +123,9 @@ describe("secrets in files", () => {
     const file = minimal(`registration_shared_secret_path: ${at("made")}\n`);
     const unmade = load([file]);
     expect(unmade.config.registration_shared_secret).toBeUndefined();
-    expect(unmade.warnings.map(formatProblem)).toEqual([`${file}: registration_shared_secret_path: ${at("made")} does not exist yet; it is made when the server starts`]);
+    expect(unmade.warnings.map(formatProblem)).toEqual([
+      `${file}: registration_shared_secret_path: ${at("made")} does not exist yet; it is made when the server starts`,
+    ]);
     const { config, warnings } = load([file], { createMissing: systemRandom });
     expect(warnings).toEqual([]);
     expect(config.registration_shared_secret).toHaveLength(50);
@@ -142,7 +159,9 @@ describe("signing keys", () => {
 
   test("are made when missing", () => {
     const file = write("homeserver.yaml", `server_name: a.example\nsigning_key_path: ${at("k")}\n`);
-    expect(load([file]).warnings.map(formatProblem)).toEqual([`${file}: signing_key_path: ${at("k")} does not exist yet; it is made when the server starts`]);
+    expect(load([file]).warnings.map(formatProblem)).toEqual([
+      `${file}: signing_key_path: ${at("k")} does not exist yet; it is made when the server starts`,
+    ]);
     const { config } = load([file], { createMissing: systemRandom });
     expect(readFileSync(at("k"), "utf8")).toMatch(/^ed25519 a_[a-zA-Z]{4} [A-Za-z0-9+/]{43}\n$/);
     expect(statSync(at("k")).mode & 0o777).toBe(0o600);
@@ -198,7 +217,9 @@ test("a role on the command line stands in for worker_app, and may not contradic
   expect(load([file], { role: "pusher" }).config.derived).toMatchObject({ role: "pusher", instanceName: "pusher" });
   const worker = write("w.yaml", "worker_app: synapse.app.generic_worker\nworker_name: w\n");
   expect(load([file, worker], { role: "generic_worker" }).config.derived.instanceName).toBe("w");
-  expect(() => load([file, worker], { role: "pusher" })).toThrow(`${worker}: worker_app: found synapse.app.generic_worker, wanted pusher, as --role says`);
+  expect(() => load([file, worker], { role: "pusher" })).toThrow(
+    `${worker}: worker_app: found synapse.app.generic_worker, wanted pusher, as --role says`,
+  );
 });
 
 test("overrides lie over the files", () => {

@@ -6,14 +6,21 @@ const base = { server_name: "a.example", signing_key: `ed25519 1 ${Buffer.alloc(
 
 function load(text: string): ReturnType<typeof buildConfig> {
   const { value } = parseYaml(text, "h.yaml");
-  return buildConfig([{ file: "", values: base }, { file: "h.yaml", values: value as Record<string, unknown> }]);
+  return buildConfig([
+    { file: "", values: base },
+    { file: "h.yaml", values: value as Record<string, unknown> },
+  ]);
 }
 
 const http = { type: "http", tls: false, x_forwarded: false, bind_addresses: ["::", "0.0.0.0"] };
 
 test.each([
   ["use_presence: false", { presence: { enabled: false } }, ["h.yaml: use_presence: old name, use presence.enabled instead"]],
-  ["use_presence: false\npresence: {enabled: true}", { presence: { enabled: true } }, ["h.yaml: use_presence: old name, use presence.enabled instead"]],
+  [
+    "use_presence: false\npresence: {enabled: true}",
+    { presence: { enabled: true } },
+    ["h.yaml: use_presence: old name, use presence.enabled instead"],
+  ],
   [
     "rc_messages_per_second: 7\nrc_message_burst_count: 9",
     { rc_message: { per_second: 7, burst_count: 9 } },
@@ -22,18 +29,41 @@ test.each([
       "h.yaml: rc_message_burst_count: old name, use rc_message.burst_count instead",
     ],
   ],
-  ["federation_rc_concurrent: 8", { rc_federation: { concurrent: 8, window_size: 1000 } }, ["h.yaml: federation_rc_concurrent: old name, use rc_federation.concurrent instead"]],
-  ["ip_range_blocklist: [10.0.0.0/8]", { ip_range_blacklist: ["10.0.0.0/8"] }, ["h.yaml: ip_range_blocklist: old name, use ip_range_blacklist instead"]],
-  ["push: {redact_content: true}", { push: { include_content: false } }, ["h.yaml: push.redact_content: old name, use push.include_content instead"]],
-  ["access_token_lifetime: 10m", { refreshable_access_token_lifetime: 600_000 }, ["h.yaml: access_token_lifetime: old name, use refreshable_access_token_lifetime instead"]],
+  [
+    "federation_rc_concurrent: 8",
+    { rc_federation: { concurrent: 8, window_size: 1000 } },
+    ["h.yaml: federation_rc_concurrent: old name, use rc_federation.concurrent instead"],
+  ],
+  [
+    "ip_range_blocklist: [10.0.0.0/8]",
+    { ip_range_blacklist: ["10.0.0.0/8"] },
+    ["h.yaml: ip_range_blocklist: old name, use ip_range_blacklist instead"],
+  ],
+  [
+    "push: {redact_content: true}",
+    { push: { include_content: false } },
+    ["h.yaml: push.redact_content: old name, use push.include_content instead"],
+  ],
+  [
+    "access_token_lifetime: 10m",
+    { refreshable_access_token_lifetime: 600_000 },
+    ["h.yaml: access_token_lifetime: old name, use refreshable_access_token_lifetime instead"],
+  ],
   [
     "email: {notif_from: x, riot_base_url: 'https://e', template_dir: /t}",
     { email: { client_base_url: "https://e" }, templates: { custom_template_directory: "/t" } },
-    ["h.yaml: email.riot_base_url: old name, use email.client_base_url instead", "h.yaml: email.template_dir: old name, use templates.custom_template_directory instead"],
+    [
+      "h.yaml: email.riot_base_url: old name, use email.client_base_url instead",
+      "h.yaml: email.template_dir: old name, use templates.custom_template_directory instead",
+    ],
   ],
   [
     "bind_port: 8448\nunsecure_port: 8008\nbind_host: 127.0.0.1\nno_tls: true\ngzip_responses: false",
-    { listeners: [{ ...http, port: 8008, bind_addresses: ["127.0.0.1"], resources: [{ names: ["client", "federation"], compress: false }] }] },
+    {
+      listeners: [
+        { ...http, port: 8008, bind_addresses: ["127.0.0.1"], resources: [{ names: ["client", "federation"], compress: false }] },
+      ],
+    },
     ["h.yaml: no_tls: old form, remove the listeners that have tls: true instead", "h.yaml: bind_port: old form, use listeners instead"],
   ],
   [
@@ -44,11 +74,19 @@ test.each([
         { type: "metrics", port: 9100, bind_addresses: ["127.0.0.1"] },
       ],
     },
-    ["h.yaml: manhole: old form, add an entry of type manhole to listeners instead", "h.yaml: metrics_port: old form, add an entry of type metrics to listeners instead"],
+    [
+      "h.yaml: manhole: old form, add an entry of type manhole to listeners instead",
+      "h.yaml: metrics_port: old form, add an entry of type metrics to listeners instead",
+    ],
   ],
   [
     "listeners: [{port: 1, type: http, bind_address: ''}, {port: 2, type: http, bind_address: 10.0.0.1, resources: [{names: [client, webclient]}]}, {port: 3, type: replication}]",
-    { listeners: [{ ...http, port: 1 }, { ...http, port: 2, bind_addresses: ["10.0.0.1"], resources: [{ names: ["client"] }] }] },
+    {
+      listeners: [
+        { ...http, port: 1 },
+        { ...http, port: 2, bind_addresses: ["10.0.0.1"], resources: [{ names: ["client"] }] },
+      ],
+    },
     [
       "h.yaml: listeners[1].resources[0].names: webclient has no effect: set web_client_location to send visitors to a client",
       "h.yaml: listeners[2]: listeners of type replication are gone: workers are connected by Redis and instance_map",
@@ -59,8 +97,16 @@ test.each([
     { instance_map: { main: { host: "10.0.0.1", port: 9093, tls: false } }, derived: { instanceName: "w", role: "generic_worker" } },
     ["h.yaml: worker_replication_host: old form, add main to instance_map instead"],
   ],
-  ["worker_app: synapse.app.pusher\nworker_manhole: 9000", { derived: { instanceName: "pusher", listeners: [{ type: "manhole", port: 9000 }] } }, ["h.yaml: worker_manhole: old form, add an entry of type manhole to worker_listeners instead"]],
-  ["database_path: /nowhere/x.db", { database: { name: "sqlite3", args: { database: "/nowhere/x.db" } } }, ["h.yaml: database_path: old form, use database.args.database instead"]],
+  [
+    "worker_app: synapse.app.pusher\nworker_manhole: 9000",
+    { derived: { instanceName: "pusher", listeners: [{ type: "manhole", port: 9000 }] } },
+    ["h.yaml: worker_manhole: old form, add an entry of type manhole to worker_listeners instead"],
+  ],
+  [
+    "database_path: /nowhere/x.db",
+    { database: { name: "sqlite3", args: { database: "/nowhere/x.db" } } },
+    ["h.yaml: database_path: old form, use database.args.database instead"],
+  ],
   [
     "databases: {one: {name: psycopg2, data_stores: [state], args: {dbname: s}}, two: {name: psycopg2, data_stores: [main], args: {dbname: m}}}",
     { database: { name: "psycopg2", args: { dbname: "m" } } },
@@ -69,11 +115,17 @@ test.each([
   [
     "restrict_public_rooms_to_local_users: false",
     { allow_public_rooms_without_auth: true, allow_public_rooms_over_federation: true },
-    ["h.yaml: restrict_public_rooms_to_local_users: old form, use allow_public_rooms_without_auth and allow_public_rooms_over_federation instead"],
+    [
+      "h.yaml: restrict_public_rooms_to_local_users: old form, use allow_public_rooms_without_auth and allow_public_rooms_over_federation instead",
+    ],
   ],
   [
     "backup_media_store_path: /b\nsynchronous_backup_media_store: true",
-    { media_storage_providers: [{ module: "file_system", store_local: true, store_remote: true, store_synchronous: true, config: { directory: "/b" } }] },
+    {
+      media_storage_providers: [
+        { module: "file_system", store_local: true, store_remote: true, store_synchronous: true, config: { directory: "/b" } },
+      ],
+    },
     ["h.yaml: backup_media_store_path: old form, add an entry with module: file_system to media_storage_providers instead"],
   ],
   [
@@ -92,7 +144,11 @@ test.each([
     { trusted_key_servers: [{ server_name: "matrix.org", verify_keys: { "ed25519:auto": "abc" } }] },
     ["h.yaml: perspectives: old form, use trusted_key_servers instead"],
   ],
-  ["caches: {expiry_time: 10m}", { caches: { expire_caches: true, cache_entry_ttl: 600_000 } }, ["h.yaml: caches.expiry_time: old form, use caches.expire_caches and caches.cache_entry_ttl instead"]],
+  [
+    "caches: {expiry_time: 10m}",
+    { caches: { expire_caches: true, cache_entry_ttl: 600_000 } },
+    ["h.yaml: caches.expiry_time: old form, use caches.expire_caches and caches.cache_entry_ttl instead"],
+  ],
   [
     "modules: [{module: synapse_auto_accept_invite.InviteAutoAccepter, config: {accept_invites_only_for_direct_messages: true}}]",
     { modules: [], auto_accept_invites: { enabled: true, only_for_direct_messages: true, only_from_local_users: false } },

@@ -13,7 +13,13 @@ test("the generated file", () => {
   const { log, warnings } = parse(logConfigText("/data/homeserver.log"));
   expect(warnings).toEqual([]);
   expect(plain(log)).toEqual({
-    formatters: { precise: { kind: "text", format: "%(asctime)s - %(name)s - %(lineno)d - %(levelname)s - %(request)s - %(message)s", dateFormat: undefined } },
+    formatters: {
+      precise: {
+        kind: "text",
+        format: "%(asctime)s - %(name)s - %(lineno)d - %(levelname)s - %(request)s - %(message)s",
+        dateFormat: undefined,
+      },
+    },
     handlers: {
       file: {
         kind: "file",
@@ -32,7 +38,14 @@ test("the generated file", () => {
 });
 
 const handler = (settings: string): unknown => {
-  const { level: _, formatter: __, ...rest } = parse(`version: 1\nhandlers: {x: ${settings}, t: {class: logging.NullHandler}}`).log.handlers.get("x") ?? { level: "", formatter: "" };
+  const {
+    level: _,
+    formatter: __,
+    ...rest
+  } = parse(`version: 1\nhandlers: {x: ${settings}, t: {class: logging.NullHandler}}`).log.handlers.get("x") ?? {
+    level: "",
+    formatter: "",
+  };
   return rest;
 };
 
@@ -40,15 +53,27 @@ test.each([
   ["{class: logging.StreamHandler}", { kind: "stream", stream: "stderr" }],
   ["{class: logging.StreamHandler, stream: 'ext://sys.stdout'}", { kind: "stream", stream: "stdout" }],
   ["{class: logging.FileHandler, filename: f, mode: w}", { kind: "file", filename: "f", append: false, rotation: { kind: "none" } }],
-  ["{class: logging.handlers.WatchedFileHandler, filename: f}", { kind: "file", filename: "f", append: true, rotation: { kind: "watched" } }],
-  ["{class: logging.handlers.RotatingFileHandler, filename: f, maxBytes: 1000, backupCount: 2}", { kind: "file", filename: "f", append: true, rotation: { kind: "size", maxBytes: 1000, backups: 2 } }],
+  [
+    "{class: logging.handlers.WatchedFileHandler, filename: f}",
+    { kind: "file", filename: "f", append: true, rotation: { kind: "watched" } },
+  ],
+  [
+    "{class: logging.handlers.RotatingFileHandler, filename: f, maxBytes: 1000, backupCount: 2}",
+    { kind: "file", filename: "f", append: true, rotation: { kind: "size", maxBytes: 1000, backups: 2 } },
+  ],
   [
     "{class: logging.handlers.TimedRotatingFileHandler, filename: f, when: W0, interval: 2, utc: true}",
     { kind: "file", filename: "f", append: true, rotation: { kind: "time", when: "W0", interval: 2, backups: 0, utc: true } },
   ],
-  ["{class: logging.handlers.MemoryHandler, target: t, capacity: 5}", { kind: "buffer", target: "t", capacity: 5, flushLevel: "error", period: undefined }],
+  [
+    "{class: logging.handlers.MemoryHandler, target: t, capacity: 5}",
+    { kind: "buffer", target: "t", capacity: 5, flushLevel: "error", period: undefined },
+  ],
   ["{class: logging.handlers.SysLogHandler, address: /dev/log}", { kind: "syslog", address: "/dev/log", facility: "user" }],
-  ["{class: logging.handlers.SysLogHandler, address: [h, 515], facility: local0}", { kind: "syslog", address: { host: "h", port: 515 }, facility: "local0" }],
+  [
+    "{class: logging.handlers.SysLogHandler, address: [h, 515], facility: local0}",
+    { kind: "syslog", address: { host: "h", port: 515 }, facility: "local0" },
+  ],
   ["{class: systemd.journal.JournalHandler, SYSLOG_IDENTIFIER: s}", { kind: "journal", identifier: "s" }],
   ["{class: synapse.logging.RemoteHandler, host: h, port: 9000}", { kind: "remote", host: "h", port: 9000, maximumBuffer: 1000 }],
   ["{class: logging.NullHandler}", { kind: "null" }],
@@ -79,8 +104,13 @@ test.each([
 });
 
 test("loggers inherit what they do not say", () => {
-  const { loggers } = parse("version: 1\nhandlers: {n: {class: logging.NullHandler}}\nloggers: {a: {level: NOTSET}, b: {handlers: [n], propagate: false}}").log;
-  expect(Object.fromEntries(loggers)).toEqual({ a: { level: undefined, handlers: [], propagate: true }, b: { level: undefined, handlers: ["n"], propagate: false } });
+  const { loggers } = parse(
+    "version: 1\nhandlers: {n: {class: logging.NullHandler}}\nloggers: {a: {level: NOTSET}, b: {handlers: [n], propagate: false}}",
+  ).log;
+  expect(Object.fromEntries(loggers)).toEqual({
+    a: { level: undefined, handlers: [], propagate: true },
+    b: { level: undefined, handlers: ["n"], propagate: false },
+  });
 });
 
 test("buffers come after what they write to", () => {
@@ -89,7 +119,8 @@ test("buffers come after what they write to", () => {
 });
 
 test("what is unknown here does not keep the server from starting", () => {
-  const text = "version: 1\nformatters: {j: {class: pythonjsonlogger.jsonlogger.JsonFormatter}}\nhandlers: {x: {class: graypy.GELFUDPHandler, host: h}}\nfilters: {context: {(): a.b}}";
+  const text =
+    "version: 1\nformatters: {j: {class: pythonjsonlogger.jsonlogger.JsonFormatter}}\nhandlers: {x: {class: graypy.GELFUDPHandler, host: h}}\nfilters: {context: {(): a.b}}";
   const { log, warnings } = parse(text);
   expect(plain(log)).toMatchObject({ formatters: { j: { kind: "json" } }, handlers: { x: { kind: "stream", stream: "stderr" } } });
   expect(warnings.map(formatProblem)).toEqual([
@@ -113,7 +144,9 @@ test.each([
   ["version: 2", ["log.yaml: version: found 2, wanted 1"]],
   [
     "version: 1\nstructured: true\ndrains: {}",
-    ["log.yaml: structured: the form with drains is no longer supported: use handlers with the formatter class synapse.logging.JsonFormatter"],
+    [
+      "log.yaml: structured: the form with drains is no longer supported: use handlers with the formatter class synapse.logging.JsonFormatter",
+    ],
   ],
   [
     "version: 1\nhandlers: {a: {class: logging.FileHandler, formatter: f, level: LOUD}, b: {class: logging.handlers.MemoryHandler, target: z}}\nroot: {level: x, handlers: [q]}",

@@ -32,7 +32,11 @@ test("every key of Synapse is known", () => {
 test("the list of keys is complete", () => {
   const reference = join(root, "..", "shared", "reference", "config-options.tsv");
   if (!existsSync(reference)) return;
-  const keys = readFileSync(reference, "utf8").trim().split("\n").slice(2).map((line) => line.split("\t")[0]);
+  const keys = readFileSync(reference, "utf8")
+    .trim()
+    .split("\n")
+    .slice(2)
+    .map((line) => line.split("\t")[0]);
   expect(knownKeys).toEqual(keys);
 });
 
@@ -81,7 +85,8 @@ test("the sample says the truth about defaults", () => {
   const sample = value as Record<string, unknown>;
   expect(Object.keys(sample).length).toBeGreaterThan(200);
   // blocks without a default mean something by being there
-  for (const key of ["email", "saml2_config", "user_consent", "server_notices", "rc_admin_redaction", "third_party_event_rules"]) delete sample[key];
+  for (const key of ["email", "saml2_config", "user_consent", "server_notices", "rc_admin_redaction", "third_party_event_rules"])
+    delete sample[key];
   const fromSample = buildConfig([{ file: "", values: sample }]);
   const fromNothing = buildConfig([], { overrides: { server_name: "a.example" } });
   expect(fromSample.warnings).toEqual(fromNothing.warnings);

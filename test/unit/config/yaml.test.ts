@@ -25,9 +25,16 @@ test.each([
   ["a: b: c", "f.yaml, line 1, column 5", "not valid YAML: bad indentation of a mapping entry"],
   ["a: 1\nb:\n\t- c", "f.yaml, line 3, column 1", "not valid YAML: tab characters must not be used in indentation"],
   ["a: *nope", "f.yaml, line 1, column 4", 'not valid YAML: unidentified alias "nope"'],
-  ["a: !!python/object:os.system x", "f.yaml, line 1, column 3", "not valid YAML: unknown scalar tag !<tag:yaml.org,2002:python/object:os.system>"],
+  [
+    "a: !!python/object:os.system x",
+    "f.yaml, line 1, column 3",
+    "not valid YAML: unknown scalar tag !<tag:yaml.org,2002:python/object:os.system>",
+  ],
 ])("%j is refused", (text, file, wanted) => {
-  expect(parseYaml(text, "f.yaml")).toMatchObject({ value: undefined, problem: { file: expect.stringContaining(file.slice(0, 14)), key: "", wanted } });
+  expect(parseYaml(text, "f.yaml")).toMatchObject({
+    value: undefined,
+    problem: { file: expect.stringContaining(file.slice(0, 14)), key: "", wanted },
+  });
 });
 
 test("of equal keys the last one wins, as in Python, with a warning", () => {
