@@ -1,5 +1,6 @@
 import { invalidParam, MatrixError } from "../../errors";
 import type { JsonObject } from "../../lib/json";
+import { WebError } from "../../remote/webClient";
 import { findThreepidSession, getThreepidSession, startThreepidSession, validateThreepidSession } from "../../storage/threepidSessions";
 import { getThreepidOwner } from "../../storage/threepids";
 import type { AccountsApp } from "../auth/accounts";
@@ -162,7 +163,8 @@ async function askDelegate(app: AccountsApp, given: { sid: string; clientSecret:
     if (typeof medium !== "string" || typeof address !== "string") return undefined;
     return { medium, address, validatedAt: typeof validatedAt === "number" ? validatedAt : app.clock.now(), sessionId: undefined };
   } catch (error) {
-    app.accounts.onError(error);
+    // Sessions that it does not know, or that are not validated yet, are no failures.
+    if (!(error instanceof WebError)) app.accounts.onError(error);
     return undefined;
   }
 }

@@ -1,7 +1,6 @@
 import { createHmac } from "node:crypto";
-import { setUserFlags } from "../../../src/storage/users";
+import { changeFlags } from "../../../src/handlers/account/flags";
 import type { UserFlags } from "../../../src/storage/users";
-import { changeAccounts } from "../../../src/writers/accountChanges";
 import { createAccountServer, PASSWORD, v3 } from "./harness";
 import type { AccountServer, Answer } from "./harness";
 
@@ -18,10 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-async function flag(userId: string, flags: UserFlags): Promise<void> {
-  await changeAccounts(server.app, async (tx) => ({ value: await setUserFlags(tx, userId, flags), accounts: [{ userId, what: "account" }] }));
-}
-const whoami = (token: string) => server.call("GET", v3("/account/whoami"), { token });
+const flag = (userId: string, flags: UserFlags): Promise<void> => changeFlags(server.app, userId, flags);
 
 describe("states of an account", () => {
   test("locked: nothing but logging out, and nothing is lost", async () => {
