@@ -80,11 +80,13 @@ export function sameState(intent: SendIntent, inputs: BuildInputs): StoredEvent 
   return canonicalJson(current.event.content) === canonicalJson(intent.content) ? current : undefined;
 }
 
-interface BuildContext {
+/** What a build takes besides the room: time and ids. */
+export interface BuildContext {
   readonly key: SigningKey;
   readonly now: number;
   readonly nid: number;
-  readonly groupId: () => number;
+  /** For the state group of a state event. */
+  readonly groupId: number;
   /** A new random id, for versions 1 and 2. */
   readonly opaqueId: () => string;
 }
@@ -105,7 +107,7 @@ export function advance(
   ids: Pick<BuildContext, "nid" | "groupId">,
 ): BuiltOnTip {
   const { event } = built;
-  const next = inputs.keyNid === undefined ? undefined : nextGroup(before, inputs.keyNid, ids.nid, ids.groupId());
+  const next = inputs.keyNid === undefined ? undefined : nextGroup(before, inputs.keyNid, ids.nid, ids.groupId);
   const replaces = event.stateKey === undefined ? undefined : inputs.state.get(pairKey(event.type, event.stateKey));
   const tip: RoomTip = {
     room: before.room,

@@ -4,37 +4,33 @@ import type { IdSequence } from "../storage/state";
 
 /** Gives ids out of reserved blocks, so that a writer knows the ids of what it builds before anything is stored. */
 export interface IdBlock {
-  /** Makes sure that the next `count` calls of take succeed. */
-  ensure(count: number): Promise<void>;
-  take(): number;
+  /** `count` ids that nobody else gets. Answers without a promise while the block lasts. */
+  take(count: number): number[] | Promise<number[]>;
 }
 
 export function createIdBlock(db: Db, sequence: IdSequence): IdBlock {
-  let ranges: { next: number; end: number }[] = [];
-  let available = 0;
-  let filling: Promise<void> = Promise.resolve();
+  let available: number[] = [];
+  let at = 0;
+  let filling: Promise<void> | undefined;
 
-  async function fill(count: number): Promise<void> {
-    while (available < count) {
-      const { first, size } = await reserveIdBlock(db, sequence);
-      ranges.push({ next: first, end: first + size });
-      available += size;
-    }
+  async function fill(): Promise<void> {
+    const { first, size } = await reserveIdBlock(db, sequence);
+    available = [...available.slice(at), ...Array.from({ length: size }, (_, i) => first + i)];
+    at = 0;
   }
 
-  return {
-    ensure(count) {
-      if (available >= count) return Promise.resolve();
-      filling = filling.catch(() => undefined).then(() => fill(count));
-      return filling;
-    },
-    take() {
-      const range = ranges[0];
-      if (!range) throw new Error(`no ids reserved from ${sequence}`);
-      const id = range.next++;
-      available--;
-      if (range.next === range.end) ranges = ranges.slice(1);
-      return id;
-    },
-  };
+  async function later(count: number): Promise<number[]> {
+    while (available.length - at < count) {
+      filling ??= fill().finally(() => (filling = undefined));
+      await filling;
+    }
+    return now(count);
+  }
+
+  function now(count: number): number[] {
+    at += count;
+    return available.slice(at - count, at);
+  }
+
+  return { take: (count) => (available.length - at >= count ? now(count) : later(count)) };
 }

@@ -11,7 +11,7 @@ import { parseEvent } from "../rooms/parseEvent";
 import { roomVersion } from "../rooms/versions";
 import type { Database } from "../storage/db";
 import { advance, buildOnTip, loadInputs, pairKey, refusal, sameState } from "./buildOnTip";
-import type { BuildInputs, BuiltOnTip } from "./buildOnTip";
+import type { BuildContext, BuildInputs, BuiltOnTip } from "./buildOnTip";
 import { Flusher } from "./flusher";
 import { unstored } from "./flush";
 import type { PushPersister } from "./flush";
@@ -83,9 +83,9 @@ export class RoomWriter {
     if (!version) return [{ refused: refusal(400, "M_UNSUPPORTED_ROOM_VERSION", `Room version ${intent.version} is not supported`) }];
     if (await caches.rooms.byId(intent.roomId)) return [{ refused: refusal(409, "M_UNKNOWN", "There is a room of this id already") }];
     const count = intent.events.length + 1;
-    await Promise.all([this.roomNids.ensure(1), this.eventNids.ensure(count), this.groupIds.ensure(count)]);
-    const room: RoomInfo = { nid: this.roomNids.take(), roomId: intent.roomId, version, creator: intent.creator };
-    const built = await this.buildRoom(room, intent);
+    const [[nid = 0], nids, groupIds] = await Promise.all([this.roomNids.take(1), this.eventNids.take(count), this.groupIds.take(count)]);
+    const room: RoomInfo = { nid, roomId: intent.roomId, version, creator: intent.creator };
+    const built = await this.buildRoom(room, intent, (i) => this.context(nids[i] ?? 0, groupIds[i] ?? 0));
     if ("refused" in built) return [built];
     this.workOf(room.roomId).tip = built.at(-1)?.tip;
     const newRoom = { creator: intent.creator, isPublic: intent.isPublic };
@@ -186,45 +186,49 @@ export class RoomWriter {
     const { caches, clock } = this.deps;
     const tip = await this.tipOf(work);
     if (!tip) return job.resolve({ refused: refusal(404, "M_NOT_FOUND", "Unknown room") });
-    const [inputs, target] = await Promise.all([
+    const [inputs, target, [nid = 0], [groupId = 0]] = await Promise.all([
       loadInputs(caches, tip, intent, this.flusher.pending),
       intent.redacts === null ? undefined : caches.events.byId(intent.redacts),
-      this.eventNids.ensure(1),
-      this.groupIds.ensure(1),
+      this.eventNids.take(1),
+      intent.stateKey === null ? [] : this.groupIds.take(1),
     ]);
     // A flush failed while we were reading, and took this tip with it.
     if (work.tip !== tip) return this.build(work, job);
     const same = sameState(intent, inputs);
     if (same) return this.flusher.whenStored(same, job);
-    const built = buildOnTip(tip, intent, inputs, this.context());
+    const built = buildOnTip(tip, intent, inputs, this.context(nid, groupId));
     if ("refused" in built) return job.resolve({ refused: built.refused });
     work.tip = built.tip;
     const redacts = target && redactionTarget(built, inputs, target);
     this.flusher.add({ job, roomId: tip.room.roomId, event: { built, intent, receivedTs: clock.now(), newRoom: undefined, redacts } });
   }
 
-  private context(): Parameters<typeof buildOnTip>[3] {
+  private context(nid: number, groupId: number): BuildContext {
     const { signingKey, clock, random, serverName } = this.deps;
     return {
       key: signingKey,
       now: clock.now(),
-      nid: this.eventNids.take(),
-      groupId: () => this.groupIds.take(),
+      nid,
+      groupId,
       opaqueId: () => `$${random.letters(32)}:${serverName}`,
     };
   }
 
-  private async buildRoom(room: RoomInfo, intent: NewRoomIntent): Promise<BuiltOnTip[] | { readonly refused: SendRefusal }> {
+  private async buildRoom(
+    room: RoomInfo,
+    intent: NewRoomIntent,
+    contextOf: (i: number) => BuildContext,
+  ): Promise<BuiltOnTip[] | { readonly refused: SendRefusal }> {
     const { caches } = this.deps;
     const event = parseEvent(room.version, parseLosslessJson(intent.createEvent) as Pdu);
     const [keyNid] = await caches.stateKeys.intern([["m.room.create", ""]]);
-    let last = advance(newTip(room), { event, json: intent.createEvent }, { state: new Map(), keyNid }, this.context());
+    let last = advance(newTip(room), { event, json: intent.createEvent }, { state: new Map(), keyNid }, contextOf(0));
     const built = [last];
     const pending = new Map([[last.nid, unstored(last)]]);
     // All keys in one query; what follows finds them in memory.
     await caches.stateKeys.intern(intent.events.flatMap((e) => (e.stateKey === null ? [] : [[e.type, e.stateKey] as const])));
     for (const send of intent.events) {
-      const next = buildOnTip(last.tip, send, await loadInputs(caches, last.tip, send, pending), this.context());
+      const next = buildOnTip(last.tip, send, await loadInputs(caches, last.tip, send, pending), contextOf(built.length));
       if ("refused" in next) return next;
       pending.set(next.nid, unstored(next));
       built.push((last = next));
