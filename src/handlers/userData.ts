@@ -75,13 +75,12 @@ export function createUserData(deps: UserDataDeps): UserData {
     load: (keys: readonly string[]) => Promise<Iterable<readonly [string, V]>>,
   ) => createCache<string, V>({ name, max: Math.max(1, Math.round(max * factor)), load });
   const presence = createPresenceView(() => streams.position(presenceStream), REMEMBERED_PRESENCE);
-  const presenceWriter = new PresenceWriter({ db, clock, random, timers: config.presence, streams, onError });
   const userData: UserData = {
     accountDataWriter: createAccountDataWriter({ db, streams, log }),
     receiptWriter: createReceiptWriter({ db, streams, log }),
     toDeviceWriter: createToDeviceWriter({ db, streams, log, clock }),
     typingWriter: new TypingWriter({ clock, streams }),
-    presenceWriter,
+    presenceWriter: new PresenceWriter({ db, clock, random, timers: config.presence, streams, onError }),
     accountDataChanges: createLastChanges(() => streams.position(accountDataStream), REMEMBERED_USERS),
     toDeviceChanges: createLastChanges(() => streams.position(toDeviceStream), REMEMBERED_USERS),
     receipts: createRecentRows(() => streams.position(receiptsStream), REMEMBERED_RECEIPTS),
@@ -103,27 +102,29 @@ export function createUserData(deps: UserDataDeps): UserData {
       const found = new Map((await ignoredBy(db, userIds)).map(({ ignorer, ignored }) => [ignorer, new Set(ignored)]));
       return userIds.map((userId) => [userId, found.get(userId) ?? new Set<string>()] as const);
     }),
-    async start() {
-      const { ownership } = deps;
-      const own = (): void => {
-        if (!ownership.isMine(typingStream.writer)) userData.typingWriter.resign();
-        if (config.presence.enabled === false) return;
-        userData.presenceReporter.refresh();
-        if (ownership.isMine(presenceStream.writer)) presenceWriter.start().catch(onError);
-        else presenceWriter.resign();
-      };
-      ownership.onChange(own);
-      own();
-    },
+    start: async () => ownEphemeral(deps, userData, onError),
     async stop() {
       await userData.presenceReporter.stop();
       userData.typingWriter.resign();
-      await presenceWriter.close();
+      await userData.presenceWriter.close();
       await Promise.all([userData.accountDataWriter.drain(), userData.receiptWriter.drain(), userData.toDeviceWriter.drain()]);
     },
   };
   follow(deps, userData);
   return userData;
+}
+
+/** Lives in the memory of whoever owns it: what this process takes over, and what it must let go. */
+function ownEphemeral({ ownership, config }: UserDataDeps, userData: UserData, onError: (error: unknown) => void): void {
+  const own = (): void => {
+    if (!ownership.isMine(typingStream.writer)) userData.typingWriter.resign();
+    if (config.presence.enabled === false) return;
+    userData.presenceReporter.refresh();
+    if (ownership.isMine(presenceStream.writer)) userData.presenceWriter.start().catch(onError);
+    else userData.presenceWriter.resign();
+  };
+  ownership.onChange(own);
+  own();
 }
 
 /** Keeps what is remembered in step with the streams. */

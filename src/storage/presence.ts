@@ -16,8 +16,8 @@ export interface PresenceRow {
 export async function upsertPresence(db: Db, rows: readonly PresenceRow[]): Promise<void> {
   await db`
     insert into presence_states (user_id, state, last_active_ts, last_federation_update_ts, last_user_sync_ts, status_msg, currently_active)
-    select * from unnest(${rows.map((r) => r.userId)}::text[], ${rows.map((r) => r.state)}::text[], ${rows.map((r) => r.lastActiveTs)}::int8[],
-                         ${rows.map((r) => r.lastFederationUpdateTs)}::int8[], ${rows.map((r) => r.lastUserSyncTs)}::int8[],
+    select * from unnest(${rows.map((r) => r.userId)}::text[], ${rows.map((r) => r.state)}::text[],
+                         ${rows.map((r) => r.lastActiveTs)}::int8[], ${rows.map((r) => r.lastFederationUpdateTs)}::int8[], ${rows.map((r) => r.lastUserSyncTs)}::int8[],
                          ${rows.map((r) => r.statusMsg)}::text[], ${rows.map((r) => r.currentlyActive)}::bool[])
     on conflict (user_id) do update set
       state = excluded.state, last_active_ts = excluded.last_active_ts, last_federation_update_ts = excluded.last_federation_update_ts,

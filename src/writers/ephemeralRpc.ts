@@ -2,6 +2,9 @@ import { defineRpc } from "../replication/rpc";
 import type { PresenceDemand, PresenceWriter, RemotePresence, SyncReport } from "./presence";
 import type { TypingChange, TypingWriter } from "./typing";
 
+/** What is said of presence is soon said again, so nobody waits long for a writer that is away. */
+const PRESENCE_TIMEOUT_MS = 5_000;
+
 interface TypingApp {
   readonly userData: { readonly typingWriter: TypingWriter };
 }
@@ -26,6 +29,7 @@ export const reportSyncs = defineRpc<PresenceApp, SyncReport, string>({
   name: "report_syncs",
   owner: () => ({ stream: "presence" }),
   repeatable: true,
+  timeoutMs: PRESENCE_TIMEOUT_MS,
   handle: (app, reports) => Promise.all(reports.map((report) => app.userData.presenceWriter.report(report))),
 });
 
@@ -35,6 +39,7 @@ export const reportActivity = defineRpc<PresenceApp, { readonly userId: string; 
   owner: () => ({ stream: "presence" }),
   batch: 256,
   repeatable: true,
+  timeoutMs: PRESENCE_TIMEOUT_MS,
   handle: async (app, devices) => {
     await app.userData.presenceWriter.activity(devices);
     return devices.map(() => null);
