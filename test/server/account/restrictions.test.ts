@@ -17,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+const whoami = (token: string) => server.call("GET", v3("/account/whoami"), { token });
 const flag = (userId: string, flags: UserFlags): Promise<void> => changeFlags(server.app, userId, flags);
 
 describe("states of an account", () => {
