@@ -6,6 +6,7 @@ import { accountDataBetween, accountDataOfRooms, allAccountData, getAccountData 
 import type { AccountDataRow } from "../storage/accountData";
 import { changeAccountData } from "../writers/accountData";
 import type { App } from "./app";
+import { pushRulesContent } from "./push/rules";
 import type { Requester } from "./requester";
 
 export interface AccountDataTarget {
@@ -52,10 +53,15 @@ export async function setAccountData(
   await app.rpc.call(changeAccountData, { kind: "set", userId, roomId, type, content: JSON.stringify(content) });
 }
 
-/** 404 M_NOT_FOUND where there is none. Of m.push_rules the caller must ask those who keep the rules. */
-export async function readAccountData(app: Pick<App, "db" | "config">, requester: Requester, target: AccountDataTarget): Promise<JsonText> {
+/** 404 M_NOT_FOUND where there is none. m.push_rules reads like account data, although it is kept elsewhere. */
+export async function readAccountData(
+  app: Pick<App, "db" | "config" | "push">,
+  requester: Requester,
+  target: AccountDataTarget,
+): Promise<JsonText> {
   checkTarget(requester, target, "get");
   const { userId, roomId = "", type } = target;
+  if (type === "m.push_rules" && roomId === "") return new JsonText(JSON.stringify(await pushRulesContent(app, userId)));
   const [found] = await getAccountData(app.db, [{ userId, roomId, type }]);
   if (!found || isDeleted(app, found)) throw notFound(roomId === "" ? "Account data not found" : "Room account data not found");
   return new JsonText(found.content);

@@ -57,6 +57,12 @@ test("account data and tags come down the sync and are read back", async () => {
   expect((await alice.sync()).rooms.join[roomId].account_data.events).toEqual([{ type: "m.tag", content: { tags: {} } }]);
 });
 
+test("push rules are read like account data", async () => {
+  const { status, body } = await alice.call("GET", mine("/account_data/m.push_rules"));
+  expect(status).toBe(200);
+  expect(Object.keys(body.global).sort()).toEqual(["content", "override", "room", "sender", "underride"]);
+});
+
 test("account data: refusals", async () => {
   expect(await alice.call("PUT", mine("/account_data/m.fully_read"), {})).toEqual(refused(405, "M_BAD_JSON"));
   expect(await alice.call("PUT", mine(`${room}/account_data/m.push_rules`), {})).toEqual(refused(405, "M_BAD_JSON"));
