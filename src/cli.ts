@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { checkConfigCommand, generateKeysCommand } from "./cli/checkConfig";
+import { containerCommand } from "./cli/container";
 import { reportToParent } from "./cli/daemonize";
 import { addGenerateOptions, generateConfigCommand } from "./cli/generateConfig";
 import { hashPasswordCommand } from "./cli/hashPassword";
@@ -52,11 +53,14 @@ export function createProgram(io: Io): Command {
     registerUserCommand(io),
     hashPasswordCommand(io),
     migrateCommand(io),
+    containerCommand(io),
     new Command("version").description("print the version").action(() => io.out(versionText())),
   ];
   for (const command of [program, ...commands]) {
     command.exitOverride().configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
-    if (command !== program) program.addCommand(command);
+    for (const inner of command.commands)
+      inner.exitOverride().configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
+    if (command !== program) program.addCommand(command, command.name() === "container" ? { hidden: true } : {});
   }
   return program;
 }

@@ -22,7 +22,7 @@ export function firstConfig(io: Io): string {
     reportStats: false,
     configDirectory: directory,
     dataDirectory: directory,
-    openPrivatePorts: false,
+    listenOn: "this machine",
     random: systemRandom,
   });
   for (const file of [config, ...others]) writeIfMissing(file);

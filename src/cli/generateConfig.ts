@@ -70,7 +70,7 @@ function generateOptions(options: GenerateCliOptions, configFile: string | undef
     reportStats: options.reportStats === "yes",
     configDirectory: resolve(options.configDirectory ?? "."),
     dataDirectory: resolve(options.dataDirectory ?? "."),
-    openPrivatePorts: options.openPrivatePorts === true,
+    listenOn: options.openPrivatePorts === true ? "all addresses" : "this machine",
     random: systemRandom,
     ...(configFile === undefined ? {} : { configFile }),
   };

@@ -13,8 +13,8 @@ export interface GenerateOptions {
   readonly configDirectory: string;
   /** Where the database, media and log files go. */
   readonly dataDirectory: string;
-  /** Listen on all addresses; otherwise on this machine alone, for a reverse proxy. */
-  readonly openPrivatePorts: boolean;
+  /** This machine alone, for a reverse proxy on it; all addresses, open to everybody; or a container behind a reverse proxy. */
+  readonly listenOn: "this machine" | "all addresses" | "container";
   readonly port?: number;
   /** Name of the configuration file; `homeserver.yaml` in the configuration directory by default. */
   readonly configFile?: string;
@@ -37,11 +37,12 @@ export interface GeneratedConfig {
 export function generateConfig(options: GenerateOptions): GeneratedConfig {
   const { serverName, configDirectory, dataDirectory, random } = options;
   const at = (extension: string): string => join(configDirectory, `${serverName}.${extension}`);
+  const logTo = options.listenOn === "container" ? "console" : "file";
   const configPath = options.configFile ?? join(configDirectory, "homeserver.yaml");
   return {
     config: { path: configPath, text: configText(options), isSecret: true },
     others: [
-      { path: at("log.config"), text: logConfigText(join(dataDirectory, "homeserver.log")), isSecret: false },
+      { path: at("log.config"), text: logConfigText(join(dataDirectory, "homeserver.log"), logTo), isSecret: false },
       { path: at("signing.key"), text: formatSigningKeys([generateSigningKey(serverName, random)]), isSecret: true },
     ],
   };
@@ -75,13 +76,13 @@ export function generatedValues(options: GenerateOptions): ReadonlyMap<string, s
   ]);
 }
 
-function listenersText({ openPrivatePorts, port = 8008 }: GenerateOptions): string {
+function listenersText({ listenOn, port = 8008 }: GenerateOptions): string {
   return `listeners:
   - port: ${port}
     type: http
     tls: false
-    x_forwarded: ${!openPrivatePorts}
-    bind_addresses: ${openPrivatePorts ? "['::', '0.0.0.0']" : "['::1', '127.0.0.1']"}
+    x_forwarded: ${listenOn !== "all addresses"}
+    bind_addresses: ${listenOn === "this machine" ? "['::1', '127.0.0.1']" : "['::', '0.0.0.0']"}
     resources:
       - names: [client, federation]
         compress: false

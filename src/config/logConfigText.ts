@@ -1,7 +1,8 @@
 import { DEFAULT_LOG_FORMAT } from "./logConfig";
 
-/** A logging configuration like the one which Synapse generates: INFO to a file that is rotated at midnight. */
-export function logConfigText(logFile: string): string {
+/** A logging configuration like the one which Synapse generates: INFO to a file that is rotated at midnight, or to standard error. */
+export function logConfigText(logFile: string, logTo: "file" | "console" = "file"): string {
+  const file = fileHandlers(logFile);
   return `# Logging, in the form of Python's dictConfig, as Synapse has it.
 version: 1
 
@@ -10,7 +11,26 @@ formatters:
     format: '${DEFAULT_LOG_FORMAT}'
 
 handlers:
-  file:
+${logTo === "file" ? file : ""}  # ${logTo === "file" ? "For a console: name it in root.handlers instead of buffer." : "The container's output."}
+  console:
+    class: logging.StreamHandler
+    formatter: precise
+
+loggers:
+  # DEBUG here writes every statement with its values, access tokens among them.
+  synapse.storage.SQL:
+    level: INFO
+
+root:
+  level: INFO
+  handlers: [${logTo === "file" ? "buffer" : "console"}]
+
+disable_existing_loggers: false
+`;
+}
+
+function fileHandlers(logFile: string): string {
+  return `  file:
     class: logging.handlers.TimedRotatingFileHandler
     formatter: precise
     filename: ${JSON.stringify(logFile)}
@@ -26,20 +46,5 @@ handlers:
     flushLevel: 30
     period: 5
 
-  # For a console: name it in root.handlers instead of buffer.
-  console:
-    class: logging.StreamHandler
-    formatter: precise
-
-loggers:
-  # DEBUG here writes every statement with its values, access tokens among them.
-  synapse.storage.SQL:
-    level: INFO
-
-root:
-  level: INFO
-  handlers: [buffer]
-
-disable_existing_loggers: false
 `;
 }

@@ -288,3 +288,48 @@ test.each([[["--frobnicate"]], [["check-config", "--frobnicate"]]])("%j is a wro
   expect(code).toBe(2);
   expect(err).toContain("error: unknown option '--frobnicate'");
 });
+
+describe("container", () => {
+  const callIn = async (environment: Record<string, string>, ...args: string[]) => {
+    const io = testIo([], environment);
+    const code = await main(["container", ...args], io);
+    return { code, out: io.written(), err: io.complaints() };
+  };
+
+  test("generate makes a configuration out of the environment", async () => {
+    const environment = {
+      SYNAPSE_SERVER_NAME: "a.example",
+      SYNAPSE_REPORT_STATS: "no",
+      SYNAPSE_CONFIG_DIR: folder,
+      SYNAPSE_DATA_DIR: at("d"),
+      SYNAPSE_HTTP_PORT: "8010",
+    };
+    expect((await callIn(environment, "generate")).code).toBe(0);
+    const { config, warnings } = loadConfig([at("homeserver.yaml")]);
+    expect(warnings).toEqual([]);
+    expect(config).toMatchObject({
+      listeners: [{ port: 8010, x_forwarded: true, bind_addresses: ["::", "0.0.0.0"] }],
+      media_store_path: at("d/media_store"),
+      derived: { log: { root: { handlers: ["console"] } } },
+    });
+    expect([...config.derived.log.handlers.keys()]).toEqual(["console"]);
+  });
+
+  test.each([
+    [{}, ["generate"], "The environment variable SYNAPSE_SERVER_NAME must be given.\n"],
+    [{ SYNAPSE_SERVER_NAME: "a" }, ["generate"], "The environment variable SYNAPSE_REPORT_STATS must be given.\n"],
+    [
+      { SYNAPSE_CONFIG_PATH: "/nowhere.yaml" },
+      [],
+      "There is no configuration at /nowhere.yaml. Mount one there, or make one with the command generate.\n",
+    ],
+    [
+      {},
+      ["run", "-c", "/nowhere.yaml"],
+      "There is no configuration at /nowhere.yaml. Mount one there, or make one with the command generate.\n",
+    ],
+    [{}, ["migrate_config"], "migrate_config is gone: make a configuration with the command generate, and edit it.\n"],
+  ])("%j %j fails", async (environment, args, err) => {
+    expect(await callIn(environment, ...args)).toEqual({ code: 1, out: "", err });
+  });
+});

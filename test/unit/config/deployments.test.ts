@@ -1,8 +1,10 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../../src/config/load";
 import { dump } from "js-yaml";
+import { checkDeployment } from "../../../src/roles/deployment";
+import { plan } from "../../../src/roles/plan";
 
 const folder = mkdtempSync(join(tmpdir(), "synapse-ts-deploy-"));
 
@@ -252,4 +254,34 @@ test("a file of 2021", () => {
     "stats.bucket_size",
   ]);
   expect(config).toMatchObject({ turn_user_lifetime: 86_400_000, redis: { enabled: false }, push: { enabled: true } });
+});
+
+/** The examples name files which exist on the machine of an operator only. */
+describe("the examples", () => {
+  const examples = join(__dirname, "..", "..", "..", "examples");
+  const local = { log_config: join(examples, "log.yaml"), worker_log_config: join(examples, "log.yaml"), signing_key_path: signingKey };
+  const load = (...files: string[]) =>
+    loadConfig(
+      files.map((file) => join(examples, file)),
+      { overrides: local },
+    );
+
+  test("of the main process", () => {
+    const { config, warnings } = load("homeserver.yaml");
+    expect(warnings.map(({ key }) => key)).toEqual(["registration_shared_secret_path"]);
+    expect(config.derived).toMatchObject({ role: "main", listeners: [{ port: 8008 }, { port: 9093 }] });
+  });
+
+  test.each(readdirSync(join(examples, "workers")))("of the worker %s", (file) => {
+    const { config, warnings } = load("homeserver.yaml", `workers/${file}`);
+    expect(warnings.map(({ key }) => key)).toEqual(["registration_shared_secret_path"]);
+    expect(config.derived.instanceName).toBe(file.replace(".yaml", ""));
+  });
+
+  test("make a sound deployment", () => {
+    const files = readdirSync(join(examples, "workers")).map((file) => load("homeserver.yaml", `workers/${file}`));
+    const plans = [load("homeserver.yaml"), ...files].map(({ config }) => plan(config));
+    expect(plans.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
+    expect(checkDeployment(plans.map((result) => result.plan))).toEqual([]);
+  });
 });
