@@ -2,8 +2,9 @@ import { rulesInRoom } from "./classes";
 import type { RulesInRoom } from "./classes";
 import { pushUser } from "./conditions";
 import type { PushUser } from "./conditions";
+import { TEXT_BUDGET } from "./eventView";
 import type { EventView } from "./eventView";
-import { compileGlob } from "./glob";
+import { compileGlob, containsWords } from "./glob";
 import type { Glob } from "./glob";
 import { compileRuleset, defaultRuleset } from "./ruleset";
 import type { Ruleset } from "./ruleset";
@@ -14,7 +15,10 @@ import { createWordIndex, indexableStart } from "./wordIndex";
 interface Member {
   readonly user: PushUser;
   readonly rules: RulesInRoom;
+  /** The patterns of their content rules. */
   readonly globs: readonly Glob[];
+  /** What the member is found by in the index of words. */
+  keys: readonly string[];
   /** Compiled when the member is first singled out. */
   own: Ruleset | undefined;
 }
@@ -41,7 +45,7 @@ export interface PushMembers {
   rulesetOf(userId: string): Ruleset;
   /** Classes other than 0 that have members. */
   classes(): Iterable<readonly [classId: number, ruleset: Ruleset]>;
-  /** Members whose name or keyword stands in the event, or who have rules for its sender. A few too many is fine. */
+  /** Members whose name or keyword stands in the event, or who have rules for its sender. */
   candidates(view: EventView): Set<string>;
 }
 
@@ -53,30 +57,38 @@ interface Indexes {
   readonly senders: Map<string, Set<string>>;
 }
 
-function addToIndexes({ words, patterns, senders }: Indexes, { user, rules }: Member): void {
-  words.add(user.localpart, user.userId);
-  words.add(user.displayName, user.userId);
+function addToIndexes({ words, patterns, senders }: Indexes, member: Member): void {
+  const { user, rules } = member;
+  const { userId } = user;
+  const keys = [words.add(user.localpart, userId), words.add(user.displayName, userId)];
   for (const pattern of rules.patterns) {
     const start = indexableStart(pattern);
-    if (start !== undefined) words.add(start, user.userId);
-    else patterns.add(user.userId);
+    if (start === undefined) patterns.add(userId);
+    else keys.push(words.addStart(start, userId));
   }
+  member.keys = keys;
   for (const sender of rules.senders) {
     const users = senders.get(sender);
-    if (users) users.add(user.userId);
-    else senders.set(sender, new Set([user.userId]));
+    if (users) users.add(userId);
+    else senders.set(sender, new Set([userId]));
   }
 }
 
-function removeFromIndexes({ words, patterns, senders }: Indexes, { user, rules }: Member): void {
-  for (const text of [user.localpart, user.displayName]) words.remove(text, user.userId);
-  for (const pattern of rules.patterns) words.remove(indexableStart(pattern) ?? "", user.userId);
+function removeFromIndexes({ words, patterns, senders }: Indexes, { user, rules, keys }: Member): void {
+  for (const key of keys) words.remove(key, user.userId);
   patterns.delete(user.userId);
   for (const sender of rules.senders) {
     const users = senders.get(sender);
     users?.delete(user.userId);
     if (users?.size === 0) senders.delete(sender);
   }
+}
+
+/** Whether the body has the member's name or keyword in it, or more keywords than can be tried. */
+function isNamed(body: string, { user, globs }: Member): boolean {
+  if (containsWords(body, user.localpart) || containsWords(body, user.displayName)) return true;
+  let budget = TEXT_BUDGET;
+  return globs.some((glob) => (budget -= glob.cost(body.length)) < 0 || glob.matches(body));
 }
 
 export function createPushMembers(roomId: string): PushMembers {
@@ -102,18 +114,11 @@ export function createPushMembers(roomId: string): PushMembers {
   function add(user: PushUser, stored: UserPushRules): void {
     remove(user.userId);
     const rules = rulesInRoom(stored, roomId);
-    const globs = rules.patterns.filter((pattern) => indexableStart(pattern) === undefined).map((pattern) => compileGlob(pattern, "words"));
-    const member: Member = { user, rules, globs, own: stored === untouchedRules ? defaultRuleset : undefined };
+    const globs = rules.patterns.map((pattern) => compileGlob(pattern, "words"));
+    const member: Member = { user, rules, globs, keys: [], own: stored === untouchedRules ? defaultRuleset : undefined };
     members.set(user.userId, member);
     addToIndexes(indexes, member);
     count(rules, 1);
-  }
-
-  /** Members whose keyword begins with a wildcard, if it matches. */
-  function byPattern(view: EventView, found: Set<string>): void {
-    for (const userId of indexes.patterns) {
-      if (!found.has(userId) && members.get(userId)?.globs.some((glob) => glob.matches(view.body))) found.add(userId);
-    }
   }
 
   return {
@@ -137,9 +142,14 @@ export function createPushMembers(roomId: string): PushMembers {
       for (const [classId, { ruleset }] of classes) yield [classId, ruleset];
     },
     candidates(view) {
-      const found = view.body === "" ? new Set<string>() : indexes.words.find(view.body);
-      for (const userId of indexes.senders.get(view.event.sender) ?? []) found.add(userId);
-      if (indexes.patterns.size > 0) byPattern(view, found);
+      const found = new Set(indexes.senders.get(view.event.sender) ?? []);
+      const { body } = view;
+      for (const userIds of [body === "" ? [] : indexes.words.find(body), indexes.patterns]) {
+        for (const userId of userIds) {
+          const member = found.has(userId) ? undefined : members.get(userId);
+          if (member && isNamed(body, member)) found.add(userId);
+        }
+      }
       return found;
     },
   };

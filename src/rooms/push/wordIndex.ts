@@ -5,17 +5,22 @@ import { isWordUnit } from "./glob";
  * What it finds are candidates; whoever asks checks them.
  */
 export interface WordIndex<T> {
-  /** words: lower-case literal text that stands between word boundaries wherever it matches. Gives false if it cannot be indexed. */
-  add(words: string, value: T): boolean;
-  remove(words: string, value: T): void;
-  /** Values whose first word, or first two characters, occur in the lower-case text. */
+  /**
+   * words: lower-case literal text that stands between word boundaries wherever it matches. Gives the key to remove it by, ""
+   * if there is nothing to find it by.
+   */
+  add(words: string, value: T): string;
+  /** For text that only the beginning of a match has to be: see indexableStart. */
+  addStart(start: string, value: T): string;
+  remove(key: string, value: T): void;
+  /** Values whose key occurs in the lower-case text. */
   find(text: string): Set<T>;
 }
 
 const WORDS = /[a-z0-9_]+/g;
 
 /** Text that starts with a word is found by that whole word; other text, where every place is a boundary, by its first two units. */
-function keyOf(words: string): string {
+function startOf(words: string): string {
   if (words === "") return "";
   if (!isWordUnit(words.charCodeAt(0))) return words.slice(0, 2);
   let end = 1;
@@ -32,18 +37,26 @@ export function createWordIndex<T>(): WordIndex<T> {
     if (found) for (const value of found) into.add(value);
   }
 
+  function put(key: string, value: T): string {
+    if (key === "") return key;
+    const values = byKey.get(key);
+    if (values) values.add(value);
+    else byKey.set(key, new Set([value]));
+    if (!values && !isWordUnit(key.charCodeAt(0))) symbols++;
+    return key;
+  }
+
+  /** Any word of the text would do; the one that fewest others are found by keeps Dr Smith apart from Dr Jones. */
+  function rarest(words: string): string {
+    let best = startOf(words);
+    for (const [word] of words.matchAll(WORDS)) if ((byKey.get(word)?.size ?? 0) < (byKey.get(best)?.size ?? 0)) best = word;
+    return best;
+  }
+
   return {
-    add(words, value) {
-      const key = keyOf(words);
-      if (key === "") return false;
-      const values = byKey.get(key);
-      if (values) values.add(value);
-      else byKey.set(key, new Set([value]));
-      if (!values && !isWordUnit(key.charCodeAt(0))) symbols++;
-      return true;
-    },
-    remove(words, value) {
-      const key = keyOf(words);
+    add: (words, value) => put(rarest(words), value),
+    addStart: (start, value) => put(startOf(start), value),
+    remove(key, value) {
       const values = byKey.get(key);
       if (!values?.delete(value) || values.size > 0) return;
       byKey.delete(key);
@@ -71,7 +84,7 @@ export function indexableStart(pattern: string): string | undefined {
   const wildcard = pattern.search(/[*?]/);
   if (wildcard < 0) return pattern.toLowerCase() || undefined;
   const start = pattern.slice(0, wildcard).toLowerCase();
-  const key = keyOf(start);
+  const key = startOf(start);
   const complete = isWordUnit(start.charCodeAt(0)) ? key.length < start.length : start.length >= 2;
   return complete ? start : undefined;
 }

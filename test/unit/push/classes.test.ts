@@ -73,13 +73,21 @@ describe("word index", () => {
 
   test("removing", () => {
     const small = createWordIndex<string>();
-    small.add("bob", "1");
+    const key = small.add("bob", "1");
     small.add("bob", "2");
-    small.remove("bob", "1");
+    small.remove(key, "1");
     expect([...small.find("bob")]).toEqual(["2"]);
-    small.remove("bob", "2");
+    small.remove(key, "2");
     expect(small.find("bob").size).toBe(0);
-    expect(small.add("", "3")).toBe(false);
+    expect(small.add("", "3")).toBe("");
+  });
+
+  test("of several words the rarest is the key", () => {
+    const names = createWordIndex<string>();
+    for (const name of ["dr smith", "dr jones", "dr smith the younger"]) names.add(name, name);
+    expect([...names.find("dr jones")]).toEqual(["dr smith", "dr jones"]);
+    expect([...names.find("the younger")]).toEqual([]);
+    expect([...names.find("smith")]).toEqual(["dr smith the younger"]);
   });
 
   test.each([
