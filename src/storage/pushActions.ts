@@ -70,26 +70,6 @@ export async function deleteActionsOfEvents(db: Db, eventIds: readonly string[])
     where c.room_nid = g.room_nid and c.in_thread = any('{f,t}'::bool[]) and c.stream_ordering = g.stream_ordering`;
 }
 
-/** Threads of events, by the relations that are stored: follows up to three of them (receipts module). Events of no thread are left out. */
-export async function threadsOfEvents(
-  db: Db,
-  roomNid: number,
-  eventIds: readonly string[],
-): Promise<{ eventId: string; threadId: string }[]> {
-  return db`
-    with recursive hops as (
-      select k.event_id as start, r.relates_to, r.rel_type, 1 as hop
-      from unnest(${eventIds}::text[]) as k(event_id)
-      join events e on e.event_id = k.event_id join event_relations r on r.nid = e.nid
-      where r.room_nid = ${roomNid}
-      union all
-      select h.start, r.relates_to, r.rel_type, h.hop + 1
-      from hops h join events e on e.event_id = h.relates_to join event_relations r on r.nid = e.nid
-      where h.rel_type <> 'm.thread' and h.hop < 3 and r.room_nid = ${roomNid}
-    )
-    select start as "eventId", relates_to as "threadId" from hops where rel_type = 'm.thread'`;
-}
-
 /** Everything of rooms that are purged. */
 export async function deletePushDataOfRooms(db: Db, roomNids: readonly number[]): Promise<void> {
   await Promise.all([
@@ -126,4 +106,26 @@ export async function deleteOldActions(db: Db, roomNids: readonly number[], befo
     )
     delete from event_push_classes c using kept k
     where c.room_nid = k.room_nid and c.in_thread = k.in_thread and c.stream_ordering < k.stream_ordering`;
+}
+
+/** Rooms that have rows here, in pages by number. */
+export async function roomsWithActions(db: Db, afterNid: number, limit: number): Promise<number[]> {
+  // Jumps from room to room along the index, however many rows lie between.
+  const rows = await db<{ roomNid: number }>`
+    with recursive found as (
+      (select room_nid, 1 as n from event_push_classes where room_nid > ${afterNid} order by room_nid limit 1)
+      union all
+      select next.room_nid, f.n + 1 from found f cross join lateral (
+        select room_nid from event_push_classes where room_nid > f.room_nid order by room_nid limit 1
+      ) next where f.n < ${limit}
+    )
+    select room_nid as "roomNid" from found order by room_nid`;
+  return rows.map((row) => row.roomNid);
+}
+
+/** When the first event at or after a position arrived; undefined past the newest. */
+export async function arrivalAt(db: Db, position: number): Promise<number | undefined> {
+  const rows = await db<{ ts: number }>`
+    select received_ts as ts from events where stream_ordering >= ${position} order by stream_ordering limit 1`;
+  return rows[0]?.ts;
 }
