@@ -38,6 +38,7 @@ const MAX_WAITING = 20_000;
 export class Checkout {
   readonly slots = new Set<Slot>();
   private readonly waiting = new Set<Waiter>();
+  private refusal: Error | undefined;
 
   constructor(private readonly options: CheckoutOptions) {}
 
@@ -53,6 +54,7 @@ export class Checkout {
 
   /** Calls work with a connection, at once when there is one: then the statement is on its way when this returns. */
   use<T>(alone: boolean, work: (slot: Slot) => Promise<T>): Promise<T> {
+    if (this.refusal) return Promise.reject(this.refusal);
     const slot = this.waiting.size === 0 ? this.choose(alone) : undefined;
     if (slot) return this.occupy(slot, alone, work);
     this.options.grow();
@@ -86,6 +88,12 @@ export class Checkout {
 
   failAll(error: Error): void {
     for (const waiter of this.waiting) waiter.fail(error);
+  }
+
+  /** Refuses whoever waits and whoever comes. */
+  close(): void {
+    this.refusal = new DatabaseUnavailableError("the database pool is closed", "no");
+    this.failAll(this.refusal);
   }
 
   private occupy<T>(slot: Slot, alone: boolean, work: (slot: Slot) => Promise<T>): Promise<T> {

@@ -70,15 +70,19 @@ interface DriverError extends Error {
   readonly position?: string;
 }
 
+/** By its shape: Node's own errors are no instances of the Error that jest gives to tests. */
+function asError(cause: unknown): DriverError {
+  return typeof cause === "object" && cause !== null && "message" in cause ? (cause as DriverError) : new Error(String(cause));
+}
+
 /** Gives an error of the driver our own type and, because it is made while the caller awaits, a stack that names the caller. */
 export function toDatabaseError(cause: unknown, statement?: string): Error {
   if (cause instanceof DatabaseUnavailableError) return new DatabaseUnavailableError(cause.message, cause.executed, cause.permanent, cause);
-  if (!(cause instanceof Error)) return new Error(String(cause));
-  const error: DriverError = cause;
+  const error = asError(cause);
   const code = error.code ?? "";
   if (error.severity === undefined) {
     // Not from the server. Errors of sockets and of the driver have a code; those of our parsers have none and are passed on.
-    return code === "" || usage.has(code) ? cause : new DatabaseUnavailableError(error.message, "unknown", false, cause);
+    return code === "" || usage.has(code) ? error : new DatabaseUnavailableError(error.message, "unknown", false, cause);
   }
   if (unavailable.test(code)) return new DatabaseUnavailableError(error.message, "unknown", false, cause);
   const hint = code === "22021" ? " (text in PostgreSQL cannot hold U+0000)" : "";
@@ -94,7 +98,7 @@ export function toDatabaseError(cause: unknown, statement?: string): Error {
 /** The same for an error met while connecting: nothing has run yet, and some causes will not pass by themselves. */
 export function toConnectError(cause: unknown, where: string): DatabaseUnavailableError {
   if (cause instanceof DatabaseUnavailableError) return cause;
-  const error: DriverError = cause instanceof Error ? cause : new Error(String(cause));
+  const error = asError(cause);
   return new DatabaseUnavailableError(
     `cannot connect to the database at ${where}: ${error.message}`,
     "no",

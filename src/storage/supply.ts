@@ -2,7 +2,7 @@ import type { Clock } from "../lib/clock";
 import type { Logger } from "../observe/logger";
 import type { Checkout } from "./checkout";
 import { openConnection, type Connection } from "./connection";
-import { DatabaseUnavailableError } from "./databaseError";
+import type { DatabaseUnavailableError } from "./databaseError";
 import { describeDatabase, type FullOptions } from "./databaseOptions";
 
 export interface SupplyHooks {
@@ -56,7 +56,7 @@ export class Supply {
     this.closing = true;
     clearTimeout(this.retry);
     clearInterval(this.watcher);
-    this.checkout.failAll(new DatabaseUnavailableError("the database pool is closed", "no"));
+    this.checkout.close();
     const deadline = this.hooks.clock.monotonic() + patienceMs;
     const busy = (): boolean => [...this.checkout.slots].some((slot) => slot.held || slot.connection.inFlight > 0);
     while (busy() && this.hooks.clock.monotonic() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
