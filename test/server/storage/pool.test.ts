@@ -89,11 +89,8 @@ describe("transactions", () => {
   });
 
   test("refuse statements after their end", async () => {
-    let escaped: Db | undefined;
-    await db.tx(async (tx) => {
-      escaped = tx;
-    });
-    await expect(escaped`select 1`).rejects.toThrow("the transaction is over");
+    const late = await db.tx(async (tx) => () => tx`select 1`);
+    await expect(late()).rejects.toThrow("the transaction is over");
   });
 
   test("wait for statements that fn did not wait for", async () => {
