@@ -4,6 +4,7 @@ import { accountDataRoutes } from "./client/accountData";
 import { createRoomRoutes } from "./client/createRoom";
 import { deviceRoutes } from "./client/devices";
 import { filterRoutes } from "./client/filters";
+import { legacyRoutes } from "./client/legacy";
 import { loginRoutes, loginTokenRoutes } from "./client/login";
 import { loginPageRoutes } from "./client/loginPage";
 import { logoutRoutes } from "./client/logout";
@@ -41,6 +42,7 @@ export const allGroups: readonly RouteGroup[] = [
   deviceRoutes,
   directoryRoutes,
   filterRoutes,
+  legacyRoutes,
   loginPageRoutes,
   loginRoutes,
   loginTokenRoutes,

@@ -67,6 +67,23 @@ export async function timelinesBetween(
     order by r.room_nid, e.stream_ordering`;
 }
 
+/** The oldest `limit` shown events of some rooms together with after < position <= upTo, in order. */
+export async function eventsOfRoomsAfter(
+  db: Db,
+  { roomNids, after, upTo, limit }: { roomNids: readonly number[]; after: number; upTo: number; limit: number },
+): Promise<TimelineEntry[]> {
+  return db<TimelineEntry>`
+    select r.room_nid as "roomNid", e.nid, e.stream_ordering as "streamOrdering"
+    from unnest(${roomNids}::int4[]) as r(room_nid)
+    cross join lateral (
+      select nid, stream_ordering from events
+      where room_nid = r.room_nid and stream_ordering > ${after} and stream_ordering <= ${upTo}
+        and rejected is null and not soft_failed
+      order by stream_ordering limit ${limit}
+    ) e
+    order by e.stream_ordering limit ${limit}`;
+}
+
 /** A place in a room's history: by depth, and by stream position among equals. */
 export interface TopologicalPosition {
   readonly depth: number;
