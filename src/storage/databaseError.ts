@@ -97,12 +97,7 @@ export function toDatabaseError(cause: unknown, statement?: string): Error {
 
 /** The same for an error met while connecting: nothing has run yet, and some causes will not pass by themselves. */
 export function toConnectError(cause: unknown, where: string): DatabaseUnavailableError {
-  if (cause instanceof DatabaseUnavailableError) return cause;
   const error = asError(cause);
-  return new DatabaseUnavailableError(
-    `cannot connect to the database at ${where}: ${error.message}`,
-    "no",
-    permanent.test(error.code ?? ""),
-    cause,
-  );
+  const hopeless = cause instanceof DatabaseUnavailableError ? cause.permanent : permanent.test(error.code ?? "");
+  return new DatabaseUnavailableError(`cannot connect to the database at ${where}: ${error.message}`, "no", hopeless, cause);
 }

@@ -33,7 +33,10 @@ export async function openSocket(options: SocketOptions): Promise<Socket> {
   } catch (error) {
     socket.destroy();
     if (optional) return plain();
-    throw error;
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    throw /CERT|ISSUER|VERIFY/.test(code)
+      ? new DatabaseUnavailableError(`the server's certificate is refused: ${message}`, "no", true)
+      : error;
   }
 }
 
@@ -50,6 +53,8 @@ function offersTls(socket: Socket, options: SocketOptions): Promise<boolean> {
 function tlsOptions(host: string, { mode, rootCert, cert, key }: DatabaseTls): ConnectionOptions {
   const verify = mode === "verify-ca" || mode === "verify-full" || (mode === "require" && rootCert !== undefined);
   return {
+    // Without it an address would not be looked for in the certificate: Node would look for "localhost".
+    host,
     servername: isIP(host) ? undefined : host,
     rejectUnauthorized: verify,
     ca: rootCert === "system" ? undefined : rootCert,
