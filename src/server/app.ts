@@ -4,8 +4,10 @@ import type { App } from "../handlers/app";
 import { createAccounts } from "../handlers/auth/accounts";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
 import { followEvents } from "../handlers/followEvents";
+import { removePushersOfDevices } from "../handlers/push/pushers";
 import { createPush } from "../handlers/push/push";
 import { createRateLimiter } from "../handlers/rateLimiter";
+import { followGuestAccess } from "../handlers/rooms/guestAccess";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
 import { createUserData } from "../handlers/userData";
 import type { Clock } from "../lib/clock";
@@ -116,6 +118,8 @@ export function createApp(options: AppOptions): RunningApp {
     background: createBackground(log, metrics, clock),
   };
   followEvents(app);
+  accounts.listeners.devicesDeleted.push(({ userId, deviceIds }) => removePushersOfDevices(app, userId, deviceIds));
+  followGuestAccess(app);
   return {
     app,
     async start() {
@@ -128,6 +132,7 @@ export function createApp(options: AppOptions): RunningApp {
       await roomWriter.drain();
       await app.userData.stop();
       await accounts.seen.stop();
+      await Promise.all([accounts.web.close(), accounts.guardedWeb.close()]);
       streams.stop();
       await rpc.close();
     },

@@ -8,6 +8,7 @@ import type { AccountDataEvent } from "../accountData";
 import type { App } from "../app";
 import { renderEvents } from "../events/render";
 import { presenceSince } from "../presence";
+import type { PresenceEvent } from "../presence";
 import { receiptsSince } from "../receipts";
 import type { Requester } from "../requester";
 import { placeOf } from "../rooms/access";
@@ -46,7 +47,7 @@ export async function readInitialSync(
   const [snapshots, invitations, presence, accountData, receipts] = await Promise.all([
     snapshotsOf(app, requester, known, { limit: Math.min(limit, MAX_LIMIT), now }),
     invitationsOf(app, requester, all),
-    presenceSince(app, { userId, from: undefined }),
+    presenceFor(app, userId),
     allAccountDataOf(app, userId),
     receiptsSince(app, { roomIds: all.filter(({ membership }) => membership === "join").map(({ roomId }) => roomId), from: 0, to: now.receipts, userId }),
   ]);
@@ -95,6 +96,14 @@ async function invitationsOf(app: App, requester: Requester, places: readonly Us
 /** Clients of that time look for tags in the first place. */
 function tagsFirst(events: readonly AccountDataEvent[]): AccountDataEvent[] {
   return [...events.filter(({ type }) => type === "m.tag"), ...events.filter(({ type }) => type !== "m.tag")];
+}
+
+/** Whoever asks is there, even if nobody has been told yet. */
+async function presenceFor(app: App, userId: string): Promise<PresenceEvent[]> {
+  const presence = await presenceSince(app, { userId, from: undefined });
+  if (app.config.presence.enabled !== true || presence.some(({ sender }) => sender === userId)) return presence;
+  const own: PresenceEvent = { type: "m.presence", sender: userId, content: { presence: "online", last_active_ago: 0, currently_active: true } };
+  return [...presence, own];
 }
 
 /**

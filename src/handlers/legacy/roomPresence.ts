@@ -19,8 +19,8 @@ export async function presenceInRoom(app: PresenceApp, room: RoomInfo, changed?:
     ...remote.filter((userId) => places?.get(userId)?.get(room.nid)?.membership === "join"),
   ];
   const now = app.clock.now();
-  return here.flatMap((sender): PresenceEvent[] => {
+  return here.map((sender): PresenceEvent => {
     const row = view.get(sender);
-    return row ? [{ type: "m.presence", sender, content: presenceContent(row, now) }] : [];
+    return { type: "m.presence", sender, content: row ? presenceContent(row, now) : { presence: "offline" } };
   });
 }

@@ -128,3 +128,13 @@ test("a world readable room can be peeked into, others cannot", async () => {
 test.each(["limit=hello", "limit=-2", "timeout=hello"])("GET /events?%s is refused", async (query) => {
   expect((await alice.call("GET", `/events?${query}`)).status).toBe(400);
 });
+
+test("guests leave a room that closes to them", async () => {
+  const [guest, roomId] = [await server.guest(), await alice.createRoom({ preset: "public_chat" })];
+  await alice.setState(roomId, "m.room.guest_access", { guest_access: "can_join" });
+  await guest.post(`${roomPath(roomId)}/join`);
+  const { end } = await alice.get("/events?timeout=0");
+  await alice.setState(roomId, "m.room.guest_access", { guest_access: "forbidden" });
+  const { all } = await eventsUntil(alice, end, (events) => ofType(events, "m.room.member").length > 0);
+  expect(ofType(all, "m.room.member")).toMatchObject([{ state_key: guest.userId, sender: guest.userId, content: { membership: "leave" } }]);
+});
