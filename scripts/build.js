@@ -1,17 +1,18 @@
-// Transpiles src/ to dist/, one file per module, and copies what is read at run time.
+// Transpiles src/ to dist/ or the folder named, one file per module, and copies what is read at run time.
 const { buildSync } = require("esbuild");
 const { cpSync, readdirSync, rmSync } = require("node:fs");
-const { join } = require("node:path");
+const { join, resolve } = require("node:path");
 
 const root = join(__dirname, "..");
+const outdir = resolve(process.argv[2] ?? join(root, "dist"));
 const sources = readdirSync(join(root, "src"), { recursive: true })
   .filter((file) => file.endsWith(".ts"))
   .map((file) => join(root, "src", file));
 
-rmSync(join(root, "dist"), { recursive: true, force: true });
+rmSync(outdir, { recursive: true, force: true });
 buildSync({
   entryPoints: sources,
-  outdir: join(root, "dist"),
+  outdir,
   outbase: join(root, "src"),
   format: "cjs",
   platform: "node",
@@ -21,4 +22,4 @@ buildSync({
   sourcemap: true,
   logLevel: "warning",
 });
-cpSync(join(root, "src", "storage", "migrations"), join(root, "dist", "storage", "migrations"), { recursive: true });
+cpSync(join(root, "src", "storage", "migrations"), join(outdir, "storage", "migrations"), { recursive: true });

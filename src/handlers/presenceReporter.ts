@@ -31,6 +31,7 @@ const FLUSH_MS = 50;
 const TICK_MS = 1_000;
 const KEEPALIVE_MS = 60_000;
 const RETRY_MS = 5_000;
+const GOODBYE_MS = 1_000;
 const MAX_ACTIVE = 20_000;
 
 /**
@@ -100,13 +101,16 @@ export class PresenceReporter {
     this.flushIn(0);
   }
 
-  /** Says that nobody syncs here any more. */
+  /** Says that nobody syncs here any more; if the writer cannot be reached, it will notice without. */
   async stop(): Promise<void> {
     clearTimeout(this.flushTimer);
     clearInterval(this.tickTimer);
     if (this.epoch === undefined) return;
     this.syncs.clear();
-    await this.deps.report({ instance: this.instance, full: true, started: [], stopped: [] }).catch(this.deps.onError);
+    const goodbye = this.deps.report({ instance: this.instance, full: true, started: [], stopped: [] }).catch(this.deps.onError);
+    let late: NodeJS.Timeout | undefined;
+    await Promise.race([goodbye, new Promise((resolve) => (late = setTimeout(resolve, GOODBYE_MS)))]);
+    clearTimeout(late);
   }
 
   /** Ends what has not come back, and shows that this process is alive. Runs by itself. */

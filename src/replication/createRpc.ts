@@ -15,7 +15,8 @@ interface Call {
 /** Waits until what this process wrote can be read here: positions may lag behind while another writer's rows are on their way. */
 async function settle(streams: RpcOptions["streams"], log: ReplicationLog): Promise<void> {
   const open = streams.unsettled();
-  if (open && !(await streams.waitFor(open, POSITION_WAIT_MS))) log.warn(() => `still waiting for ${JSON.stringify(open)}; going on without`);
+  if (open && !(await streams.waitFor(open, POSITION_WAIT_MS)))
+    log.warn(() => `still waiting for ${JSON.stringify(open)}; going on without`);
 }
 
 /** Runs a handler and tells each call its outcome. */
@@ -72,6 +73,9 @@ export function createRpc(options: RpcOptions): Rpc {
   return {
     call: async (def, input) => (await callAnywhere(def as AnyRpc, input)) as never,
     receive: (name, body) => receiver.receive(name, body, callHere),
-    close: async () => transport?.close(),
+    async close() {
+      sender?.close();
+      await transport?.close();
+    },
   };
 }

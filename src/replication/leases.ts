@@ -48,6 +48,8 @@ export class Leases implements Ownership {
   private refreshing: Promise<void> | undefined;
   private refreshedAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
+  /** Monotonic ms at which the timer fires. */
+  private due = Infinity;
   private unsubscribe: () => void = () => undefined;
   private stopped = false;
 
@@ -67,7 +69,7 @@ export class Leases implements Ownership {
       if (clock.monotonic() > giveUp) throw this.takenError();
       await new Promise((resolve) => setTimeout(resolve, START_POLL_MS));
     }
-    this.unsubscribe = bus.subscribe(channel, () => this.schedule(REFRESH_GAP_MS));
+    this.unsubscribe = bus.subscribe(channel, () => this.hasten(REFRESH_GAP_MS));
     this.schedule(await this.look());
     this.announce();
   }
@@ -85,7 +87,14 @@ export class Leases implements Ownership {
   ownerOf(standsFor: string, key = ""): string {
     const live = this.holders.get(standsFor) ?? [];
     const sure = this.holdsOwn() ? live : live.filter((name) => name !== this.instance);
-    return rendezvous(sure, key) ?? rendezvous(this.candidates(standsFor).filter((name) => name !== ANYBODY), key) ?? "main";
+    return (
+      rendezvous(sure, key) ??
+      rendezvous(
+        this.candidates(standsFor).filter((name) => name !== ANYBODY),
+        key,
+      ) ??
+      "main"
+    );
   }
 
   isMine(standsFor: string, key?: string): boolean {
@@ -113,7 +122,7 @@ export class Leases implements Ownership {
   refresh(): Promise<void> {
     if (this.options.clock.monotonic() - this.refreshedAt < REFRESH_GAP_MS) return Promise.resolve();
     this.refreshing ??= runOutsideContext(() => this.look())
-      .then((ms) => this.schedule(ms))
+      .then((ms) => this.hasten(ms))
       .finally(() => (this.refreshing = undefined));
     return this.refreshing;
   }
@@ -190,13 +199,21 @@ export class Leases implements Ownership {
     this.options.bus.publish(this.options.channel, this.instance);
   }
 
+  /** Looks sooner, never later: whoever cannot reach somebody asks again and again, and must not put off the renewal of its leases. */
+  private hasten(ms: number): void {
+    this.schedule(Math.min(ms, this.due - this.options.clock.monotonic()));
+  }
+
   private schedule(ms: number): void {
     clearTimeout(this.timer);
-    if (!this.stopped) this.timer = setTimeout(() => void this.tick(), ms).unref();
+    if (this.stopped) return;
+    this.due = this.options.clock.monotonic() + ms;
+    this.timer = setTimeout(() => void this.tick(), ms).unref();
   }
 
   private async tick(): Promise<void> {
     let next = this.renewMs;
+    this.due = Infinity;
     try {
       await this.renew();
       if (!this.stopped) next = await this.look();

@@ -42,6 +42,7 @@ export class CallSender {
   private readonly lanes = new Map<string, Lane<Parcel>>();
   /** The life in which an instance last answered. */
   private readonly lives = new Map<string, string>();
+  private closed = false;
 
   constructor(private readonly options: RpcOptions & { readonly transport: RpcTransport }) {}
 
@@ -57,10 +58,15 @@ export class CallSender {
       if (outcome.kind === "done") return { here: false, output: outcome.output };
       if (outcome.kind === "failed") throw outcome.error;
       const again = outcome.kind === "notDone" || def.repeatable === true;
-      if (!again || clock.monotonic() + ms > deadline) throw new MatrixError(502, "M_UNKNOWN", outcome.error.message);
+      if (!again || this.closed || clock.monotonic() + ms > deadline) throw new MatrixError(502, "M_UNKNOWN", outcome.error.message);
       await pause(ms);
       await ownership.refresh().catch(() => undefined);
     }
+  }
+
+  /** Gives up calls that wait for somebody to come back. */
+  close(): void {
+    this.closed = true;
   }
 
   private laneOf(instance: string, def: AnyRpc): Lane<Parcel> {
@@ -80,7 +86,8 @@ export class CallSender {
 
   private async deliver(instance: string, def: AnyRpc, parcels: readonly Parcel[]): Promise<void> {
     const outcomes = await this.exchange(instance, def, parcels).catch((error: unknown): Outcome[] => [{ kind: "failed", error }]);
-    const missing: Outcome = outcomes.length === 1 && outcomes[0] ? outcomes[0] : { kind: "failed", error: new Error("no answer to this call") };
+    const missing: Outcome =
+      outcomes.length === 1 && outcomes[0] ? outcomes[0] : { kind: "failed", error: new Error("no answer to this call") };
     parcels.forEach(({ settle }, i) => settle(outcomes[i] ?? missing));
   }
 
@@ -108,7 +115,7 @@ export class CallSender {
         maybeDone ||= error.executed === "unknown";
         if (!maybeDone) return [{ kind: "notDone", error }];
         await ownership.refresh().catch(() => undefined);
-        if (!ownership.isLive(instance) || clock.monotonic() + ms > deadline) return [{ kind: "lost", error }];
+        if (!ownership.isLive(instance) || this.closed || clock.monotonic() + ms > deadline) return [{ kind: "lost", error }];
         await pause(ms);
       }
     }
@@ -124,7 +131,8 @@ export class CallSender {
     const { life, positions, results } = body as RpcAnswer;
     this.lives.set(instance, life);
     const { streams, log } = this.options;
-    if (!(await streams.waitFor(positions, POSITION_WAIT_MS))) log.warn(() => `still waiting for what ${instance} wrote, ${JSON.stringify(positions)}; going on without`);
+    if (!(await streams.waitFor(positions, POSITION_WAIT_MS)))
+      log.warn(() => `still waiting for what ${instance} wrote, ${JSON.stringify(positions)}; going on without`);
     return results.map((result) =>
       "error" in result
         ? { kind: "failed", error: errorOf(result.error.status, result.error.body) }

@@ -11,7 +11,7 @@ type DeepPartial<T> = T extends readonly (infer U)[]
 const unlimited = { per_second: 100_000, burst_count: 100_000 };
 
 /** What server tests run with, besides Synapse's defaults: fixed secrets, cheap passwords, and no rate limits. */
-const base: DeepPartial<ConfigValues> = {
+export const testValues: DeepPartial<ConfigValues> = {
   server_name: "test.local",
   signing_key: `ed25519 test ${Buffer.alloc(32).toString("base64")}`,
   registration_shared_secret: "test-registration-secret",
@@ -39,5 +39,5 @@ const base: DeepPartial<ConfigValues> = {
 
 /** A complete configuration. Overrides are keys as in homeserver.yaml; each replaces the whole top-level key. */
 export function testConfig(overrides: DeepPartial<ConfigValues> = {}): Config {
-  return buildConfig([], { overrides: { ...base, ...overrides } }).config;
+  return buildConfig([], { overrides: { ...testValues, ...overrides } }).config;
 }

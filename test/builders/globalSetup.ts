@@ -1,8 +1,7 @@
 import { planDirectory, removeStale } from "./testServer";
 
-/** Costs nothing where no test needs a database: the first that does starts the server (builders/database.ts). */
+/** Costs nothing where no test needs a database or the program: the first that does makes them (builders/database.ts, builders/program.ts). */
 export default function globalSetup(): void {
-  if (process.env["SYNAPSE_TS_TEST_DATABASE"]) return;
   removeStale();
   process.env["SYNAPSE_TS_TEST_DIRECTORY"] = planDirectory();
 }

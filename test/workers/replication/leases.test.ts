@@ -1,3 +1,4 @@
+import { systemClock } from "../../../src/lib/clock";
 import { createSoloBus } from "../../../src/replication/bus";
 import { Leases } from "../../../src/replication/leases";
 import type { LeasesOptions } from "../../../src/replication/leases";
@@ -60,6 +61,16 @@ test("all come to the same owners, and each key has one", async () => {
   expect(new Set(owners)).toEqual(new Set(["w1", "w2"]));
   for (const room of rooms) expect(w1.leases.isMine("events", room)).toBe(!w2.leases.isMine("events", room));
   expect(w1.leases.ownerOf("main")).toBe("main");
+});
+
+test("to look again and again does not put off the renewal of the own leases", async () => {
+  const { leases } = await standUp("w1", { clock: systemClock, renewMs: 200 });
+  const expiry = async () => (await database.db<{ at: string }>`select max(expires_at)::text as at from leases`)[0]?.at ?? "";
+  const before = await expiry();
+  await eventually(async () => {
+    await leases.refresh();
+    return (await expiry()) > before;
+  });
 });
 
 test("when one dies the other takes over, and the dead one cannot write when it wakes", async () => {

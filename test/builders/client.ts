@@ -1,0 +1,109 @@
+import { eventually } from "./eventually";
+
+/** What servers answer: of any shape, tests know which. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
+export type Body = any;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Body;
+}
+
+/** A logged in user as the client of one process. */
+export interface TestClient {
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly token: string;
+  /** The same user and device at another process, with syncs of its own. */
+  on(url: string): TestClient;
+  /** Paths are relative to /_matrix/client/v3. */
+  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** The body of a call that has to succeed. */
+  ok(method: string, path: string, body?: unknown): Promise<Body>;
+  createRoom(options?: object): Promise<string>;
+  join(roomId: string): Promise<void>;
+  /** Sends a text and gives its event id. */
+  say(roomId: string, text: string, txnId?: string): Promise<string>;
+  /** One sync from where the last one ended. */
+  sync(timeoutMs?: number): Promise<Body>;
+  /** Syncs until an answer has what is looked for, and gives that. */
+  until<T>(find: (sync: Body) => T | undefined): Promise<T>;
+  /** Syncs until the event is in a timeline. */
+  sees(roomId: string, eventId: string): Promise<void>;
+}
+
+const PASSWORD = "sUp3r s3kr1t";
+const POLL_MS = 2_000;
+let transactions = 0;
+
+export async function request(url: string, method: string, path: string, body?: unknown, token?: string): Promise<Answer> {
+  const response = await fetch(`${url}/_matrix/client/v3${path}`, {
+    method,
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+/** Registers a user with the process at a URL. */
+export async function register(url: string, username: string): Promise<TestClient> {
+  const { status, body } = await request(url, "POST", "/register", { username, password: PASSWORD, auth: { type: "m.login.dummy" } });
+  if (status !== 200) throw new Error(`${username} cannot register: ${status} ${JSON.stringify(body)}`);
+  return clientOf(url, { userId: body.user_id, deviceId: body.device_id, token: body.access_token });
+}
+
+function clientOf(url: string, account: Pick<TestClient, "userId" | "deviceId" | "token">): TestClient {
+  let since: string | undefined;
+  const client: TestClient = {
+    ...account,
+    on: (other) => clientOf(other, account),
+    call: (method, path, body) => request(url, method, path, body, account.token),
+    async ok(method, path, body) {
+      const answer = await client.call(method, path, body);
+      if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+      return answer.body;
+    },
+    createRoom: async (options = {}) => (await client.ok("POST", "/createRoom", options)).room_id,
+    join: (roomId) => client.ok("POST", `/join/${encodeURIComponent(roomId)}`, {}),
+    async say(roomId, text, txnId = `t${++transactions}`) {
+      const path = `/rooms/${encodeURIComponent(roomId)}/send/m.room.message/${encodeURIComponent(txnId)}`;
+      return (await client.ok("PUT", path, { msgtype: "m.text", body: text })).event_id;
+    },
+    async sync(timeoutMs = 0) {
+      const query = new URLSearchParams({ timeout: String(timeoutMs), ...(since !== undefined && { since }) });
+      const answer = await client.ok("GET", `/sync?${query.toString()}`);
+      since = answer.next_batch;
+      return answer;
+    },
+    async until(find) {
+      let found: ReturnType<typeof find>;
+      await eventually(async () => {
+        found = find(await client.sync(since === undefined ? 0 : POLL_MS));
+        return found !== undefined;
+      }, 40_000);
+      return found as Exclude<typeof found, undefined>;
+    },
+    async sees(roomId, eventId) {
+      await client.until((sync) => timelineOf(sync, roomId).find((event: Body) => event.event_id === eventId));
+    },
+  };
+  return client;
+}
+
+/** The events that a sync brought of a joined room. */
+export function timelineOf(sync: Body, roomId: string): Body[] {
+  return sync.rooms?.join?.[roomId]?.timeline.events ?? [];
+}
+
+/** All messages of a room, oldest first, by paging back through it. */
+export async function history(client: TestClient, roomId: string): Promise<Body[]> {
+  const events: Body[] = [];
+  let from: string | undefined;
+  do {
+    const query = new URLSearchParams({ dir: "b", limit: "100", ...(from !== undefined && { from }) });
+    const page = await client.ok("GET", `/rooms/${encodeURIComponent(roomId)}/messages?${query.toString()}`);
+    events.push(...page.chunk);
+    from = page.end;
+  } while (from !== undefined);
+  return events.reverse();
+}

@@ -1,0 +1,133 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { register } from "./client";
+import type { TestClient } from "./client";
+import { testValues } from "./config";
+import { createTestDatabase } from "./database";
+import type { TestDatabase } from "./database";
+import { answers, freePorts, startProgram } from "./process";
+import type { TestProcess } from "./process";
+import { startTestRedis } from "./redis";
+import type { TestRedis } from "./redis";
+
+export interface DeploymentOptions {
+  /** Names of generic workers. They are known to all processes; those of `later` start only when asked. */
+  readonly workers: readonly string[];
+  readonly later?: readonly string[];
+  /** Laid over the shared configuration, as in homeserver.yaml. */
+  readonly shared?: Readonly<Record<string, unknown>>;
+  /** Begins with a database without tables. */
+  readonly empty?: boolean;
+}
+
+/** Processes of one server: main and workers with a Redis and a database. */
+export interface TestDeployment {
+  readonly redis: TestRedis;
+  readonly database: TestDatabase;
+  /** Where a process answers clients. */
+  url(name: string): string;
+  process(name: string): TestProcess;
+  /** Starts a process, also once more, and waits until it answers. */
+  start(name: string): Promise<void>;
+  /** Registers a user; the name gets something added, so that tests may share a deployment. */
+  user(name: string, at?: string): Promise<TestClient>;
+  close(): Promise<void>;
+}
+
+interface Ports {
+  readonly client: number;
+  readonly replication: number;
+}
+
+export async function startDeployment(options: DeploymentOptions): Promise<TestDeployment> {
+  const { workers, later = [], empty = false } = options;
+  const names = ["main", ...workers, ...later];
+  const [database, redis, numbers] = await Promise.all([createTestDatabase({ empty }), startTestRedis(), freePorts(names.length * 2)]);
+  const ports = new Map(
+    names.map((name, i): [string, Ports] => [name, { client: numbers[2 * i] ?? 0, replication: numbers[2 * i + 1] ?? 0 }]),
+  );
+  const directory = mkdtempSync(join(tmpdir(), "synapse-ts-deployment-"));
+  chmodSync(directory, 0o755);
+  writeConfiguration(directory, { ports, redis, database, shared: options.shared ?? {} });
+  const processes = new Map<string, TestProcess>();
+  let users = 0;
+
+  const deployment: TestDeployment = {
+    redis,
+    database,
+    url: (name) => `http://127.0.0.1:${ports.get(name)?.client}`,
+    process(name) {
+      const process = processes.get(name);
+      if (!process) throw new Error(`${name} was not started`);
+      return process;
+    },
+    async start(name) {
+      const worker = name === "main" ? [] : ["--config", `${name}.yaml`];
+      const process = await startProgram({ cwd: directory, args: ["--config", "homeserver.yaml", ...worker] });
+      processes.set(name, process);
+      await answers(process, deployment.url(name));
+    },
+    user: (name, at = "main") => register(deployment.url(at), `${name}${++users}`),
+    async close() {
+      const live = [...processes.values()].filter((process) => process.ended() === undefined);
+      const results = await Promise.allSettled(live.map((process) => process.stop()));
+      await redis.stop();
+      await database.drop();
+      rmSync(directory, { recursive: true, force: true });
+      for (const result of results) if (result.status === "rejected") throw result.reason;
+    },
+  };
+  try {
+    await Promise.all(["main", ...workers].map((name) => deployment.start(name)));
+  } catch (error) {
+    await deployment.close().catch(() => undefined);
+    throw error;
+  }
+  return deployment;
+}
+
+interface Shared {
+  readonly ports: ReadonlyMap<string, Ports>;
+  readonly redis: TestRedis;
+  readonly database: TestDatabase;
+  readonly shared: Readonly<Record<string, unknown>>;
+}
+
+/** Only what is wrong, for the message of a test that fails. */
+const logConfig = {
+  version: 1,
+  formatters: { plain: { format: "%(asctime)s - %(name)s - %(levelname)s - %(message)s" } },
+  handlers: { console: { class: "logging.StreamHandler", formatter: "plain" } },
+  root: { level: process.env["SYNAPSE_TS_TEST_LOG"] ?? "WARNING", handlers: ["console"] },
+};
+
+/** JSON is YAML. */
+function writeConfiguration(directory: string, { ports, redis, database, shared }: Shared): void {
+  const { host, port, user } = database.options;
+  const listener = (number: number | undefined, names: readonly string[]) => ({
+    type: "http",
+    port: number,
+    bind_addresses: ["127.0.0.1"],
+    resources: [{ names }],
+  });
+  const listeners = (own: Ports | undefined) => [listener(own?.client, ["client"]), listener(own?.replication, ["replication"])];
+  const write = (name: string, values: object): void => writeFileSync(join(directory, name), JSON.stringify(values, undefined, 2));
+  write("log.yaml", logConfig);
+  write("homeserver.yaml", {
+    ...testValues,
+    enable_registration: true,
+    enable_registration_without_verification: true,
+    report_stats: false,
+    log_config: join(directory, "log.yaml"),
+    database: { name: "psycopg2", args: { host, port, user, dbname: database.name, cp_min: 1, cp_max: 5 } },
+    redis: redis.config,
+    listeners: listeners(ports.get("main")),
+    instance_map: Object.fromEntries([...ports].map(([name, { replication }]) => [name, { host: "127.0.0.1", port: replication }])),
+    ...shared,
+  });
+  for (const [name, own] of ports) {
+    if (name !== "main")
+      write(`${name}.yaml`, { worker_app: "synapse.app.generic_worker", worker_name: name, worker_listeners: listeners(own) });
+  }
+}
