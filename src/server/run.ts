@@ -1,8 +1,12 @@
 import type { Config } from "../config/config";
 import { systemClock } from "../lib/clock";
 import { systemRandom } from "../lib/random";
+import { readFileSync } from "node:fs";
+import { readLogConfig } from "../config/parseLogConfig";
+import { startMaintenance } from "../services/maintenance";
 import { createLogging } from "../observe/logging";
-import type { LoggerFactory } from "../observe/logger";
+import type { Logging } from "../observe/logging";
+import type { Logger, LoggerFactory } from "../observe/logger";
 import { createMetrics } from "../observe/metrics";
 import { exposeProcess } from "../observe/processMetrics";
 import { groupsServed, requirePlan } from "../roles/plan";
@@ -19,6 +23,7 @@ const GRACE_MS = 10_000;
 export interface RunningProcess {
   /** Addresses that it answers at. */
   readonly addresses: readonly string[];
+  reloadTls(tls: NonNullable<Config["derived"]["tls"]>): void;
   /** Stops accepting, finishes requests, drains writers, and closes the database. */
   stop(): Promise<void>;
 }
@@ -51,11 +56,14 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     const running = createApp({ config, db: database.pool, clock, random, log, metrics, deployment });
     undo.push(running.stop);
     await running.start();
+    if (plan.services.includes("background")) undo.push(startMaintenance(running.app));
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
     const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics });
     await listeners.open();
     undo.push(() => listeners.close(GRACE_MS));
-    return { addresses: listeners.addresses(), stop };
+    // Requests that wait for news would hold up the end: they are answered with what there is.
+    undo.push(() => running.app.notifier.close());
+    return { addresses: listeners.addresses(), reloadTls: (tls) => listeners.reloadTls(tls), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -72,12 +80,13 @@ export interface RunOptions {
 export async function runProcess({ config, onReady }: RunOptions): Promise<void> {
   const logging = createLogging({ config: config.derived.log, clock: systemClock, serverName: config.server_name });
   const log = logging.log("synapse.app");
-  process.on("SIGHUP", () => void logging.reload(config.derived.log));
+  process.on("exit", () => logging.closeSync());
   try {
     let end: (error?: Error) => void = () => undefined;
     const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end());
     const running = await startProcess({ config, log: logging.log, onFatal: end });
+    process.on("SIGHUP", () => void reload(config, { logging, running, log }));
     log.info(`${config.derived.instanceName} is ready at ${running.addresses.join(", ")}`);
     notifySystemd("READY=1");
     onReady?.();
@@ -87,5 +96,20 @@ export async function runProcess({ config, onReady }: RunOptions): Promise<void>
     if (error) throw error;
   } finally {
     await logging.close();
+  }
+}
+
+/** Reads the log configuration and the certificate again. What is wrong with them is logged, and the old ones stay. */
+async function reload(config: Config, { logging, running, log }: { logging: Logging; running: RunningProcess; log: Logger }): Promise<void> {
+  try {
+    const { file } = config.derived.log;
+    await logging.reload(file === undefined ? config.derived.log : readLogConfig(file).log);
+    const { tls_certificate_path: certificate, tls_private_key_path: privateKey } = config;
+    if (config.derived.tls && certificate !== undefined && privateKey !== undefined) {
+      running.reloadTls({ certificate: readFileSync(certificate, "utf8"), privateKey: readFileSync(privateKey, "utf8") });
+    }
+    log.info("Reloaded the log configuration and certificates");
+  } catch (error) {
+    log.error("Cannot reload", { error });
   }
 }

@@ -53,7 +53,7 @@ export async function changeMembership(app: App, requester: Requester, request: 
   if (!isUserId(target)) throw new MatrixError(400, "M_INVALID_PARAM", `${String(target).slice(0, 300)} is not a user id`);
   const room = await findRoom(app, roomId);
   const place = room && (await placeOf(app, target, room));
-  if (!room || !(await isHosted(app, room))) throw await absentRoom(app, request);
+  if (!room || !(await isHosted(app, room, request.action))) throw await absentRoom(app, request);
   await checkAction(app, requester, room, request, place);
   spendLimits(app, requester, room, request, place);
   const content = await contentOf(app, requester, room, request, place);
@@ -71,9 +71,11 @@ export async function changeMembership(app: App, requester: Requester, request: 
   );
 }
 
-/** Whether anybody of this server is in the room, so that we can build events in it. */
-async function isHosted(app: App, room: RoomInfo): Promise<boolean> {
-  return (await app.caches.memberships.ofRoom(room.nid)).local.size > 0;
+/** Whether we can build events in the room: somebody of this server is in it, or its state is ours to know and the target only leaves. */
+async function isHosted(app: App, room: RoomInfo, action: MembershipAction): Promise<boolean> {
+  const { local, hosts } = await app.caches.memberships.ofRoom(room.nid);
+  if (local.size > 0) return true;
+  return action === "leave" && hosts.size === 0 && (await app.caches.roomState.current(room.nid)) !== undefined;
 }
 
 /** What to say of a room that nobody here is in. Such rooms are reached through other servers. */

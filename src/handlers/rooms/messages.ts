@@ -10,7 +10,7 @@ import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import type { Requester } from "../requester";
-import { requireJoined } from "./access";
+import { currentLevels, requireJoined } from "./access";
 import { changeMembership } from "./membership";
 import type { MembershipAction } from "./membership";
 import { checkStateContent } from "./stateContent";
@@ -46,13 +46,16 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
   if (stateKey !== undefined) await checkStateContent(app, roomId, type, content);
   await checkRelation(app, requester, request);
+  const redacts = request.redacts ?? redactedBy(request);
+  if (redacts !== null) await checkRedaction(app, requester, roomId, redacts);
+  if (requester.deviceId !== undefined) app.userData.presenceReporter.active(requester.userId, requester.deviceId);
   return sendEvent(
     app,
     sendIntent(
       { roomId, sender: requester.userId, type, content },
       {
         stateKey: stateKey ?? null,
-        redacts: request.redacts ?? redactedBy(request),
+        redacts,
         deviceId: requester.deviceId ?? null,
         txnId: request.txnId ?? null,
         originServerTs: requester.appservice ? (request.originServerTs ?? null) : null,
@@ -65,6 +68,20 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
 function redactedBy({ type, content }: SendRequest): string | null {
   const redacts = type === "m.room.redaction" ? own(content, "redacts") : undefined;
   return typeof redacts === "string" ? redacts : null;
+}
+
+/**
+ * From version 3 on a redaction passes authorisation whatever it is worth, and takes effect or not. Whoever sends one through us is
+ * told at once.
+ */
+async function checkRedaction(app: App, requester: Requester, roomId: string, eventId: string): Promise<void> {
+  const target = await app.caches.events.byId(eventId);
+  if (!target) return;
+  if (target.room.roomId !== roomId) throw new MatrixError(400, "M_UNKNOWN", "Cannot redact event from a different room");
+  if (target.row.type === "m.room.create") throw forbidden("Redacting create events is not permitted");
+  if (target.row.sender === requester.userId) return;
+  const levels = await currentLevels(app, target.room);
+  if (levels.userLevel(requester.userId) < levels.redact) throw forbidden("You don't have permission to redact this event");
 }
 
 /** One reaction of a kind by one user to one event (client-server API, "Annotating events"). */

@@ -6,7 +6,7 @@ import type { EventFilter } from "../../rooms/filter";
 import type { App } from "../app";
 import type { LazyMembers } from "./lazyMembers";
 import { changesOf, movesIn, undo, withoutMembers } from "./stateSection";
-import type { Stretch } from "./stateSection";
+import type { StateMove, Stretch } from "./stateSection";
 import type { Timeline } from "./timeline";
 
 /** A room whose state section is wanted. */
@@ -32,7 +32,7 @@ export interface StateOptions {
 
 interface Resolved {
   readonly job: StateJob;
-  /** What the section shows, before members are chosen. */
+  /** What the section shows, before the members of senders are added. */
   readonly shown: PackedMap;
   /** The state out of which members of senders are taken. */
   readonly source: PackedMap;
@@ -45,44 +45,64 @@ export async function stateSections(app: App, jobs: readonly StateJob[], options
   const maps = new Map<number, PackedMap>();
   await Promise.all(
     resolved.map(async ({ job, shown, source }) => {
-      const members = lazy ? await sendersOf(app, job, source, options) : emptyPackedMap;
-      maps.set(job.roomNid, lazy ? packedMerge(withoutMembers(shown), members) : shown);
+      if (!lazy) return maps.set(job.roomNid, shown);
+      // A client that knows the room is told of every member that changed while it was not looking.
+      const base = job.kind === "full" ? withoutMembers(shown) : shown;
+      return maps.set(job.roomNid, packedMerge(base, await sendersOf(app, job, source, options)));
     }),
   );
   const events = await app.caches.events.byNids([...maps.values()].flatMap(({ values }) => Array.from(values)));
   const out = new Map<number, StoredEvent[]>();
   for (const job of jobs) {
-    const map = maps.get(job.roomNid) ?? emptyPackedMap;
-    const found = Array.from(map.values).flatMap((nid) => events.get(nid) ?? []);
-    // With the state of before, what the timeline shows need not be said twice.
-    const inTimeline = new Set(options.at === "before" ? job.timeline.events.map(({ row }) => row.nid) : []);
+    const found = Array.from(maps.get(job.roomNid)?.values ?? []).flatMap((nid) => events.get(nid) ?? []);
+    const inTimeline = shownIn(job, options.at);
     out.set(job.roomNid, found.filter((event) => !inTimeline.has(event.row.nid) && passes(options.filter, event)));
   }
   return out;
+}
+
+/** With the state of before, what the timeline shows is not said twice. */
+function shownIn({ timeline }: StateJob, at: StateOptions["at"]): ReadonlySet<number> {
+  return new Set(at === "before" ? timeline.events.map(({ row }) => row.nid) : []);
 }
 
 function passes(filter: EventFilter, { shown }: StoredEvent): boolean {
   return filter.passesAll || filter.matches({ type: shown.type, sender: shown.sender, roomId: shown.roomId, content: shown.content });
 }
 
-/** The states of the rooms at the start or the end of their timelines, or how they changed since. */
+/**
+ * The states of the rooms, or how they changed since the client's token, as far as the timeline does not tell it: it may leave state
+ * events out, because it is limited or filtered.
+ */
 async function resolve(app: App, jobs: readonly StateJob[], { at, filter }: StateOptions): Promise<Resolved[]> {
   const needsState = (job: StateJob): boolean => job.kind === "full" || filter.lazyLoadMembers;
   const states = await app.caches.roomState.currents(jobs.filter((job) => needsState(job) && job.endGroup === undefined).map((job) => job.roomNid));
   const groups = await app.caches.roomState.groups(jobs.flatMap((job) => (needsState(job) ? (job.endGroup ?? []) : [])));
   const stretches = jobs.map((job) => {
-    const current = states.get(job.roomNid);
-    const end = at === "before" ? job.timeline.start : job.upTo;
-    // Going back from a known state, and forward from the client's token.
-    const back: Stretch | undefined = needsState(job) ? { roomNid: job.roomNid, after: end, upTo: current?.position ?? job.upTo } : undefined;
-    const forth: Stretch | undefined = job.kind === "news" ? { roomNid: job.roomNid, after: job.since, upTo: end } : undefined;
-    return { job, back, forth, state: job.endGroup === undefined ? current?.state : groups.get(job.endGroup) };
+    const current = job.endGroup === undefined ? states.get(job.roomNid) : undefined;
+    const later: Stretch = { roomNid: job.roomNid, after: job.upTo, upTo: current?.position ?? job.upTo };
+    const told: Stretch = { roomNid: job.roomNid, after: job.kind === "full" ? job.timeline.start : job.since, upTo: job.upTo };
+    return { job, later, told, state: job.endGroup === undefined ? current?.state : groups.get(job.endGroup) };
   });
-  const moves = await movesIn(app, stretches.flatMap(({ back, forth }) => [back, forth].filter((stretch) => stretch !== undefined)));
-  return stretches.map(({ job, back, forth, state }) => {
-    const source = back ? undo(state ?? emptyPackedMap, moves.get(back) ?? []) : emptyPackedMap;
-    return { job, source, shown: forth ? changesOf(moves.get(forth) ?? []) : source };
+  const moves = await movesIn(app, stretches.flatMap(({ later, told }) => [later, told]));
+  return stretches.map(({ job, later, told, state }) => {
+    const inTimeline = shownIn(job, at);
+    const since = moves.get(told) ?? [];
+    const end = undo(state ?? emptyPackedMap, moves.get(later) ?? []);
+    const source = undo(end, since.filter(tellsOf(since, inTimeline)));
+    const shown = job.kind === "full" ? source : changesOf(since.filter(({ nid }) => nid === undefined || !inTimeline.has(nid)));
+    return { job, source, shown };
   });
+}
+
+/** Whether a move, and all later ones of its key, are shown by the timeline: the state section then has what was before. */
+function tellsOf(moves: readonly StateMove[], inTimeline: ReadonlySet<number>): (move: StateMove) => boolean {
+  const lastHidden = new Map<number, number>();
+  moves.forEach(({ keyNid, nid }, i) => {
+    if (nid === undefined || !inTimeline.has(nid)) lastHidden.set(keyNid, i);
+  });
+  const order = new Map(moves.map((move, i) => [move, i]));
+  return (move) => (order.get(move) ?? 0) > (lastHidden.get(move.keyNid) ?? -1);
 }
 
 /** The member events of those who sent what the timeline shows, as far as the device lacks them. */

@@ -3,6 +3,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { EventFilter } from "../../rooms/filter";
 import { timelinesBetween } from "../../storage/events";
 import type { App } from "../app";
+import { placeOf } from "../rooms/access";
 import { visibleEvents } from "../rooms/visibleEvents";
 
 /** A room whose news are wanted: those with since < position <= upTo. */
@@ -119,7 +120,7 @@ async function fill(
   let kept: StoredEvent[] = [];
   for (let round = 1; ; round++) {
     const stored = page.nids.flatMap((nid) => loaded.get(nid) ?? []);
-    const visible = request.sawAll ? stored : await visibleEvents(app, userId, request.room, stored);
+    const visible = request.sawAll ? stored : await visibleOrCurrent(app, userId, request.room, stored);
     kept = [...visible.filter((event) => passes(filter, event)), ...kept];
     if (page.complete || kept.length >= limit || round >= MAX_ROUNDS) break;
     page = (await pages(app, [{ ...request, upTo: page.from }], Math.max(limit, 20))).get(request.room.nid) ?? { ...page, complete: true };
@@ -129,6 +130,18 @@ async function fill(
   const limited = !page.complete || shown.length < kept.length;
   const start = limited && shown.length > 0 ? (shown[0]?.row.streamOrdering ?? 0) - 1 : limited && limit === 0 ? request.upTo : page.from;
   return { events: shown, limited, start };
+}
+
+/** What the user may see, and what is part of the room's present state: members know that anyway. */
+async function visibleOrCurrent(app: App, userId: string, room: RoomInfo, stored: readonly StoredEvent[]): Promise<StoredEvent[]> {
+  const visible = new Set(await visibleEvents(app, userId, room, stored));
+  const hidden = stored.filter((event) => !visible.has(event) && event.row.stateKey !== null && event.row.rejected === null && !event.row.softFailed);
+  const isMember = hidden.length > 0 && (await placeOf(app, userId, room))?.membership === "join";
+  const current = isMember ? await app.caches.roomState.current(room.nid) : undefined;
+  if (!current) return [...visible];
+  const held = await app.caches.roomState.pick(current.state, hidden.map(({ row }) => [row.type, row.stateKey ?? ""]));
+  hidden.forEach((event, i) => held[i]?.row.nid === event.row.nid && visible.add(event));
+  return stored.filter((event) => visible.has(event));
 }
 
 function passes(filter: EventFilter, { shown }: StoredEvent): boolean {

@@ -1,0 +1,30 @@
+import type { App } from "../handlers/app";
+import { maintainAccounts } from "../handlers/account/maintenance";
+import { forgetOldActions } from "../handlers/push/maintenance";
+import { purgeToDevice } from "../storage/toDevice";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+interface Job {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: (app: App) => Promise<unknown>;
+}
+
+/** What has to be tidied up now and then. One process does it: the one that stands for `background`. */
+const jobs: readonly Job[] = [
+  { name: "maintain_accounts", everyMs: HOUR_MS, run: maintainAccounts },
+  { name: "purge_to_device", everyMs: HOUR_MS, run: ({ db, clock }) => purgeToDevice(db, clock.now() - DAY_MS, clock.now() - 30 * DAY_MS) },
+  { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
+];
+
+/** Starts the timers. Gives the way to stop them. */
+export function startMaintenance(app: App): () => void {
+  const timers = jobs.map(({ name, everyMs, run }) =>
+    setInterval(() => {
+      if (app.ownership.isMine("background")) app.background(name, async () => void (await run(app)));
+    }, everyMs).unref(),
+  );
+  return () => timers.forEach(clearInterval);
+}
