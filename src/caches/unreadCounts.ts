@@ -4,7 +4,7 @@ import type { Db } from "../storage/db";
 import type { EventStreamRow } from "../storage/events";
 import type { Receipt } from "../storage/receipts";
 import { recentClassActions, recentUserActions } from "../storage/unreadCounts";
-import type { StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
 import type { EventReader } from "./events";
 import type { PushRulesCache } from "./pushRules";
 import type { RoomKey } from "./readPositions";

@@ -1,4 +1,5 @@
-import type { AnyStream, StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
+import type { AnyStream } from "../streams/defineStream";
 
 /** Consecutive rows of a stream. One without rows says only where the stream stands. */
 export interface StreamBatch {

@@ -1,5 +1,5 @@
 import { runOutsideContext } from "../observe/context";
-import type { StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
 import type { StreamBatch } from "./batch";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";

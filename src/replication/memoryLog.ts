@@ -1,5 +1,6 @@
 import type { JsonValue } from "../lib/json";
-import type { AnyStream, StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
+import type { AnyStream } from "../streams/defineStream";
 import { decodeRows } from "./batch";
 import type { CaughtUp } from "./follower";
 

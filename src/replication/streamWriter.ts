@@ -1,7 +1,8 @@
 import { limitExceeded } from "../errors";
 import { runOutsideContext } from "../observe/context";
 import type { Database, Db } from "../storage/db";
-import type { StreamDef, StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
+import type { StreamDef } from "../streams/defineStream";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
 import type { Streams } from "./streams";

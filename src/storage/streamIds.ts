@@ -1,5 +1,11 @@
 import type { Db } from "./db";
 
+/** A fact of a stream with its id. */
+export interface StreamRow<Row> {
+  readonly id: number;
+  readonly row: Row;
+}
+
 /** What ids are taken from; a StreamDef has these. */
 export interface IdSource {
   readonly lockKey: number;
@@ -40,6 +46,6 @@ export async function streamHead(db: Db, stream: IdSource): Promise<number> {
 }
 
 /** Shapes the result of a catch-up query: each row carries its `id`, and whatever the stream's codec wants beside it. */
-export function asStreamRows<Row extends { readonly id: number }>(rows: readonly Row[]): { id: number; row: Row }[] {
+export function asStreamRows<Row extends { readonly id: number }>(rows: readonly Row[]): StreamRow<Row>[] {
   return rows.map((row) => ({ id: row.id, row }));
 }

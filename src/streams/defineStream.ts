@@ -1,12 +1,8 @@
 import type { Db } from "../storage/db";
+import type { StreamRow } from "../storage/streamIds";
 import { streamOrder } from "./order";
 import type { StreamName } from "./order";
 import type { RowCodec } from "./tuple";
-
-export interface StreamRow<Row> {
-  readonly id: number;
-  readonly row: Row;
-}
 
 /** Whose long polls a row ends: the users named, and everybody active in the rooms named. */
 export interface WakeTargets {

@@ -4,7 +4,8 @@ import type { Database, Db } from "../storage/db";
 import type { DeviceListChange } from "../storage/deviceListChanges";
 import { appendDeviceListChanges } from "../storage/deviceListChanges";
 import { accountsStream } from "../streams/accounts";
-import type { StreamDef, StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
+import type { StreamDef } from "../streams/defineStream";
 import { deviceListsStream } from "../streams/deviceLists";
 
 export interface AccountWriterApp {

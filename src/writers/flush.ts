@@ -15,7 +15,7 @@ import type { TipRow } from "../storage/rooms";
 import { insertStateDeltas, insertStateGroups } from "../storage/state";
 import { nextIds } from "../storage/streamIds";
 import { eventsStream } from "../streams/events";
-import type { StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
 import type { BuiltOnTip } from "./buildOnTip";
 import type { SendIntent } from "./intents";
 

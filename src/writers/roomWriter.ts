@@ -21,7 +21,7 @@ import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal } from "./inte
 import { loadTip, newTip } from "./roomTip";
 import type { RoomTip } from "./roomTip";
 import type { EventStreamRow } from "../storage/events";
-import type { StreamRow } from "../streams/defineStream";
+import type { StreamRow } from "../storage/streamIds";
 
 export interface RoomWriterDeps {
   readonly db: Database;

@@ -8,7 +8,7 @@ import { Streams } from "../../src/replication/streams";
 import type { StreamsOptions } from "../../src/replication/streams";
 import type { Database, Db } from "../../src/storage/db";
 import { defineStream } from "../../src/streams/defineStream";
-import type { StreamRow } from "../../src/streams/defineStream";
+import type { StreamRow } from "../../src/storage/streamIds";
 import { tuple } from "../../src/streams/tuple";
 
 export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };

@@ -4,7 +4,7 @@ import type { Db } from "../../storage/db";
 import { deletePushers, othersWithPushkey, pushersOfUsers, putPusher } from "../../storage/pushers";
 import type { Pusher, PusherChange, PusherKey } from "../../storage/pushers";
 import { getThreepidOwner } from "../../storage/threepids";
-import type { StreamRow } from "../../streams/defineStream";
+import type { StreamRow } from "../../storage/streamIds";
 import { eventsStream } from "../../streams/events";
 import { pushersStream } from "../../streams/pushers";
 import type { App } from "../app";
