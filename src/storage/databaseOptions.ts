@@ -77,7 +77,8 @@ export function describeDatabase(options: Pick<DatabaseOptions, "host" | "port" 
  * database; servers are configured in Synapse's way.
  */
 export function parseDatabaseUrl(text: string): DatabaseOptions {
-  const url = new URL(text);
+  // A user without a host is fine with libpq, where it means the local socket, but not with URL.
+  const url = new URL(text.replace(/^(\w+:\/\/[^/?]*@)(?=[/?])/, "$1%2Fvar%2Frun%2Fpostgresql"));
   const database = decodeURIComponent(url.pathname.slice(1));
   const user = decodeURIComponent(url.username) || "postgres";
   return {
