@@ -118,7 +118,8 @@ class DriverConnection implements Connection {
       connection: { application_name: options.applicationName },
       onnotice: (notice: postgres.Notice) => hooks.log.debug(`${notice["severity"]}: ${notice["message"]}`),
       socket: () => {
-        if (given) throw new DatabaseUnavailableError("the connection is closed", "unknown");
+        // The driver asks a moment later; it would wait for a socket that is gone until connect_timeout.
+        if (given || socket.destroyed) throw new DatabaseUnavailableError("the connection is closed", "unknown");
         given = true;
         return socket;
       },
