@@ -40,7 +40,7 @@ function linkLibraries(root: string, name: string): void {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
       throw new EmbeddedDatabaseError(
         `the library links of ${name} are missing and cannot be made (${(error as Error).message}). ` +
-          `Let the owner of that folder run: npm rebuild ${name}`,
+          `Start synapse-ts once as the owner of that folder, or run there: npm rebuild ${name}`,
       );
     }
   }
