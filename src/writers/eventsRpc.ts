@@ -1,6 +1,6 @@
-import { MatrixError } from "../errors";
 import { defineRpc } from "../replication/rpc";
 import type { Rpc } from "../replication/rpc";
+import { unwrap } from "./intents";
 import type { NewRoomIntent, SendIntent, SendOutcome, SentEvent } from "./intents";
 import type { RoomWriter } from "./roomWriter";
 
@@ -8,7 +8,7 @@ export interface EventWriterApp {
   readonly roomWriter: RoomWriter | undefined;
 }
 
-function writerOf(app: EventWriterApp): RoomWriter {
+export function writerOf(app: EventWriterApp): RoomWriter {
   if (!app.roomWriter) throw new Error("this process does not write events");
   return app.roomWriter;
 }
@@ -28,11 +28,7 @@ const createRooms = defineRpc({
 
 export const eventRpcs = [sendEvents, createRooms];
 
-function sentOf(outcome: SendOutcome): SentEvent {
-  if ("sent" in outcome) return outcome.sent;
-  const { status, errcode, message, extra } = outcome.refused;
-  throw new MatrixError(status, errcode, message, extra);
-}
+const sentOf = (outcome: SendOutcome): SentEvent => unwrap(outcome).sent;
 
 /** Has the room's owner build and store an event. Throws the MatrixError for which it was refused. */
 export async function sendEvent(app: { readonly rpc: Rpc }, intent: SendIntent): Promise<SentEvent> {

@@ -1,3 +1,4 @@
+import { MatrixError } from "../errors";
 import type { JsonObject } from "../lib/json";
 
 /** What a client wants to send: data, no event yet. The owner of the room builds the event. */
@@ -46,4 +47,11 @@ export type SendOutcome = { readonly sent: SentEvent } | { readonly refused: Sen
 /** An intent with everything at its default but what is given. */
 export function sendIntent(required: Pick<SendIntent, "roomId" | "sender" | "type" | "content">, more: Partial<SendIntent> = {}): SendIntent {
   return { stateKey: null, redacts: null, deviceId: null, txnId: null, originServerTs: null, ...required, ...more };
+}
+
+/** An outcome that is no refusal; throws the MatrixError that the refusal means. */
+export function unwrap<T extends object>(outcome: T | { readonly refused: SendRefusal }): T {
+  if (!("refused" in outcome)) return outcome;
+  const { status, errcode, message, extra } = outcome.refused;
+  throw new MatrixError(status, errcode, message, extra);
 }

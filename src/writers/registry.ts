@@ -8,6 +8,7 @@ import type { AnyStream } from "../streams/defineStream";
 import { changeAccountData } from "./accountData";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
+import { remoteRpcs } from "./remoteRpc";
 import { sendReceipt } from "./receipts";
 import { queueToDevice } from "./toDevice";
 
@@ -27,6 +28,7 @@ export async function fetchMemory(app: { readonly rpc: Rpc }, stream: AnyStream,
 export const allRpcs: readonly AnyRpc[] = [
   streamUpdates,
   ...eventRpcs,
+  ...remoteRpcs,
   changeAccountData,
   sendReceipt,
   queueToDevice,

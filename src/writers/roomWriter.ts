@@ -18,6 +18,7 @@ import type { PushPersister } from "./flush";
 import { createIdBlock } from "./idBlocks";
 import type { IdBlock } from "./idBlocks";
 import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal } from "./intents";
+import type { CheckedPdu, RemoteOutcome, RemoteRequest } from "./remoteRpc";
 import { loadTip, newTip } from "./roomTip";
 import type { RoomTip } from "./roomTip";
 import type { EventStreamRow } from "../storage/events";
@@ -100,6 +101,20 @@ export class RoomWriter {
     );
     caches.rooms.add(room);
     return outcomes;
+  }
+
+  /** Builds an event on the present state and signs it; nothing is stored. */
+  async prepare(intent: SendIntent): Promise<CheckedPdu | { readonly refused: SendRefusal }> {
+    const tip = await this.tipOf(this.workOf(intent.roomId));
+    if (!tip) return { refused: refusal(404, "M_NOT_FOUND", "Unknown room") };
+    const [inputs, [nid = 0]] = await Promise.all([loadInputs(this.deps.caches, tip, intent, this.flusher.pending), this.eventNids.take(1)]);
+    const built = buildOnTip(tip, intent, inputs, this.context(nid, 0));
+    return "refused" in built ? built : { eventId: built.event.eventId, json: built.json };
+  }
+
+  /** Stores what another server sent. */
+  storeRemote(_request: RemoteRequest): Promise<RemoteOutcome> {
+    throw new Error("not yet");
   }
 
   /** Waits until everything submitted is stored or refused. */

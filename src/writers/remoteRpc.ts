@@ -1,0 +1,102 @@
+import type { JsonObject } from "../lib/json";
+import { defineRpc } from "../replication/rpc";
+import type { Rpc } from "../replication/rpc";
+import { writerOf } from "./eventsRpc";
+import type { EventWriterApp } from "./eventsRpc";
+import type { SendIntent, SendRefusal, SentEvent } from "./intents";
+import { unwrap } from "./intents";
+
+/** A PDU that has passed the checks that need no state: shape, size, hashes, signatures. */
+export interface CheckedPdu {
+  readonly eventId: string;
+  /** Canonical JSON, without `unsigned`. */
+  readonly json: string;
+}
+
+/** What became of an event of another server. */
+export type RemoteOutcome =
+  | { readonly kind: "stored"; readonly sent: SentEvent }
+  | { readonly kind: "known" }
+  /** Nothing was stored: these events have to be had first. */
+  | { readonly kind: "missing"; readonly prev: readonly string[]; readonly auth: readonly string[] }
+  | { readonly kind: "rejected"; readonly reason: string }
+  | { readonly kind: "soft_failed"; readonly reason: string };
+
+/** An event with the state before it, which cannot be worked out here: all of it and its auth chain come along. */
+export interface EventWithState {
+  readonly roomId: string;
+  readonly version: string;
+  readonly event: CheckedPdu;
+  readonly state: readonly CheckedPdu[];
+  readonly authChain: readonly CheckedPdu[];
+}
+
+/** An invitation, or its end, in a room that nobody of this server is in. */
+export interface OutOfBandMembership {
+  readonly roomId: string;
+  readonly version: string;
+  readonly event: CheckedPdu;
+  readonly strippedState: readonly JsonObject[];
+}
+
+/** History from before anything that is stored: newest first, as /backfill gives it. */
+export interface OlderEvents {
+  readonly roomId: string;
+  readonly events: readonly CheckedPdu[];
+}
+
+type RemoteRequest =
+  | { readonly kind: "event"; readonly roomId: string; readonly event: CheckedPdu }
+  | ({ readonly kind: "with_state" } & EventWithState)
+  | { readonly kind: "outliers"; readonly roomId: string; readonly version: string; readonly events: readonly CheckedPdu[] }
+  | ({ readonly kind: "out_of_band" } & OutOfBandMembership)
+  | ({ readonly kind: "older" } & OlderEvents);
+export type { RemoteRequest };
+
+const prepare = defineRpc({
+  name: "prepare_event",
+  owner: (intent: SendIntent) => ({ stream: "events", key: intent.roomId }),
+  handle: (app: EventWriterApp, intents: readonly SendIntent[]): Promise<readonly ({ json: string; eventId: string } | { refused: SendRefusal })[]> =>
+    Promise.all(intents.map((intent) => writerOf(app).prepare(intent))),
+});
+
+const storeRemote = defineRpc({
+  name: "store_remote_events",
+  owner: (request: RemoteRequest) => ({ stream: "events", key: request.roomId }),
+  repeatable: true,
+  handle: (app: EventWriterApp, requests: readonly RemoteRequest[]): Promise<readonly RemoteOutcome[]> =>
+    Promise.all(requests.map((request) => writerOf(app).storeRemote(request))),
+});
+
+export const remoteRpcs = [prepare, storeRemote];
+
+type RpcApp = { readonly rpc: Rpc };
+
+/** Builds an event on the present state and signs it, and stores nothing: for make_join and for invitations that another server signs too. */
+export async function prepareEvent(app: RpcApp, intent: SendIntent): Promise<CheckedPdu> {
+  return unwrap(await app.rpc.call(prepare, intent));
+}
+
+/** Stores an event of another server in a room that we are in. Its ancestors must be here; the answer says which are missing. */
+export function storeRemoteEvent(app: RpcApp, roomId: string, event: CheckedPdu): Promise<RemoteOutcome> {
+  return app.rpc.call(storeRemote, { kind: "event", roomId, event });
+}
+
+/** Stores an event with the state before it: the answer to send_join, or an event whose ancestors cannot be had. */
+export function storeWithState(app: RpcApp, request: EventWithState): Promise<RemoteOutcome> {
+  return app.rpc.call(storeRemote, { kind: "with_state", ...request });
+}
+
+/** Stores events that others refer to, such as auth events, without a place in the room's history. */
+export function storeOutliers(app: RpcApp, roomId: string, version: string, events: readonly CheckedPdu[]): Promise<RemoteOutcome> {
+  return app.rpc.call(storeRemote, { kind: "outliers", roomId, version, events });
+}
+
+export function storeOutOfBand(app: RpcApp, request: OutOfBandMembership): Promise<RemoteOutcome> {
+  return app.rpc.call(storeRemote, { kind: "out_of_band", ...request });
+}
+
+/** Puts older history in front of what is stored. */
+export function storeOlder(app: RpcApp, request: OlderEvents): Promise<RemoteOutcome> {
+  return app.rpc.call(storeRemote, { kind: "older", ...request });
+}
