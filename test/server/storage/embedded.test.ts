@@ -21,7 +21,7 @@ const children: ChildProcess[] = [];
 const pools: Pool[] = [];
 
 beforeAll(() => {
-  base = mkdtempSync(join(tmpdir(), "synapse-ts-embedded-"));
+  base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "synapse-ts-embedded-"));
   chmodSync(base, 0o777);
   script = join(base, "main.js");
   buildSync({ entryPoints: [join(__dirname, "embeddedMain.ts")], bundle: true, platform: "node", outfile: script, logLevel: "error" });
