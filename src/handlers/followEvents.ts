@@ -7,6 +7,7 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
   streams.subscribe(eventsStream, (rows) => {
     for (const { id, row } of rows) {
       const { roomNid, roomId, keyNid, prevNid, nid } = row;
+      if (row.resets) forgetState(caches, roomNid, id);
       caches.tails.push(roomNid, {
         streamOrdering: id,
         nid,
@@ -15,8 +16,13 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
         keyNid: keyNid ?? undefined,
         prevNid: prevNid ?? undefined,
       });
-      if (keyNid !== null) caches.roomState.apply(roomNid, id, keyNid, nid);
-      if (row.redacts !== null) caches.events.drop(row.redacts);
+      if (!row.resets && keyNid !== null) caches.roomState.apply(roomNid, id, keyNid, nid);
+      if (row.redacts !== null) {
+        caches.events.drop(row.redacts);
+        caches.relations.redacted(roomNid, id);
+      }
+      const { relatesTo, relType, sender } = row;
+      if (relatesTo !== null && relType !== null) caches.relations.apply({ relatesTo, relType, nid, sender, streamOrdering: id });
       if (row.stateKey === null || !isMembership(row.membership)) continue;
       caches.memberships.apply({
         roomNid,
@@ -32,4 +38,12 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
       if (row.membership === "join") notifier.joinedRoom(row.stateKey, roomId);
     }
   });
+}
+
+/** States were resolved, or the room is new to this server: everything about its state is read again. */
+function forgetState({ roomState, memberships, tails }: App["caches"], roomNid: number, position: number): void {
+  roomState.drop(roomNid);
+  memberships.forgetRoom(roomNid);
+  // Its moves are not in the tail, so the tail must not answer for them.
+  tails.drop(roomNid, position - 1);
 }

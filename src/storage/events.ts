@@ -192,6 +192,11 @@ export interface EventStreamRow {
   readonly membership: string | null;
   readonly prevMembership: string | null;
   readonly displayName: string | null;
+  /** More of the current state moved than this event's own key: what is remembered of the room's state is void. */
+  readonly resets: boolean;
+  /** The event that this one relates to, and how (`m.thread` and so on). */
+  readonly relatesTo: string | null;
+  readonly relType: string | null;
 }
 
 /** Rows of the events stream with from < position <= to, in order. Soft-failed and rejected events are not announced. */
@@ -201,10 +206,14 @@ export async function eventsBetween(db: Db, from: number, to: number): Promise<{
            e.state_key as "stateKey", e.sender, e.redacts, d.key_nid as "keyNid", d.prev_nid as "prevNid",
            case when e.type = 'm.room.member' then e.json::json -> 'content' ->> 'membership' end as membership,
            case when e.type = 'm.room.member' then p.json::json -> 'content' ->> 'membership' end as "prevMembership",
-           case when e.type = 'm.room.member' then e.json::json -> 'content' ->> 'displayname' end as "displayName"
+           case when e.type = 'm.room.member' then e.json::json -> 'content' ->> 'displayname' end as "displayName",
+           (select count(*) from current_state_deltas a where a.room_nid = e.room_nid and a.stream_ordering = e.stream_ordering)
+             > (case when d.nid is null then 0 else 1 end) as resets,
+           rel.relates_to as "relatesTo", rel.rel_type as "relType"
     from events e join rooms r using (room_nid)
     left join current_state_deltas d on d.room_nid = e.room_nid and d.stream_ordering = e.stream_ordering and d.nid = e.nid
     left join events p on e.type = 'm.room.member' and p.nid = e.replaces_nid
+    left join event_relations rel on rel.nid = e.nid
     where e.stream_ordering > ${from} and e.stream_ordering <= ${to} and e.rejected is null and not e.soft_failed
     order by e.stream_ordering`;
   return rows.map(({ id, ...row }) => ({ id, row }));

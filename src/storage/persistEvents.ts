@@ -19,7 +19,20 @@ export async function insertEvents(db: Db, rows: readonly NewEventRow[]): Promis
       ${rows.map((r) => r.receivedTs)}::int8[], ${rows.map((r) => r.json)}::text[], ${rows.map((r) => r.stateGroup)}::int8[],
       ${rows.map((r) => r.replacesNid)}::int8[], ${rows.map((r) => r.redacts)}::text[], ${rows.map((r) => r.rejected)}::text[],
       ${rows.map((r) => r.softFailed)}::bool[], ${rows.map((r) => r.containsUrl)}::bool[], ${rows.map((r) => r.txnDevice)}::text[],
-      ${rows.map((r) => r.txnId)}::text[])`;
+      ${rows.map((r) => r.txnId)}::text[])
+    -- An event that others referred to finds its own place.
+    on conflict (nid) do update set stream_ordering = excluded.stream_ordering, state_group = excluded.state_group,
+      replaces_nid = excluded.replaces_nid, received_ts = excluded.received_ts, rejected = excluded.rejected, soft_failed = excluded.soft_failed`;
+}
+
+/** Counts the members of rooms anew, where more than one membership changed at once. */
+export async function recountMembers(db: Db, roomNids: readonly number[]): Promise<void> {
+  await db`
+    update room_stats s set joined_members = c.joined, invited_members = c.invited, local_members = c.local
+    from (select room_nid, count(*) filter (where membership = 'join') as joined, count(*) filter (where membership = 'invite') as invited,
+                 count(*) filter (where membership = 'join' and is_local) as local
+          from room_members where room_nid = any(${roomNids}::int4[]) group by room_nid) c
+    where s.room_nid = c.room_nid`;
 }
 
 export async function insertRelations(db: Db, events: readonly NewEventRow[]): Promise<void> {

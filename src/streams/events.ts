@@ -18,6 +18,9 @@ const row: RowCodec<EventStreamRow> = tuple({
   membership: "string?",
   prevMembership: "string?",
   displayName: "string?",
+  resets: "bool",
+  relatesTo: "string?",
+  relType: "string?",
 });
 
 /** Persisted events, in the order in which clients see them. A member event also wakes its target, who may not be in the room yet. */

@@ -25,15 +25,34 @@ export interface BuildInputs {
   readonly keyNid: number | undefined;
 }
 
-/** An event built on a tip, and the tip after it. Nothing is stored yet. */
+/** How an event moves one key of the room's current state. */
+export interface CurrentMove {
+  readonly keyNid: number;
+  readonly prev: StoredEvent | undefined;
+  readonly nid: number | undefined;
+}
+
+/** An event put on a tip, and the tip after it. Nothing is stored yet. */
 export interface BuiltOnTip extends BuiltEvent {
   readonly nid: number;
   readonly tip: RoomTip;
   readonly before: RoomTip;
-  readonly group: StateGroupRow | undefined;
-  readonly keyNid: number | undefined;
+  /** False where the event leaves the room as it is: rejected, soft-failed, older than what is known, or in a room that we are not in. */
+  readonly movesTip: boolean;
+  /** State groups to store, and that after the event; null where its place is not known. */
+  readonly groups: readonly StateGroupRow[];
+  readonly stateGroup: number | null;
+  /** How the current state moves. One of the event's own key, except where states had to be resolved. */
+  readonly moves: readonly CurrentMove[];
+  /** Events that come into the current state besides this one. */
+  readonly joining: ReadonlyMap<number, StoredEvent>;
   readonly replaces: StoredEvent | undefined;
+  readonly verdict: { readonly rejected: string | null; readonly softFailed: boolean };
 }
+
+/** The verdict on an event that may stand. */
+export const accepted: BuiltOnTip["verdict"] = { rejected: null, softFailed: false };
+const nobody: ReadonlyMap<number, StoredEvent> = new Map();
 
 export const pairKey = (type: string, stateKey: string): string => `${type}\u0000${stateKey}`;
 
@@ -91,7 +110,8 @@ export interface BuildContext {
   readonly opaqueId: () => string;
 }
 
-function nextGroup(tip: RoomTip, keyNid: number, nid: number, id: number): { group: StateGroup; row: StateGroupRow } {
+/** The state group after a state event, and the row that stores it. */
+export function nextGroup(tip: Pick<RoomTip, "room" | "group">, keyNid: number, nid: number, id: number): { group: StateGroup; row: StateGroupRow } {
   const state = packedWith(tip.group.state, keyNid, nid);
   const delta = { keys: Int32Array.of(keyNid), values: Float64Array.of(nid) };
   const parent = tip.group.id === 0 ? undefined : tip.group;
@@ -116,7 +136,19 @@ export function advance(
     depth: event.depth,
     group: next?.group ?? before.group,
   };
-  return { ...built, nid: ids.nid, tip, before, group: next?.row, keyNid: inputs.keyNid, replaces };
+  return {
+    ...built,
+    nid: ids.nid,
+    tip,
+    before,
+    movesTip: true,
+    groups: next ? [next.row] : [],
+    stateGroup: tip.group.id,
+    moves: inputs.keyNid === undefined ? [] : [{ keyNid: inputs.keyNid, prev: replaces, nid: ids.nid }],
+    joining: nobody,
+    replaces,
+    verdict: accepted,
+  };
 }
 
 /** Builds, signs and authorises an event on a tip: pure but for the key. */

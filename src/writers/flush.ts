@@ -8,7 +8,7 @@ import { markRedacted } from "../storage/events";
 import type { EventRow, EventStreamRow } from "../storage/events";
 import { upsertMembers } from "../storage/memberships";
 import type { Membership } from "../storage/memberships";
-import { changeRoomStats, insertEvents, insertRelations } from "../storage/persistEvents";
+import { changeRoomStats, insertEvents, insertRelations, recountMembers } from "../storage/persistEvents";
 import type { NewEventRow, RoomStatsChange } from "../storage/persistEvents";
 import { insertRooms, insertTips, moveTips } from "../storage/rooms";
 import type { TipRow } from "../storage/rooms";
@@ -80,11 +80,11 @@ function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
     originServerTs: event.originServerTs,
     receivedTs: pending.receivedTs,
     json: built.json,
-    stateGroup: built.tip.group.id,
+    stateGroup: built.stateGroup,
     replacesNid: built.replaces?.row.nid ?? null,
     redacts: event.redacts ?? null,
-    rejected: null,
-    softFailed: false,
+    rejected: built.verdict.rejected,
+    softFailed: built.verdict.softFailed,
     txnDevice: intent.txnId === null ? null : (intent.deviceId ?? ""),
     txnId: intent.txnId,
     containsUrl: typeof own(event.content, "url") === "string",
@@ -97,6 +97,7 @@ function tipRows(events: readonly Placed[]): (TipRow & { readonly expected: numb
   const rooms = new Map<number, { first: BuiltOnTip; last: BuiltOnTip; latestStream: number }>();
   for (const { pending, row } of events) {
     const { built } = pending;
+    if (!built.movesTip) continue;
     const first = rooms.get(row.roomNid)?.first ?? built;
     rooms.set(row.roomNid, { first, last: built, latestStream: row.streamOrdering ?? 0 });
   }
@@ -119,29 +120,38 @@ interface Placed {
 /** The newest membership of each (room, user) in the batch: an upsert may touch a row only once. */
 function memberRows(placed: readonly Placed[], serverName: string) {
   const rows = new Map<string, Parameters<typeof upsertMembers>[1][number]>();
-  for (const { pending, row } of placed) {
-    const { event } = pending.built;
+  const add = (event: RoomEvent, eventNid: number, row: NewEventRow): void => {
     const membership = event.type === "m.room.member" ? membershipOf(event) : undefined;
-    if (membership === undefined || event.stateKey === undefined) continue;
+    if (membership === undefined || event.stateKey === undefined) return;
     rows.set(`${row.roomNid} ${event.stateKey}`, {
       roomNid: row.roomNid,
       userId: event.stateKey,
       membership,
       sender: event.sender,
-      eventNid: row.nid,
+      eventNid,
       streamOrdering: row.streamOrdering ?? 0,
       isLocal: hostOf(event.stateKey) === serverName,
       displayName: textOf(event.content, "displayname"),
       avatarUrl: textOf(event.content, "avatar_url"),
     });
+  };
+  for (const { pending, row } of placed) {
+    const { built } = pending;
+    for (const [nid, event] of built.joining) add(event.event, nid, row);
+    if (concerns(built)) add(built.event, row.nid, row);
   }
   return [...rows.values()];
 }
 
+/** Whether the event itself holds in the room now, or in the view of its target. */
+const concerns = (built: BuiltOnTip): boolean =>
+  built.moves.some(({ nid }) => nid === built.nid) || (built.stateGroup === null && built.verdict.rejected === null);
+
 /** What the events stream says of a stored event. */
 function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
   const { built } = pending;
-  const isMember = row.type === "m.room.member" && row.stateKey !== null;
+  const own = built.moves.find(({ nid }) => nid === built.nid);
+  const isMember = row.type === "m.room.member" && row.stateKey !== null && concerns(built);
   return {
     id: row.streamOrdering ?? 0,
     row: {
@@ -153,11 +163,14 @@ function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
       stateKey: row.stateKey,
       sender: row.sender,
       redacts: row.redacts,
-      keyNid: built.keyNid ?? null,
-      prevNid: row.replacesNid,
+      keyNid: own?.keyNid ?? null,
+      prevNid: own?.prev?.row.nid ?? null,
       membership: isMember ? (membershipOf(built.event) ?? null) : null,
-      prevMembership: isMember ? (membershipOf(built.replaces?.event) ?? null) : null,
+      prevMembership: isMember ? (membershipOf((own?.prev ?? built.replaces)?.event) ?? null) : null,
       displayName: isMember ? textOf(built.event.content, "displayname") : null,
+      resets: built.moves.length > (own ? 1 : 0),
+      relatesTo: row.relation?.relatesTo ?? null,
+      relType: row.relation?.relType ?? null,
     },
   };
 }
@@ -173,12 +186,17 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
       ? [{ roomNid: built.tip.room.nid, roomId: built.tip.room.roomId, version: built.tip.room.version.id, createdTs: receivedTs, ...newRoom }]
       : [],
   );
-  const groups = placed.flatMap(({ pending }) => pending.built.group ?? []);
+  const groups = placed.flatMap(({ pending }) => pending.built.groups);
   const deltas = placed.flatMap(({ pending: { built }, row }) =>
-    built.keyNid === undefined
-      ? []
-      : [{ roomNid: row.roomNid, streamOrdering: row.streamOrdering ?? 0, keyNid: built.keyNid, prevNid: row.replacesNid, nid: row.nid }],
+    built.moves.map(({ keyNid, prev, nid }) => ({
+      roomNid: row.roomNid,
+      streamOrdering: row.streamOrdering ?? 0,
+      keyNid,
+      prevNid: prev?.row.nid ?? null,
+      nid: nid ?? null,
+    })),
   );
+  const reset = placed.flatMap(({ pending: { built }, row }) => (built.joining.size > 0 ? [row.roomNid] : []));
   const members = memberRows(placed, serverName);
   const redactions = placed.flatMap(({ pending, row }) =>
     pending.redacts === undefined ? [] : [{ eventId: pending.redacts, redactedBy: row.eventId, roomNid: row.roomNid }],
@@ -195,6 +213,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
     ...(deltas.length > 0 ? [insertStateDeltas(tx, deltas)] : []),
     ...(members.length > 0 ? [upsertMembers(tx, members)] : []),
     ...(stats.length > 0 ? [changeRoomStats(tx, stats)] : []),
+    ...(reset.length > 0 ? [recountMembers(tx, reset)] : []),
     ...(rows.some((row) => row.relation) ? [insertRelations(tx, rows)] : []),
     ...(redactions.length > 0 ? [markRedacted(tx, redactions)] : []),
   ];
@@ -234,7 +253,8 @@ export function resultOf(batch: readonly PendingEvent[], ids: readonly number[])
   const placed = placeAt(batch, ids);
   return {
     stored: placed.map(({ pending, row }) => new StoredEvent(storedRow(row), pending.built.tip.room, pending.built.event)),
-    rows: placed.map(streamRow),
+    // Nobody hears of what was refused.
+    rows: placed.filter(({ row }) => row.rejected === null && !row.softFailed).map(streamRow),
   };
 }
 

@@ -53,10 +53,12 @@ type RemoteRequest =
   | ({ readonly kind: "older" } & OlderEvents);
 export type { RemoteRequest };
 
+type PrepareOutcome = CheckedPdu | { readonly refused: SendRefusal };
+
 const prepare = defineRpc({
   name: "prepare_event",
   owner: (intent: SendIntent) => ({ stream: "events", key: intent.roomId }),
-  handle: (app: EventWriterApp, intents: readonly SendIntent[]): Promise<readonly ({ json: string; eventId: string } | { refused: SendRefusal })[]> =>
+  handle: (app: EventWriterApp, intents: readonly SendIntent[]): Promise<readonly PrepareOutcome[]> =>
     Promise.all(intents.map((intent) => writerOf(app).prepare(intent))),
 });
 
@@ -74,7 +76,7 @@ type RpcApp = { readonly rpc: Rpc };
 
 /** Builds an event on the present state and signs it, and stores nothing: for make_join and for invitations that another server signs too. */
 export async function prepareEvent(app: RpcApp, intent: SendIntent): Promise<CheckedPdu> {
-  return unwrap(await app.rpc.call(prepare, intent));
+  return unwrap<CheckedPdu>(await app.rpc.call(prepare, intent));
 }
 
 /** Stores an event of another server in a room that we are in. Its ancestors must be here; the answer says which are missing. */

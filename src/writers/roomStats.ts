@@ -51,7 +51,8 @@ export async function roomStatsOf(
     let room = rooms.get(nid);
     if (!room) rooms.set(nid, (room = { last: event, deltas: { joinedDelta: 0, invitedDelta: 0, localDelta: 0 }, touched: false }));
     room.last = event;
-    if (built.keyNid === undefined) continue;
+    if (built.joining.size > 0) room.touched = true;
+    if (!built.moves.some(({ nid: moved }) => moved === built.nid)) continue;
     if (built.event.type === "m.room.member") {
       if (membershipOf(built.event) === membershipOf(built.replaces?.event)) continue;
       countMembers(room.deltas, event, serverName);
