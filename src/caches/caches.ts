@@ -3,6 +3,8 @@ import { createEventReader } from "./events";
 import type { EventReader } from "./events";
 import { createMemberships } from "./memberships";
 import type { Memberships } from "./memberships";
+import { createRelations } from "./relations";
+import type { Relations } from "./relations";
 import { createRoomDirectory } from "./rooms";
 import type { RoomDirectory } from "./rooms";
 import { createRoomState } from "./roomState";
@@ -24,6 +26,7 @@ export interface Caches {
   readonly roomState: RoomState;
   readonly memberships: Memberships;
   readonly tails: RoomTails;
+  readonly relations: Relations;
 }
 
 const MIB = 1024 * 1024;
@@ -44,5 +47,6 @@ export function createCaches(deps: { db: Db; serverName: string; factor: number;
     roomState: createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(20_000)),
     memberships: createMemberships(db, serverName, { users: scaled(20_000), rooms: scaled(20_000) }),
     tails: createRoomTails(eventsHead, scaled(20_000)),
+    relations: createRelations(db, eventsHead, { entries: scaled(20_000), targets: scaled(100_000) }),
   };
 }

@@ -18,6 +18,7 @@ import { readMarkerRoutes } from "./client/readMarkers";
 import { receiptRoutes } from "./client/receipts";
 import { registerRoutes } from "./client/register";
 import { directoryRoutes } from "./client/directory";
+import { relationRoutes } from "./client/relations";
 import { roomReadRoutes } from "./client/roomRead";
 import { roomSendRoutes } from "./client/roomSend";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
@@ -59,6 +60,7 @@ export const allGroups: readonly RouteGroup[] = [
   readMarkerRoutes,
   receiptRoutes,
   registerRoutes,
+  relationRoutes,
   replicationRoutes,
   roomReadRoutes,
   roomSendRoutes,

@@ -41,7 +41,7 @@ export interface Page {
 }
 
 /** The place in a room's history that a token names. */
-async function placeOfToken(app: App, room: RoomInfo, token: string): Promise<TopologicalPosition> {
+export async function placeOfToken(app: App, room: RoomInfo, token: string): Promise<TopologicalPosition> {
   const topological = parseTopological(token);
   if (topological) return topological;
   const live = parseToken(token);
@@ -75,7 +75,7 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
   const entries = await (backwards ? historyBackwards : historyForwards)(app.db, room.nid, from, to, limit);
   const events = await shownEvents(app, requester, room, entries, request.filter ?? passAll);
   const last = entries.at(-1);
-  const rendered = await renderPage(app, requester, room, events, request.format ?? "client");
+  const rendered = await renderPage(app, requester, events, request.format ?? "client");
   const state = request.filter?.lazyLoadMembers ? await membersOfSenders(app, requester, room, events) : undefined;
   return {
     chunk: projectEvents(rendered, undefined),
@@ -86,7 +86,7 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
 }
 
 /** Those of the entries that the reader may see and the filter passes, in their order. */
-async function shownEvents(
+export async function shownEvents(
   app: App,
   requester: Requester,
   room: RoomInfo,
@@ -103,8 +103,9 @@ async function shownEvents(
   );
 }
 
-async function renderPage(app: App, requester: Requester, room: RoomInfo, events: readonly StoredEvent[], format: EventFormat): Promise<JsonText[]> {
-  const relations = await bundledRelations(app, requester.userId, room, events);
+/** Events with their aggregations, for answers that show events. */
+export async function renderPage(app: App, requester: Requester, events: readonly StoredEvent[], format: EventFormat): Promise<JsonText[]> {
+  const relations = await bundledRelations(app, requester.userId, events);
   return renderEvents(app, events, { format, reader: requester, relations });
 }
 
@@ -133,7 +134,7 @@ export async function requireVisibleEvent(app: App, requester: Requester, eventI
 /** `GET /rooms/{roomId}/event/{eventId}`. */
 export async function readEvent(app: App, requester: Requester, roomId: string, eventId: string): Promise<JsonText> {
   const event = await requireVisibleEvent(app, requester, eventId, roomId);
-  const [text] = await renderPage(app, requester, event.room, [event], "client");
+  const [text] = await renderPage(app, requester, [event], "client");
   if (!text) throw notFound("Event not found.");
   return text;
 }
@@ -174,9 +175,9 @@ export async function readContext(
   ]);
   const last = eventsAfter.at(-1) ?? event;
   const [rendered, renderedBefore, renderedAfter, state] = await Promise.all([
-    renderPage(app, requester, room, [event], "client"),
-    renderPage(app, requester, room, eventsBefore, "client"),
-    renderPage(app, requester, room, eventsAfter, "client"),
+    renderPage(app, requester, [event], "client"),
+    renderPage(app, requester, eventsBefore, "client"),
+    renderPage(app, requester, eventsAfter, "client"),
     contextState(app, requester, last, filter, [...eventsBefore, event, ...eventsAfter]),
   ]);
   const oldest = older.at(-1);

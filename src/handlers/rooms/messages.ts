@@ -9,6 +9,7 @@ import { relationOf } from "../../writers/flush";
 import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
+import { checkThreadRoot } from "../events/relations";
 import type { Requester } from "../requester";
 import { currentLevels, requireJoined } from "./access";
 import { changeMembership } from "./membership";
@@ -88,6 +89,7 @@ async function checkRedaction(app: App, requester: Requester, roomId: string, ev
 async function checkRelation(app: App, requester: Requester, { roomId, content, type }: SendRequest): Promise<void> {
   const relation = relationOf(content);
   if (!relation) return;
+  if (relation.relType === "m.thread") return checkThreadRoot(app, relation.relatesTo);
   if (relation.relType !== "m.annotation" || relation.key === null) return;
   if (relation.key.length > MAX_AGGREGATION_KEY) throw badJson("Aggregation key is too long");
   const room = await requireJoined(app, requester.userId, roomId);

@@ -117,7 +117,7 @@ async function section(
 ): Promise<RoomSection> {
   const format = filter.eventFormat === "federation" ? ("federation" as const) : ("withoutRoomId" as const);
   const reader = { userId: requester.userId, deviceId: requester.deviceId };
-  const relations = await bundledRelations(app, requester.userId, job.room, timeline.events);
+  const relations = await bundledRelations(app, requester.userId, timeline.events);
   const [timelineEvents, stateEvents] = await Promise.all([
     renderEvents(app, timeline.events, { format, reader, relations }),
     renderEvents(app, state, { format, reader }),
