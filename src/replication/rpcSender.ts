@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { MatrixError } from "../errors";
 import type { JsonObject } from "../lib/json";
 import { Lane } from "./lane";
@@ -42,9 +43,20 @@ export class CallSender {
   private readonly lanes = new Map<string, Lane<Parcel>>();
   /** The life in which an instance last answered. */
   private readonly lives = new Map<string, string>();
+  /** Aborted when the instance turns out to be dead: a machine that lost its power closes no connections. */
+  private readonly deaths = new Map<string, AbortController>();
   private closed = false;
 
-  constructor(private readonly options: RpcOptions & { readonly transport: RpcTransport }) {}
+  constructor(private readonly options: RpcOptions & { readonly transport: RpcTransport }) {
+    const { ownership } = options;
+    ownership.onChange(() => {
+      for (const [instance, death] of this.deaths) {
+        if (ownership.isLive(instance)) continue;
+        this.deaths.delete(instance);
+        death.abort();
+      }
+    });
+  }
 
   /** Gives the output, or `here` when meanwhile this process has become the owner. */
   async send(def: AnyRpc, input: unknown): Promise<{ readonly here: true } | { readonly here: false; readonly output: unknown }> {
@@ -67,6 +79,15 @@ export class CallSender {
   /** Gives up calls that wait for somebody to come back. */
   close(): void {
     this.closed = true;
+  }
+
+  private deathOf(instance: string): AbortSignal {
+    let death = this.deaths.get(instance);
+    if (!death) {
+      this.deaths.set(instance, (death = new AbortController()));
+      setMaxListeners(0, death.signal);
+    }
+    return death.signal;
   }
 
   private laneOf(instance: string, def: AnyRpc): Lane<Parcel> {
@@ -106,7 +127,7 @@ export class CallSender {
       const left = Math.max(1, deadline - clock.monotonic());
       const ended = metrics?.request(def.name);
       try {
-        const answer = await transport.post(instance, `/_synapse/replication/${def.name}`, body, left);
+        const answer = await transport.post(instance, `/_synapse/replication/${def.name}`, body, left, this.deathOf(instance));
         ended?.(String(answer.status));
         return await this.read(instance, answer, maybeDone);
       } catch (error) {

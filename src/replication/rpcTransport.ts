@@ -2,9 +2,7 @@ import { readFileSync } from "node:fs";
 import { Pool } from "undici";
 
 /** Where the replication listener of an instance is: an entry of `instance_map`. */
-export type InstanceAddress =
-  | { readonly host: string; readonly port: number; readonly tls?: boolean }
-  | { readonly path: string };
+export type InstanceAddress = { readonly host: string; readonly port: number; readonly tls?: boolean } | { readonly path: string };
 
 /** The other process could not be talked to. executed "no": the request surely had no effect. */
 export class UnreachableError extends Error {
@@ -18,8 +16,14 @@ export class UnreachableError extends Error {
 }
 
 export interface RpcTransport {
-  /** POSTs JSON text, gives status and parsed body. Throws UnreachableError. */
-  post(instance: string, path: string, body: string, timeoutMs: number): Promise<{ readonly status: number; readonly body: unknown }>;
+  /** POSTs JSON text, gives status and parsed body. Throws UnreachableError, also when the signal ends it. */
+  post(
+    instance: string,
+    path: string,
+    body: string,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly status: number; readonly body: unknown }>;
   close(): Promise<void>;
 }
 
@@ -39,9 +43,13 @@ const CONNECT_TIMEOUT_MS = 5_000;
 function openPool(address: InstanceAddress, caFile: string | undefined): Pool {
   const ca = caFile === undefined ? undefined : readFileSync(caFile);
   const common = { connections: CONNECTIONS, pipelining: 1, keepAliveTimeout: 4_000 };
-  if ("path" in address) return new Pool("http://localhost", { ...common, connect: { socketPath: address.path, timeout: CONNECT_TIMEOUT_MS } });
+  if ("path" in address)
+    return new Pool("http://localhost", { ...common, connect: { socketPath: address.path, timeout: CONNECT_TIMEOUT_MS } });
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return new Pool(`${address.tls ? "https" : "http"}://${host}:${address.port}`, { ...common, connect: { timeout: CONNECT_TIMEOUT_MS, ca } });
+  return new Pool(`${address.tls ? "https" : "http"}://${host}:${address.port}`, {
+    ...common,
+    connect: { timeout: CONNECT_TIMEOUT_MS, ca },
+  });
 }
 
 const NEVER_SENT = new Set([
@@ -77,10 +85,18 @@ export function createRpcTransport({ addresses, secret, caFile }: RpcTransportOp
   }
 
   return {
-    async post(instance, path, body, timeoutMs) {
+    async post(instance, path, body, timeoutMs, signal) {
       const pool = poolOf(instance);
       try {
-        const response = await pool.request({ method: "POST", path, headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+        const response = await pool.request({
+          method: "POST",
+          path,
+          headers,
+          body,
+          headersTimeout: timeoutMs,
+          bodyTimeout: timeoutMs,
+          signal,
+        });
         return { status: response.statusCode, body: await response.body.json() };
       } catch (error) {
         throw new UnreachableError(instance, wasNeverSent(error) ? "no" : "unknown", error);
