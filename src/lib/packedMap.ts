@@ -106,3 +106,20 @@ export function packedSplit(map: PackedMap, from: number): { readonly below: Pac
     rest: { keys: map.keys.subarray(cut), values: map.values.subarray(cut) },
   };
 }
+
+/** The keys whose values differ, with both values; undefined where a map lacks the key. */
+export function packedDiff(before: PackedMap, after: PackedMap): { key: number; before: number | undefined; after: number | undefined }[] {
+  const out: { key: number; before: number | undefined; after: number | undefined }[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < before.keys.length || j < after.keys.length) {
+    const left = before.keys[i] ?? Infinity;
+    const right = after.keys[j] ?? Infinity;
+    const key = Math.min(left, right);
+    const entry = { key, before: left === key ? before.values[i] : undefined, after: right === key ? after.values[j] : undefined };
+    if (entry.before !== entry.after) out.push(entry);
+    if (left === key) i++;
+    if (right === key) j++;
+  }
+  return out;
+}

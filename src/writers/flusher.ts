@@ -187,7 +187,9 @@ export class Flusher<Job extends FlushJob> {
     const found = await findEventNids(this.deps.db, events.map(({ built }) => built.event.eventId));
     if (found.length !== events.length) return undefined;
     const rows = new Map((await getEventsByNid(this.deps.db, found.map(({ nid }) => nid))).map((row) => [row.nid, row]));
-    return events.map(({ built }) => rows.get(built.nid)?.streamOrdering ?? 0);
+    // Events of other servers may have been known before, without a place.
+    const positions = events.map(({ built }) => rows.get(built.nid)?.streamOrdering ?? null);
+    return positions.every((position) => position !== null) ? positions : undefined;
   }
 
   /** Answers the jobs whose transaction id was used before, in an earlier life of this process or by another owner. */

@@ -17,6 +17,10 @@ import { unstored } from "./flush";
 import type { PushPersister } from "./flush";
 import { createIdBlock } from "./idBlocks";
 import type { IdBlock } from "./idBlocks";
+import { lookupIn } from "./remote/remoteBuild";
+import { buildRemote, storeOlder, storeOutliers } from "./remote/remoteStore";
+import type { RemoteStoreDeps } from "./remote/remoteStore";
+import { sendIntent } from "./intents";
 import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal } from "./intents";
 import type { CheckedPdu, RemoteOutcome, RemoteRequest } from "./remoteRpc";
 import { loadTip, newTip } from "./roomTip";
@@ -40,7 +44,13 @@ export interface RoomWriterDeps {
 const MAX_QUEUE = 1000;
 
 interface Job {
+  /** What to send; of an event of another server only the room counts. */
   readonly intent: SendIntent;
+  readonly remote?: {
+    readonly request: Exclude<RemoteRequest, { kind: "outliers" | "older" }>;
+    /** Says what became of it other than being stored. */
+    readonly answer: (outcome: RemoteOutcome) => void;
+  };
   readonly resolve: (outcome: SendOutcome) => void;
   readonly reject: (error: unknown) => void;
   attempts: number;
@@ -60,12 +70,15 @@ export class RoomWriter {
   private readonly eventNids: IdBlock;
   private readonly groupIds: IdBlock;
   private readonly roomNids: IdBlock;
+  private readonly remote: RemoteStoreDeps;
   private readonly flusher: Flusher<Job>;
 
   constructor(private readonly deps: RoomWriterDeps) {
     this.eventNids = createIdBlock(deps.db, "events_nid_seq");
     this.groupIds = createIdBlock(deps.db, "state_groups_seq");
     this.roomNids = createIdBlock(deps.db, "rooms_nid_seq");
+    const { eventNids, groupIds, roomNids } = this;
+    this.remote = { ...deps, eventNids, groupIds, roomNids, now: () => deps.clock.now() };
     this.flusher = new Flusher<Job>(deps, {
       retry: (jobs, roomId) => this.retry(jobs, roomId),
       settled: (roomId) => this.settled(roomId),
@@ -112,9 +125,18 @@ export class RoomWriter {
     return "refused" in built ? built : { eventId: built.event.eventId, json: built.json };
   }
 
-  /** Stores what another server sent. */
-  storeRemote(_request: RemoteRequest): Promise<RemoteOutcome> {
-    throw new Error("not yet");
+  /** Stores what another server sent, in the order of the room's queue where it may change the room. */
+  async storeRemote(request: RemoteRequest): Promise<RemoteOutcome> {
+    if (request.kind === "outliers") return storeOutliers(this.remote, request);
+    if (request.kind === "older") return storeOlder(this.remote, request);
+    const { eventId } = request.event;
+    let outcome: RemoteOutcome | undefined;
+    const answer = (given: RemoteOutcome): void => void (outcome = given);
+    const sent = await new Promise<SendOutcome>((resolve, reject) => {
+      const intent = sendIntent({ roomId: request.roomId, sender: "", type: "", content: {} });
+      this.push({ intent, remote: { request, answer }, resolve, reject, attempts: 0 });
+    });
+    return outcome ?? ("sent" in sent ? { kind: "stored", sent: sent.sent } : { kind: "rejected", reason: eventId });
   }
 
   /** Waits until everything submitted is stored or refused. */
@@ -144,13 +166,17 @@ export class RoomWriter {
 
   private enqueue(intent: SendIntent): Promise<SendOutcome> {
     return new Promise((resolve, reject) => {
-      const work = this.workOf(intent.roomId);
-      if (work.queue.length >= MAX_QUEUE) {
-        return resolve({ refused: refusal(429, "M_LIMIT_EXCEEDED", "Too many events are waiting in this room", { retry_after_ms: 1000 }) });
-      }
-      work.queue.push({ intent, resolve, reject, attempts: 0 });
-      this.start(work);
+      this.push({ intent, resolve, reject, attempts: 0 });
     });
+  }
+
+  private push(job: Job): void {
+    const work = this.workOf(job.intent.roomId);
+    if (work.queue.length >= MAX_QUEUE) {
+      return job.resolve({ refused: refusal(429, "M_LIMIT_EXCEEDED", "Too many events are waiting in this room", { retry_after_ms: 1000 }) });
+    }
+    work.queue.push(job);
+    this.start(work);
   }
 
   /** A flush failed: everything of these rooms that is not stored is built anew, on tips read from the database. */
@@ -180,7 +206,7 @@ export class RoomWriter {
   private async run(work: RoomWork): Promise<void> {
     for (let job = work.queue.shift(); job; job = work.queue.shift()) {
       try {
-        await this.build(work, job);
+        await (job.remote ? this.buildRemote(work, job, job.remote) : this.build(work, job));
       } catch (error) {
         work.tip = undefined;
         job.reject(error);
@@ -216,6 +242,32 @@ export class RoomWriter {
     work.tip = built.tip;
     const redacts = target && redactionTarget(built, inputs, target);
     this.flusher.add({ job, roomId: tip.room.roomId, event: { built, intent, receivedTs: clock.now(), newRoom: undefined, redacts } });
+  }
+
+  /** Events of other servers may refer to anything that is stored, so nothing of the process may be on its way to the disk. */
+  private async buildRemote(work: RoomWork, job: Job, { request, answer }: NonNullable<Job["remote"]>): Promise<void> {
+    await this.flusher.drain();
+    const result = await buildRemote(this.remote, request, () => this.tipOf(work));
+    if ("outcome" in result) {
+      answer(result.outcome);
+      return job.resolve({ refused: refusal(200, "M_UNKNOWN", "not stored") });
+    }
+    const { built } = result;
+    const { rejected, softFailed } = built.verdict;
+    if (rejected !== null) answer({ kind: "rejected", reason: rejected });
+    else if (softFailed) answer({ kind: "soft_failed", reason: "not allowed by the present state of the room" });
+    if (built.movesTip) work.tip = built.tip;
+    const target = built.event.redacts === undefined ? undefined : await this.deps.caches.events.byId(built.event.redacts);
+    const redacts = target && (await this.remoteRedaction(built, target));
+    const intent = { deviceId: null, txnId: null };
+    this.flusher.add({ job, roomId: request.roomId, event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts } });
+    await this.flusher.drain();
+  }
+
+  private async remoteRedaction(built: BuiltOnTip, target: StoredEvent): Promise<string | undefined> {
+    if (built.verdict.rejected !== null || built.stateGroup === null || target.row.roomNid !== built.tip.room.nid) return undefined;
+    const lookup = await lookupIn(this.deps.caches, built.event, await this.deps.caches.roomState.group(built.before.group.id));
+    return mayRedact(built.tip.room.version, built.event, target.event, lookup) ? target.row.eventId : undefined;
   }
 
   private context(nid: number, groupId: number): BuildContext {

@@ -102,5 +102,7 @@ function leaveJob(place: UserRoom, room: RoomInfo, request: PlacesRequest, past:
   if (place.streamOrdering <= since) return request.fullState && includeLeave ? { ...base, kind: "full", since: 0 } : undefined;
   const wasIn = past?.before === "join";
   const cameIn = past?.memberships.includes("join") ?? false;
-  return { ...base, kind: cameIn && !wasIn ? "full" : "news", since };
+  // Who never was in the room, and only turned an invitation down, learns no more than that.
+  if (!wasIn && !cameIn) return { ...base, kind: "news", since: place.streamOrdering - 1 };
+  return { ...base, kind: wasIn ? "news" : "full", since };
 }

@@ -2,6 +2,7 @@ import type { StoredEvent } from "../../caches/events";
 import type { StatePair } from "../../caches/stateKeys";
 import type { JsonObject } from "../../lib/json";
 import { strippedStateEvent } from "../../rooms/clientEvent";
+import { getStrippedStates } from "../../storage/strippedStates";
 import type { App } from "../app";
 
 /** What somebody who is invited or knocks may know of a room (client-server API, "Stripped state"). */
@@ -16,16 +17,24 @@ const strippedTypes = [
 ] as const;
 
 /** Stripped state of a room around an invitation or knock: the room's face, who invites, and the event itself. */
-export async function strippedState(app: Pick<App, "caches" | "config">, memberEvent: StoredEvent): Promise<JsonObject[]> {
+export async function strippedState(app: Pick<App, "caches" | "config" | "db">, memberEvent: StoredEvent): Promise<JsonObject[]> {
   const { stateGroup, sender, nid } = memberEvent.row;
+  if (stateGroup === null) return storedStrippedState(app, memberEvent);
   const extra = app.config.room_prejoin_state?.additional_event_types ?? [];
   const pairs: StatePair[] = [
     ...strippedTypes.map((type): StatePair => [type, ""]),
     ...extra.map((entry): StatePair => (typeof entry === "string" ? [entry, ""] : [String(entry[0]), String(entry[1] ?? "")])),
     ["m.room.member", sender],
   ];
-  const state = stateGroup === null ? undefined : await app.caches.roomState.group(stateGroup);
-  const found = state ? await app.caches.roomState.pick(state, pairs) : [];
+  const found = await app.caches.roomState.pick(await app.caches.roomState.group(stateGroup), pairs);
   const events = found.filter((event) => event !== undefined && event.row.nid !== nid) as StoredEvent[];
   return [...events, memberEvent].map((event) => strippedStateEvent(event.shown));
+}
+
+/** What the inviting server said of a room that nobody of ours is in. */
+async function storedStrippedState(app: Pick<App, "db">, memberEvent: StoredEvent): Promise<JsonObject[]> {
+  const [stored] = await getStrippedStates(app.db, [memberEvent.row.nid]);
+  const state = stored ? (JSON.parse(stored.state) as JsonObject[]) : [];
+  const own = strippedStateEvent(memberEvent.shown);
+  return [...state.filter((event) => event["type"] !== own["type"] || event["state_key"] !== own["state_key"]), own];
 }

@@ -149,3 +149,6 @@ create table room_aliases (
   creator text
 );
 create index room_aliases_room on room_aliases (room_id);
+
+-- What an invitation from a room elsewhere says of the room. JSON text.
+create table stripped_states (nid int8 primary key, state text not null);

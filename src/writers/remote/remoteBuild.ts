@@ -1,0 +1,149 @@
+import type { Caches } from "../../caches/caches";
+import type { StoredEvent } from "../../caches/events";
+import type { RoomInfo } from "../../caches/rooms";
+import type { StateGroup } from "../../caches/stateGroups";
+import { stateGroupRow } from "../../caches/stateGroups";
+import type { StatePair } from "../../caches/stateKeys";
+import { packedDiff, packedGet } from "../../lib/packedMap";
+import type { PackedMap } from "../../lib/packedMap";
+import { authEventKeys, checkAuthEvents, lookupOf } from "../../rooms/auth/authEvents";
+import { checkAuth } from "../../rooms/auth/check";
+import { allow } from "../../rooms/event";
+import type { RoomEvent, StateLookup, Verdict } from "../../rooms/event";
+import type { StateGroupRow } from "../../storage/state";
+import { accepted, nextGroup, pairKey } from "../buildOnTip";
+import type { BuiltOnTip, CurrentMove } from "../buildOnTip";
+import type { IdBlock } from "../idBlocks";
+import type { Extremity, RoomTip } from "../roomTip";
+import { refOf } from "../roomTip";
+import { resolveStates } from "./resolveGroups";
+
+export interface RemoteBuildDeps {
+  readonly caches: Caches;
+  readonly groupIds: IdBlock;
+}
+
+/** An event of another server, with what it is built upon. */
+export interface RemoteInput {
+  readonly event: RoomEvent;
+  readonly json: string;
+  readonly nid: number;
+  readonly tip: RoomTip;
+  readonly before: StateGroup;
+  /** Groups that are not stored yet, such as that of a resolved state before the event. */
+  readonly newGroups: readonly StateGroupRow[];
+  readonly authEvents: readonly StoredEvent[];
+  /** The tip's extremities that the event replaces. */
+  readonly follows: ReadonlySet<string>;
+  /** The room starts anew with this event: nobody of this server was in it. */
+  readonly startsAnew: boolean;
+}
+
+/** The pairs that authorisation of an event may look at. */
+function pairsFor(event: RoomEvent): StatePair[] {
+  return [...authEventKeys(event.version, event), ["m.room.create", ""], ["m.room.power_levels", ""], ["m.room.join_rules", ""]];
+}
+
+/** A lookup into a state, with the events loaded that authorisation may ask for. */
+export async function lookupIn(caches: Caches, event: RoomEvent, state: PackedMap): Promise<StateLookup> {
+  const pairs = pairsFor(event);
+  const found = await caches.roomState.pick(state, pairs);
+  const events = new Map(pairs.map(([type, key], i) => [pairKey(type, key), found[i]?.event]));
+  return (type, key) => events.get(pairKey(type, key));
+}
+
+/** Checks an event at its auth events and at the state before it (server-server API, "Checks performed on receipt of a PDU"). */
+export async function verdictAt(caches: Caches, { event, authEvents, before, tip }: RemoteInput): Promise<Verdict> {
+  const cited = checkAuthEvents(event.version, event, authEvents.map(({ event: auth, row }) => ({ event: auth, rejected: row.rejected !== null })));
+  if (!cited.allowed) return cited;
+  const create = await createOf(caches, tip.room, event, before.state);
+  const atAuth = checkAuth(event.version, event, lookupOf([...(create ? [create] : []), ...authEvents.map((auth) => auth.event)]));
+  if (!atAuth.allowed) return atAuth;
+  return event.type === "m.room.create" ? allow : checkAuth(event.version, event, await lookupIn(caches, event, before.state));
+}
+
+/** v12: the create event stands in no auth_events, yet rules look at it. */
+async function createOf(caches: Caches, room: RoomInfo, event: RoomEvent, state: PackedMap): Promise<RoomEvent | undefined> {
+  if (room.version.auth.createInAuthEvents || event.type === "m.room.create") return undefined;
+  return (await caches.roomState.pick(state, [["m.room.create", ""]]))[0]?.event;
+}
+
+/** Puts an event that passed its checks on the tip: works out the state after it and the room's new state. */
+export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): Promise<BuiltOnTip> {
+  const { caches } = deps;
+  const { event, tip, before, nid } = input;
+  const after = await stateAfter(deps, input);
+  const groups = [...input.newGroups, ...(after.row ? [after.row] : [])];
+  const replaces = after.keyNid === undefined ? undefined : await eventAt(caches, before.state, after.keyNid);
+  const base = { event, json: input.json, nid, before: tip, stateGroup: after.group.id, replaces, verdict: accepted };
+  const atCurrent = input.startsAnew ? allow : checkAuth(event.version, event, await lookupIn(caches, event, tip.group.state));
+  if (!atCurrent.allowed) {
+    return { ...base, tip, movesTip: false, groups, moves: [], joining: new Map(), verdict: { rejected: null, softFailed: true } };
+  }
+  const self: Extremity = { nid, ...refOf({ room: tip.room, event, row: { eventId: event.eventId } } as StoredEvent) };
+  const extremities = [...(input.startsAnew ? [] : tip.extremities.filter(({ eventId }) => !input.follows.has(eventId))), self];
+  const current = await currentState(deps, tip.room, extremities, self, after.group);
+  const moves = await movesBetween(caches, input.startsAnew ? undefined : tip.group.state, current.group.state);
+  const joiningNids = moves.flatMap((move) => (move.nid === undefined || move.nid === nid ? [] : [move.nid]));
+  return {
+    ...base,
+    tip: { room: tip.room, version: tip.version + 1, extremities, depth: Math.max(tip.depth, event.depth), group: current.group },
+    movesTip: true,
+    groups: [...groups, ...current.rows],
+    moves,
+    joining: await caches.events.byNids(joiningNids),
+  };
+}
+
+async function stateAfter(deps: RemoteBuildDeps, { event, tip, before, nid }: RemoteInput): Promise<{ group: StateGroup; row: StateGroupRow | undefined; keyNid: number | undefined }> {
+  if (event.stateKey === undefined) return { group: before, row: undefined, keyNid: undefined };
+  const [keyNid = 0] = await deps.caches.stateKeys.intern([[event.type, event.stateKey]]);
+  const [id = 0] = await deps.groupIds.take(1);
+  return { ...nextGroup({ room: tip.room, group: before }, keyNid, nid, id), keyNid };
+}
+
+async function eventAt(caches: Caches, state: PackedMap, keyNid: number): Promise<StoredEvent | undefined> {
+  const nid = packedGet(state, keyNid);
+  return nid === undefined ? undefined : (await caches.events.byNids([nid])).get(nid);
+}
+
+/** The state that holds with these extremities: that after the only one, or what the states after all of them resolve to. */
+async function currentState(
+  deps: RemoteBuildDeps,
+  room: RoomInfo,
+  extremities: readonly Extremity[],
+  self: Extremity,
+  after: StateGroup,
+): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
+  const others = await deps.caches.events.byNids(extremities.flatMap(({ nid }) => (nid === self.nid ? [] : [nid])));
+  const ids = [...new Set([...others.values()].flatMap(({ row }) => row.stateGroup ?? []))].filter((id) => id !== after.id);
+  if (ids.length === 0) return { group: after, rows: [] };
+  const groups = await deps.caches.stateGroups.loadMany(ids);
+  return resolvedGroup(deps, room, [after, ...groups.values()]);
+}
+
+/** One group for the state that several resolve to; a new one unless it equals one of them. */
+export async function resolvedGroup(
+  deps: RemoteBuildDeps,
+  room: RoomInfo,
+  groups: readonly StateGroup[],
+): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
+  const [only] = groups;
+  if (only && groups.length === 1) return { group: only, rows: [] };
+  const state = await resolveStates(deps.caches, room, groups.map((group) => group.state));
+  const same = groups.find((group) => packedDiff(group.state, state).length === 0);
+  if (same) return { group: same, rows: [] };
+  return snapshotGroup(deps, room, state);
+}
+
+/** A group that stores a state whole. */
+export async function snapshotGroup(deps: RemoteBuildDeps, room: RoomInfo, state: PackedMap): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
+  const [id = 0] = await deps.groupIds.take(1);
+  return { group: { id, state, hops: 0, weight: 0 }, rows: [stateGroupRow(id, room.nid, undefined, state, state)] };
+}
+
+async function movesBetween(caches: Caches, before: PackedMap | undefined, after: PackedMap): Promise<CurrentMove[]> {
+  const differences = packedDiff(before ?? { keys: new Int32Array(0), values: new Float64Array(0) }, after);
+  const previous = await caches.events.byNids(differences.flatMap((difference) => difference.before ?? []));
+  return differences.map(({ key, before: prev, after: nid }) => ({ keyNid: key, prev: prev === undefined ? undefined : previous.get(prev), nid }));
+}
