@@ -74,8 +74,3 @@ export async function moveTips(db: Db, tips: readonly (TipRow & { readonly expec
     returning t.room_nid`;
   return rows.length;
 }
-
-/** The newest position of each room, for the rooms given. */
-export async function latestPositions(db: Db, roomNids: readonly number[]): Promise<{ roomNid: number; latestStream: number }[]> {
-  return db`select room_nid as "roomNid", latest_stream as "latestStream" from room_tips where room_nid = any(${roomNids}::int4[])`;
-}

@@ -1,0 +1,75 @@
+/** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
+export const notServedYet: Readonly<Record<string, readonly string[]>> = {
+  "federation, and the keys of servers": ["/_matrix/federation/v*", "/_matrix/key/v2/*"],
+  "the media repository": ["/_matrix/media/*", "/_matrix/client/v1/media/*"],
+  "keys of devices and their backups": ["/_matrix/client/v3/keys/*", "/_matrix/client/v3/room_keys/*"],
+  "single sign-on, and logins handed to another server": ["/_matrix/client/v3/login/sso/*", "/_matrix/client/v1/auth_metadata"],
+  "application services that are sent to": [
+    "/_matrix/client/v1/appservice/{appserviceId}/ping",
+    "/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}",
+    "/_matrix/client/v3/thirdparty/*",
+  ],
+  "search and the user directory": [
+    "/_matrix/client/v3/search",
+    "/_matrix/client/v3/user_directory/search",
+    "/_matrix/client/v1/mutual_rooms",
+  ],
+  "spaces and summaries": ["/_matrix/client/v1/rooms/{roomId}/hierarchy", "/_matrix/client/v1/room_summary/{roomIdOrAlias}"],
+  "moderation by administrators": [
+    "/_matrix/client/v1/admin/*",
+    "/_matrix/client/v3/rooms/{roomId}/report*",
+    "/_matrix/client/v3/users/{userId}/report",
+  ],
+  "calls": ["/_matrix/client/v3/voip/turnServer"],
+  "policy servers": ["/.well-known/matrix/policy_server"],
+};
+
+/**
+ * Routes beyond the specification, by where they come from; those under /_synapse need no mention. `v3` stands for the older
+ * prefixes too.
+ */
+export const beyondSpecification: Readonly<Record<string, readonly string[]>> = {
+  "Synapse: the same without a transaction id or a state key": [
+    "POST /_matrix/client/v3/rooms/:roomId/send/:eventType",
+    "POST /_matrix/client/v3/rooms/:roomId/redact/:eventId",
+    "PUT /_matrix/client/v3/rooms/:roomId/state/:eventType",
+    "GET /_matrix/client/v3/rooms/:roomId/state/:eventType",
+  ],
+  "Synapse: the same with a transaction id": ["PUT /_matrix/client/v3/join/:roomIdOrAlias/:txnId"],
+  "older prefixes that Synapse has for one endpoint alone": [
+    "GET /_matrix/client/v3/rooms/:roomId/aliases",
+    "GET /_matrix/client/v2_alpha/sync",
+    "POST /_matrix/client/v3/account/password/msisdn/requestToken",
+  ],
+  "pages for browsers": [
+    "GET /_matrix/static/client/login/?",
+    "GET /_matrix/client/v3/auth/:stage/fallback/web",
+    "POST /_matrix/client/v3/auth/:stage/fallback/web",
+  ],
+  "links in mails": [
+    "GET /_matrix/client/unstable/registration/:medium/submit_token",
+    "GET /_matrix/client/unstable/add_threepid/email/submit_token",
+    "POST /_matrix/client/unstable/add_threepid/msisdn/submit_token",
+  ],
+  "MSC2000: password policies": ["GET /_matrix/client/v3/password_policy"],
+  "MSC2432: aliases of a room, before its release": ["GET /_matrix/client/unstable/org.matrix.msc2432/rooms/:roomId/aliases"],
+  "MSC2918: refresh tokens, before their release": [
+    "POST /_matrix/client/unstable/org.matrix.msc2918.refresh_token/refresh",
+    "POST /_matrix/client/v1/refresh",
+    "POST /_matrix/client/v3/tokenrefresh",
+  ],
+  "MSC3030: events by time, before their release": ["GET /_matrix/client/unstable/org.matrix.msc3030/rooms/:roomId/timestamp_to_event"],
+  "MSC3231: registration tokens, before their release": [
+    "GET /_matrix/client/unstable/org.matrix.msc3231/register/org.matrix.msc3231.login.registration_token/validity",
+  ],
+  "MSC3391: removing account data": [
+    "DELETE /_matrix/client/unstable/org.matrix.msc3391/user/:userId/account_data/:type",
+    "DELETE /_matrix/client/unstable/org.matrix.msc3391/user/:userId/rooms/:roomId/account_data/:type",
+  ],
+  "MSC3882: login tokens, before their release": ["POST /_matrix/client/unstable/org.matrix.msc3882/login/token"],
+  "MSC4133: more profile fields, before their release": [
+    "GET /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:field",
+    "PUT /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:field",
+    "DELETE /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:field",
+  ],
+};
