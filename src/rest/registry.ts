@@ -28,6 +28,7 @@ import { threepidRoutes } from "./client/threepids";
 import { threepidValidationRoutes } from "./client/threepidValidation";
 import { typingRoutes } from "./client/typing";
 import { uiaFallbackRoutes } from "./client/uiaFallback";
+import { upgradeRoutes } from "./client/upgrade";
 import { versionRoutes } from "./client/versions";
 import { wellKnownRoutes } from "./client/wellKnown";
 import { openIdUserInfoRoutes } from "./federation/openId";
@@ -71,6 +72,7 @@ export const allGroups: readonly RouteGroup[] = [
   threepidValidationRoutes,
   typingRoutes,
   uiaFallbackRoutes,
+  upgradeRoutes,
   versionRoutes,
   wellKnownRoutes,
   whoisRoutes,

@@ -50,7 +50,7 @@ interface Plan {
  */
 export async function createRoom(app: App, requester: Requester, request: CreateRoomRequest): Promise<{ roomId: string; roomAlias: string | undefined }> {
   const plan = planOf(app, requester, request);
-  const create = await buildCreate(app, plan);
+  const create = buildCreate(app, plan);
   if (plan.alias !== undefined) await claimAlias(app, requester, plan.alias, create.roomId);
   try {
     const events = await firstEvents(app, plan, create.roomId);
@@ -98,34 +98,53 @@ function planOf(app: App, requester: Requester, request: CreateRoomRequest): Pla
   return { request, requester, version, presetName, invitees, alias };
 }
 
-/** The create event, which in version 12 gives the room its id. */
-async function buildCreate(app: App, plan: Plan): Promise<{ roomId: string; json: string }> {
-  const { version, requester, request, invitees } = plan;
-  const content: JsonObject = { ...request.creationContent, room_version: version.id };
-  if (version.auth.creator === "content") content["creator"] = requester.userId;
+/** What a create event is made of, besides what its room version demands. */
+export interface CreateEventFields {
+  readonly sender: string;
+  readonly content: JsonObject;
+  /** For versions in which the id is no hash of the event. */
+  readonly roomId: string;
+}
+
+/** A random id for a room whose version does not derive it from the create event. */
+export const randomRoomId = (app: Pick<App, "random" | "serverName">): string => `!${app.random.letters(18)}:${app.serverName}`;
+
+/** Signs a create event, which in version 12 gives the room its id. */
+export function signCreateEvent(
+  app: Pick<App, "clock" | "random" | "serverName" | "signingKey">,
+  version: RoomVersion,
+  fields: CreateEventFields,
+): { roomId: string; json: string } {
+  const content: JsonObject = { ...fields.content, room_version: version.id };
+  if (version.auth.creator === "content") content["creator"] = fields.sender;
   else delete content["creator"];
-  if (version.auth.creatorPower && presets[plan.presetName].trustInvitees && invitees.length > 0) {
-    const given = own(content, "additional_creators");
-    content["additional_creators"] = [...new Set([...(Array.isArray(given) ? given : []), ...invitees])];
-  }
-  const opaqueRoomId = `!${app.random.letters(18)}:${app.serverName}`;
   const { event, json } = buildEvent(
     version,
     {
       type: "m.room.create",
-      sender: requester.userId,
+      sender: fields.sender,
       stateKey: "",
       content,
       originServerTs: app.clock.now(),
       depth: 1,
       prevEvents: [],
       authEvents: [],
-      ...(version.roomIds === "opaque" && { roomId: opaqueRoomId }),
+      ...(version.roomIds === "opaque" && { roomId: fields.roomId }),
       ...(version.eventIds === "opaque" && { eventId: `$${app.random.letters(32)}:${app.serverName}` }),
     },
     app.signingKey,
   );
   return { roomId: event.roomId, json };
+}
+
+function buildCreate(app: App, plan: Plan): { roomId: string; json: string } {
+  const { version, requester, request, invitees } = plan;
+  const content: JsonObject = { ...request.creationContent };
+  if (version.auth.creatorPower && presets[plan.presetName].trustInvitees && invitees.length > 0) {
+    const given = own(content, "additional_creators");
+    content["additional_creators"] = [...new Set([...(Array.isArray(given) ? given : []), ...invitees])];
+  }
+  return signCreateEvent(app, version, { sender: requester.userId, content, roomId: randomRoomId(app) });
 }
 
 /** Everything after the create event, in Synapse's order. Explicit initial state takes the place of what a preset would set. */

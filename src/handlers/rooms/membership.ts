@@ -14,6 +14,7 @@ import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import type { Requester } from "../requester";
 import { currentEvent, findRoom, placeOf } from "./access";
+import { followUpgrade } from "./followUpgrade";
 import { profileFields } from "./memberContent";
 import { authorisingUser } from "./restrictedJoins";
 
@@ -57,7 +58,7 @@ export async function changeMembership(app: App, requester: Requester, request: 
   await checkAction(app, requester, room, request, place);
   spendLimits(app, requester, room, request, place);
   const content = await contentOf(app, requester, room, request, place);
-  return sendEvent(
+  const sent = await sendEvent(
     app,
     sendIntent(
       { roomId, sender: requester.userId, type: "m.room.member", content },
@@ -69,6 +70,8 @@ export async function changeMembership(app: App, requester: Requester, request: 
       },
     ),
   );
+  if (request.action === "join" && place?.membership !== "join") await followUpgrade(app, target, room);
+  return sent;
 }
 
 /** Whether we can build events in the room: somebody of this server is in it, or its state is ours to know and the target only leaves. */

@@ -46,6 +46,7 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   }
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
   if (stateKey !== undefined) await checkStateContent(app, roomId, type, content);
+  if (type === "m.room.tombstone" && own(content, "replacement_room") === roomId) throw invalidParam("A room cannot be replaced by itself");
   await checkRelation(app, requester, request);
   const redacts = request.redacts ?? redactedBy(request);
   if (redacts !== null) await checkRedaction(app, requester, roomId, redacts);
