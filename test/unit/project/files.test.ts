@@ -1,4 +1,4 @@
-import { exportsOf, filesBelow, namesIn, sourcesBelow } from "./source";
+import { filesBelow, functionsExportedBy, namesIn, sourcesBelow } from "./source";
 
 const sources = sourcesBelow("src");
 const tests = sourcesBelow("test");
@@ -21,8 +21,8 @@ test("every function of storage/ is called by somebody", () => {
   const used = new Map([...sources, ...tests].map((source) => [source, namesIn(source)] as const));
   const idle = sources
     .filter(({ file }) => file.startsWith("storage/"))
-    .flatMap((source) => exportsOf(source).map(({ name, kind }) => ({ source, name, kind })))
-    .filter(({ name, kind }) => kind === "function" && !Object.hasOwn(awaited, name))
+    .flatMap((source) => functionsExportedBy(source).map((name) => ({ source, name })))
+    .filter(({ name }) => !Object.hasOwn(awaited, name))
     .filter(({ source, name }) => ![...used].some(([other, names]) => other !== source && names.has(name)));
   expect(idle.map(({ source, name }) => `${source.file}: ${name}`)).toEqual([]);
 });

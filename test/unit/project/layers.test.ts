@@ -35,7 +35,8 @@ const sources = sourcesBelow("src");
 const layers = readLayers();
 const rank = new Map(layers.flatMap((names, i) => names.map((name) => [name, i] as const)));
 const layerOf = (file: string): string => file.split("/", 1)[0]?.replace(/\.ts$/, "") ?? "";
-const place = ({ tree, file }: Source, node: ts.Node): string => `${file}:${tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1}`;
+const place = ({ tree, file }: Source, node: ts.Node): string =>
+  `${file}:${tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1}`;
 
 function findNodes(where: (source: Source) => boolean, test: (node: ts.Node) => boolean): string[] {
   const found: string[] = [];
@@ -104,12 +105,19 @@ test("rooms/ computes and nothing else", () => {
     ts.isAwaitExpression(node) ||
     (ts.isIdentifier(node) && impure.includes(node.text) && !(ts.isPropertyAccessExpression(node.parent) && node.parent.name === node));
   expect(findNodes(inRooms, isImpure)).toEqual([]);
-  const imported = sources.filter(inRooms).flatMap(({ file, imports }) => imports.map(({ name, file: target }) => ({ file, name: target ?? name })));
+  const imported = sources
+    .filter(inRooms)
+    .flatMap(({ file, imports }) => imports.map(({ name, file: target }) => ({ file, name: target ?? name })));
   const allowed = (name: string): boolean => !name.startsWith("node:") || name === "node:crypto" || name === "node:buffer";
   expect(imported.filter(({ name }) => !allowed(name) || ["lib/clock.ts", "lib/random.ts"].includes(name))).toEqual([]);
 });
 
 test("what is imported stands in the file it is imported from", () => {
   expect(sources.filter(({ file }) => /(^|\/)index\.ts$/.test(file)).map(({ file }) => file)).toEqual([]);
-  expect(findNodes(() => true, (node) => ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined)).toEqual([]);
+  expect(
+    findNodes(
+      () => true,
+      (node) => ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined,
+    ),
+  ).toEqual([]);
 });

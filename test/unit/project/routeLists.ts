@@ -20,7 +20,7 @@ export const notServedYet: Readonly<Record<string, readonly string[]>> = {
     "/_matrix/client/v3/rooms/{roomId}/report*",
     "/_matrix/client/v3/users/{userId}/report",
   ],
-  "calls": ["/_matrix/client/v3/voip/turnServer"],
+  calls: ["/_matrix/client/v3/voip/turnServer"],
   "policy servers": ["/.well-known/matrix/policy_server"],
 };
 

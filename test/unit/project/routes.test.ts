@@ -11,7 +11,17 @@ const rows = readFileSync(join(__dirname, "endpoints.tsv"), "utf8")
   .slice(1)
   .map((line) => {
     const [, method = "", path = "", , aliases = ""] = line.split("\t");
-    return { method, path, paths: [path, ...aliases.split(" ").filter(Boolean).map((alias) => aliasOf(path, alias))] };
+    return {
+      method,
+      path,
+      paths: [
+        path,
+        ...aliases
+          .split(" ")
+          .filter(Boolean)
+          .map((alias) => aliasOf(path, alias)),
+      ],
+    };
   });
 
 function aliasOf(path: string, alias: string): string {

@@ -60,19 +60,11 @@ function importsOf(file: string, tree: ts.SourceFile): Import[] {
   return found;
 }
 
-/** Names that a file exports, with the initial value of constants. */
-export function exportsOf({ tree }: Source): { readonly name: string; readonly kind: "function" | "value" | "type"; readonly value?: ts.Expression }[] {
+/** Names of the functions that a file exports. */
+export function functionsExportedBy({ tree }: Source): string[] {
   return tree.statements.flatMap((statement) => {
-    const isExported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
-    if (!isExported) return [];
-    if (ts.isFunctionDeclaration(statement)) return [{ name: statement.name?.text ?? "default", kind: "function" as const }];
-    if (ts.isClassDeclaration(statement)) return [{ name: statement.name?.text ?? "default", kind: "value" as const }];
-    if (!ts.isVariableStatement(statement)) return [{ name: "", kind: "type" as const }];
-    return statement.declarationList.declarations.map(({ name, initializer }) => ({
-      name: name.getText(),
-      kind: "value" as const,
-      ...(initializer && { value: initializer }),
-    }));
+    if (!ts.isFunctionDeclaration(statement) || !statement.name) return [];
+    return statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) ? [statement.name.text] : [];
   });
 }
 
