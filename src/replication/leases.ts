@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock";
 import { runOutsideContext } from "../observe/context";
 import type { Database } from "../storage/db";
-import { nextLeaseEpoch, releaseLeases, renewLeases, sweepLeases, takeLeases } from "../storage/leases";
+import { evictLeases, nextLeaseEpoch, releaseLeases, renewLeases, sweepLeases, takeLeases } from "../storage/leases";
 import type { Bus } from "./bus";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
@@ -22,6 +22,8 @@ export interface LeasesOptions {
   readonly log: ReplicationLog;
   /** Another process under this one's name has taken its place: this one must end. */
   readonly onReplaced: (error: Error) => void;
+  /** Something else proves that no other process of this name lives: leases that it finds are left over, and are not waited for. */
+  readonly unique?: boolean;
   /** Default 5000 and 2000. */
   readonly ttlMs?: number;
   readonly renewMs?: number;
@@ -62,7 +64,8 @@ export class Leases implements Ownership {
 
   /** Takes the leases. Waits for those of an earlier life to expire; fails when somebody goes on renewing them. */
   async start(): Promise<void> {
-    const { db, bus, channel, clock } = this.options;
+    const { db, bus, channel, clock, unique } = this.options;
+    if (unique) await evictLeases(db, this.instance);
     this.epoch = await nextLeaseEpoch(db);
     const giveUp = clock.monotonic() + this.ttlMs + this.renewMs;
     while (!(await this.take())) {

@@ -21,6 +21,8 @@ export interface DatabaseDeps {
 
 export interface OpenDatabase {
   readonly pool: Pool;
+  /** As long as the database runs, no other main process can use it. */
+  readonly locked: boolean;
   /** Closes the pool, and the embedded server where this process runs it. */
   close(): Promise<void>;
 }
@@ -28,7 +30,7 @@ export interface OpenDatabase {
 /** Finds the database or starts the embedded one, connects, and brings the schema up to date: the main process does, workers wait for it. */
 export async function openDatabase(deps: DatabaseDeps): Promise<OpenDatabase> {
   const { clock, log, metrics } = deps;
-  const { options, stop } = await addressOf(deps);
+  const { options, locked, stop } = await addressOf(deps);
   const pool = await createDatabase(options, { clock, log: log("synapse.storage"), metrics: createStorageMetrics(metrics) });
   const close = async (): Promise<void> => {
     await pool.close();
@@ -40,21 +42,32 @@ export async function openDatabase(deps: DatabaseDeps): Promise<OpenDatabase> {
     await close();
     throw error;
   }
-  return { pool, close };
+  return { pool, locked, close };
 }
 
-async function addressOf({ config, clock, log, onFatal }: DatabaseDeps): Promise<{ options: DatabaseOptions; stop: () => Promise<void> }> {
+interface Address extends Pick<OpenDatabase, "locked"> {
+  readonly options: DatabaseOptions;
+  stop(): Promise<void>;
+}
+
+async function addressOf({ config, clock, log, onFatal }: DatabaseDeps): Promise<Address> {
   const target = config.derived.database;
-  if (target.kind === "server") return { options: target.options, stop: async () => undefined };
+  const elsewhere = { locked: false, stop: async () => undefined };
+  if (target.kind === "server") return { options: target.options, ...elsewhere };
   const pool = { min: target.min, max: target.max, synchronousCommit: target.synchronousCommit };
   if (config.derived.role !== "main") {
     const { embeddedAddress } = await import("../storage/embeddedCluster");
-    return { options: { ...embeddedAddress(target.dataDirectory), ...pool }, stop: async () => undefined };
+    return { options: { ...embeddedAddress(target.dataDirectory), ...pool }, ...elsewhere };
   }
   // Loaded only here: a server elsewhere needs none of it.
   const { startEmbedded } = await import("../storage/embedded");
-  const embedded = await startEmbedded({ dataDirectory: target.dataDirectory, clock, log: log("synapse.storage.embedded"), onTakenOver: onFatal });
-  return { options: { ...embedded.options, ...pool }, stop: embedded.stop };
+  const embedded = await startEmbedded({
+    dataDirectory: target.dataDirectory,
+    clock,
+    log: log("synapse.storage.embedded"),
+    onTakenOver: onFatal,
+  });
+  return { options: { ...embedded.options, ...pool }, locked: true, stop: embedded.stop };
 }
 
 const SCHEMA_PATIENCE_MS = 60_000;
@@ -78,7 +91,8 @@ async function prepare(pool: Pool, { config, clock, log }: DatabaseDeps): Promis
 async function waitForSchema(pool: Pool, clock: Clock): Promise<void> {
   const giveUp = clock.monotonic() + SCHEMA_PATIENCE_MS;
   while ((await pendingMigrations(pool)).length > 0) {
-    if (clock.monotonic() > giveUp) throw new UnusableDatabaseError("The database has no schema of this version yet: start the main process first.");
+    if (clock.monotonic() > giveUp)
+      throw new UnusableDatabaseError("The database has no schema of this version yet: start the main process first.");
     await sleep(SCHEMA_POLL_MS);
   }
 }

@@ -15,6 +15,8 @@ export interface DeploymentDeps {
   readonly config: Config;
   readonly plan: ProcessPlan;
   readonly db: Database;
+  /** No other main process can be using the database. */
+  readonly locked: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: LoggerFactory;
@@ -41,6 +43,7 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
     instance: plan.instanceName,
     standsFor: standsFor(plan),
     candidates: plan.candidates,
+    unique: deps.locked,
     clock,
     log,
     onReplaced: onFatal,
@@ -53,7 +56,9 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
       await leases.start();
       const others = leases.others();
       if (plan.solo && others.length > 0) {
-        throw new Error(`Other processes use this database: ${others.join(", ")}. Stop them, or enable redis so that they can work together.`);
+        throw new Error(
+          `Other processes use this database: ${others.join(", ")}. Stop them, or enable redis so that they can work together.`,
+        );
       }
     },
     async stop() {

@@ -50,7 +50,7 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     undo.push(() => monitor.stop());
     const database = await openDatabase({ config, clock, log, metrics, onFatal });
     undo.push(database.close);
-    const deployment = await createDeployment({ config, plan, db: database.pool, clock, random, log, onFatal });
+    const deployment = await createDeployment({ config, plan, db: database.pool, locked: database.locked, clock, random, log, onFatal });
     undo.push(deployment.stop);
     await deployment.start();
     const running = createApp({ config, db: database.pool, clock, random, log, metrics, deployment });

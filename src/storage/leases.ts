@@ -61,6 +61,11 @@ export async function releaseLeases(db: Db, holder: LeaseHolder): Promise<void> 
   await db`delete from leases where instance = ${holder.instance} and epoch = ${holder.epoch}`;
 }
 
+/** Ends all lives of an instance. */
+export async function evictLeases(db: Db, instance: string): Promise<void> {
+  await db`delete from leases where instance = ${instance}`;
+}
+
 /** This process was taken for dead and another one may own what it wanted to write. */
 export class LeaseLostError extends Error {
   override readonly name = "LeaseLostError";

@@ -21,7 +21,7 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-const PAUSE_MS = 20;
+const PAUSE_MS = 50;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts one sender for each pair, all at once. Refusals (4xx but 429) end the load: nothing that it does may be refused. */

@@ -35,6 +35,7 @@ async function start(file: Readonly<Record<string, unknown>>): Promise<RunningDe
     config,
     plan: requirePlan(config),
     db: database.db,
+    locked: false,
     clock: systemClock,
     random: systemRandom,
     log: () => ({ ...quietLog, isEnabled: () => false }),
