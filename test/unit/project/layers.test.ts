@@ -21,7 +21,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   express: ["rest", "server"],
   "ipaddr.js": ["remote"],
   "js-yaml": ["config"],
-  "lru-cache": ["caches", "writers", "handlers"],
+  "lru-cache": ["lib", "caches", "writers", "handlers"],
   nodemailer: ["remote"],
   postgres: ["storage"],
   "prom-client": ["observe"],
