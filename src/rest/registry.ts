@@ -19,6 +19,8 @@ import { receiptRoutes } from "./client/receipts";
 import { registerRoutes } from "./client/register";
 import { directoryRoutes } from "./client/directory";
 import { relationRoutes } from "./client/relations";
+import { restrictionRoutes } from "./client/restrictions";
+import { voipRoutes } from "./client/voip";
 import { roomReadRoutes } from "./client/roomRead";
 import { roomSendRoutes } from "./client/roomSend";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
@@ -63,6 +65,7 @@ export const allGroups: readonly RouteGroup[] = [
   registerRoutes,
   relationRoutes,
   replicationRoutes,
+  restrictionRoutes,
   roomReadRoutes,
   roomSendRoutes,
   sendToDeviceRoutes,
@@ -74,6 +77,7 @@ export const allGroups: readonly RouteGroup[] = [
   uiaFallbackRoutes,
   upgradeRoutes,
   versionRoutes,
+  voipRoutes,
   wellKnownRoutes,
   whoisRoutes,
 ];

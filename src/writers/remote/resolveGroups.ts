@@ -45,7 +45,7 @@ async function settle(caches: Caches, room: RoomInfo, conflict: Conflict, events
   const unobtainable = new Set<string>();
   const context = {
     event: (id: string) => events.get(id)?.event ?? (unobtainable.has(id) ? null : undefined),
-    rejected: (id: string) => events.get(id)?.row.rejected != null,
+    rejected: (id: string) => typeof events.get(id)?.row.rejected === "string",
   };
   for (let round = 0; ; round++) {
     const result = await inSlices(resolveSteps(room.version, conflict, context));
