@@ -1,0 +1,52 @@
+import type { JsonObject } from "../lib/json";
+import type { JsonText } from "../lib/jsonText";
+import type { VerifyKey } from "../rooms/signing";
+
+export interface FederationRequestOptions {
+  /** Added to the path; undefined values are left out, arrays repeat the name. */
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
+  /** Of one attempt, ms; `federation.client_timeout` (60 s) unless given. */
+  readonly timeoutMs?: number;
+  /**
+   * "none": one attempt. "short" (the default): a few, for requests that somebody waits for. "long": many, over minutes, for
+   * transactions.
+   */
+  readonly retries?: "none" | "short" | "long";
+  /** Asks even a server that did not answer lately, and does not hold a failure against it. */
+  readonly ignoreBackoff?: boolean;
+  /** Largest answer in bytes; 100 MiB unless given. */
+  readonly maxBytes?: number;
+}
+
+/**
+ * Signed requests to other homeservers. Paths are whole and percent-encoded: `/_matrix/federation/v1/event/%24abc`. Answers are JSON
+ * objects in which numbers that a double would change are kept as text, so that `readPdu` takes what is in them; `[200, {...}]` of old
+ * endpoints comes as its object. Throw FederationError (the other server's own error), ServerUnreachableError (with BackingOffError) and
+ * FederationDeniedError, all MatrixErrors.
+ */
+export interface FederationClient {
+  get(destination: string, path: string, options?: FederationRequestOptions): Promise<JsonObject>;
+  /** A JsonText body must be canonical JSON: it is signed and sent as it lies. */
+  put(destination: string, path: string, body: JsonObject | JsonText, options?: FederationRequestOptions): Promise<JsonObject>;
+  post(destination: string, path: string, body: JsonObject | JsonText, options?: FederationRequestOptions): Promise<JsonObject>;
+  close(): Promise<void>;
+}
+
+/** Public keys of servers, our own among them. */
+export interface VerifyKeys {
+  /**
+   * The key, if it was valid at `minValidUntil` (ms): the time of the event, or now for requests. Undefined where nobody knows such a
+   * key; concurrent calls share a fetch.
+   */
+  get(serverName: string, keyId: string, minValidUntil: number): Promise<VerifyKey | undefined>;
+}
+
+/** Whether we talk with a server at all (`federation_domain_whitelist`). */
+export type FederationAllowed = (serverName: string) => boolean;
+
+/** What a process needs to talk to other servers; `app.federation`. */
+export interface Federation {
+  readonly client: FederationClient;
+  readonly keys: VerifyKeys;
+  readonly allowed: FederationAllowed;
+}
