@@ -23,3 +23,10 @@ buildSync({
   logLevel: "warning",
 });
 cpSync(join(root, "src", "storage", "migrations"), join(outdir, "storage", "migrations"), { recursive: true });
+
+// What the embedded database needs besides its package is made now: whoever starts the server may not be allowed to write there.
+try {
+  require(join(outdir, "storage", "embeddedBinaries.js")).locateBinaries();
+} catch {
+  // Not installed, or built to a place without packages: a configured database needs none of it.
+}

@@ -16,11 +16,9 @@ export const notServedYet: Readonly<Record<string, readonly string[]>> = {
   ],
   "spaces and summaries": ["/_matrix/client/v1/rooms/{roomId}/hierarchy", "/_matrix/client/v1/room_summary/{roomIdOrAlias}"],
   "moderation by administrators": [
-    "/_matrix/client/v1/admin/*",
     "/_matrix/client/v3/rooms/{roomId}/report*",
     "/_matrix/client/v3/users/{userId}/report",
   ],
-  calls: ["/_matrix/client/v3/voip/turnServer"],
   "policy servers": ["/.well-known/matrix/policy_server"],
 };
 
