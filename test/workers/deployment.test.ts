@@ -107,11 +107,11 @@ describe.each([
 
   test("presence crosses the border", async () => {
     const { alice, bob } = await room();
-    await bob.ok("PUT", `/presence/${encodeURIComponent(bob.userId)}/status`, { presence: "unavailable", status_msg: "at the border" });
+    await bob.ok("PUT", `/presence/${encodeURIComponent(bob.userId)}/status`, { presence: "online", status_msg: "at the border" });
     const presence = await alice.until((sync) =>
       sync.presence?.events.find((event: Body) => event.sender === bob.userId && event.content.status_msg),
     );
-    expect(presence.content).toMatchObject({ presence: "unavailable", status_msg: "at the border" });
+    expect(presence.content).toMatchObject({ presence: "online", status_msg: "at the border" });
   });
 
   test("messages to devices cross the border, once", async () => {
