@@ -30,7 +30,7 @@ export async function main(args: readonly string[], io: Io = processIo): Promise
 }
 
 /** Errors whose message is for the operator: a stack would only hide it. */
-const FOR_OPERATORS = ["EmbeddedDatabaseError", "UnusableDatabaseError", "DatabaseUnavailableError"];
+const FOR_OPERATORS = ["EmbeddedDatabaseError", "UnusableDatabaseError", "DatabaseUnavailableError", "ListenError", "InstanceTakenError"];
 
 function describeError(error: unknown): string {
   if (error instanceof ConfigError || error instanceof UserError) return error.message;

@@ -35,6 +35,11 @@ const START_POLL_MS = 200;
 /** Refreshes that callers ask for are at least so far apart. */
 const REFRESH_GAP_MS = 50;
 
+/** Another process runs under this one's name. */
+class InstanceTakenError extends Error {
+  override readonly name = "InstanceTakenError";
+}
+
 /** Holds this process's leases and knows those of the others. */
 export class Leases implements Ownership {
   readonly instance: string;
@@ -145,7 +150,7 @@ export class Leases implements Ownership {
 
   private takenError(): Error {
     const who = this.instance === "main" ? "another main process holds this database" : `another process named ${this.instance} is running`;
-    return new Error(who);
+    return new InstanceTakenError(who);
   }
 
   private async take(): Promise<boolean> {

@@ -9,6 +9,7 @@ import { createRpcTransport } from "../replication/rpcTransport";
 import { standsFor } from "../roles/plan";
 import type { ProcessPlan } from "../roles/plan";
 import type { Database } from "../storage/db";
+import { UnusableDatabaseError } from "../storage/migrate";
 import type { Deployment } from "./app";
 
 export interface DeploymentDeps {
@@ -56,7 +57,7 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
       await leases.start();
       const others = leases.others();
       if (plan.solo && others.length > 0) {
-        throw new Error(
+        throw new UnusableDatabaseError(
           `Other processes use this database: ${others.join(", ")}. Stop them, or enable redis so that they can work together.`,
         );
       }

@@ -83,12 +83,23 @@ function watch(child: ChildProcess): TestProcess {
 
 /** Waits until a process answers requests at a URL. Fails with its output when it ends instead. */
 export async function answers(process: TestProcess, url: string): Promise<void> {
-  await eventually(async () => {
-    if (process.ended() !== undefined) throw new Error(`the process ended (${process.ended()}):\n${process.stdout()}${process.stderr()}`);
-    return fetch(`${url}/health`).then(
+  await whileRunning(process, () =>
+    fetch(`${url}/health`).then(
       (response) => response.ok,
       () => false,
-    );
+    ),
+  );
+}
+
+/** Waits until a process has written something to its standard output. Fails with all its output when it ends instead. */
+export function says(process: TestProcess, pattern: RegExp): Promise<void> {
+  return whileRunning(process, () => pattern.test(process.stdout()));
+}
+
+function whileRunning(process: TestProcess, condition: () => boolean | Promise<boolean>): Promise<void> {
+  return eventually(async () => {
+    if (process.ended() === undefined) return condition();
+    throw new Error(`the process ended (${await process.end()}):\n${process.stdout()}${process.stderr()}`);
   }, 60_000);
 }
 

@@ -1,9 +1,9 @@
-import { chmodSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isAlive, serverState } from "../../src/storage/embeddedServer";
 import { testValues } from "./config";
-import { answers, freePorts, startProgram } from "./process";
+import { answers, freePorts, says, startProgram } from "./process";
 import type { TestProcess } from "./process";
 
 /** One process with the embedded database, in a directory of its own. */
@@ -20,14 +20,25 @@ export interface Solo {
   close(): Promise<void>;
 }
 
-/** Writes a configuration; `shared` is laid over it. */
-export async function createSolo(shared: Readonly<Record<string, unknown>> = {}): Promise<Solo> {
-  const directory = mkdtempSync(join(tmpdir(), "synapse-ts-solo-"));
-  // the database runs as another user when we are root
-  chmodSync(directory, 0o755);
+export interface SoloOptions {
+  /** Laid over its configuration. */
+  readonly shared?: Readonly<Record<string, unknown>>;
+  /** Runs it as this user. */
+  readonly uid?: number;
+}
+
+export async function createSolo({ shared = {}, uid }: SoloOptions = {}): Promise<Solo> {
+  const directory = emptyDirectory(uid);
   const [port] = await freePorts(1);
+  const log = {
+    version: 1,
+    handlers: { file: { class: "logging.FileHandler", filename: join(directory, "homeserver.log") } },
+    root: { level: "INFO", handlers: ["file"] },
+  };
+  writeFileSync(join(directory, "log.yaml"), JSON.stringify(log));
   const config = {
     ...testValues,
+    log_config: join(directory, "log.yaml"),
     enable_registration: true,
     enable_registration_without_verification: true,
     report_stats: false,
@@ -46,7 +57,7 @@ export async function createSolo(shared: Readonly<Record<string, unknown>> = {})
       return current;
     },
     async start() {
-      current = await startProgram({ cwd: directory, args: ["-c", "homeserver.yaml"] });
+      current = await startProgram({ cwd: directory, args: ["-c", "homeserver.yaml"], uid });
       await answers(current, url);
     },
     killDatabase: () => killDatabase(directory),
@@ -56,6 +67,41 @@ export async function createSolo(shared: Readonly<Record<string, unknown>> = {})
       rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
+}
+
+/** A new directory that belongs to the user. */
+export function emptyDirectory(uid?: number): string {
+  const directory = mkdtempSync(join(tmpdir(), "synapse-ts-solo-"));
+  // the database runs as another user when we are root
+  chmodSync(directory, 0o755);
+  if (uid !== undefined) chownSync(directory, uid, uid);
+  return directory;
+}
+
+export interface FirstStart {
+  readonly process: TestProcess;
+  readonly url: string;
+}
+
+/**
+ * Starts the program for the first time in an empty directory, as somebody would who tries it out. Where something else has its usual
+ * port it says so and ends; then it is started again with another port in the file that it wrote.
+ */
+export async function firstStart(directory: string, uid?: number): Promise<FirstStart> {
+  const process = await startProgram({ cwd: directory, uid });
+  try {
+    await says(process, /answers at/);
+    return { process, url: "http://127.0.0.1:8008" };
+  } catch (error) {
+    if (!/port 8008: something else listens there/.test(process.stderr())) throw error;
+    const file = join(directory, "data", "homeserver.yaml");
+    const [port = 0] = await freePorts(1);
+    writeFileSync(file, readFileSync(file, "utf8").replace("port: 8008", `port: ${port}`));
+    const again = await startProgram({ cwd: directory, uid });
+    const url = `http://127.0.0.1:${port}`;
+    await answers(again, url);
+    return { process: again, url };
+  }
 }
 
 /** SIGKILL for every process of the embedded database below a directory: its server first, so that it starts no others. */
