@@ -59,11 +59,24 @@ export async function copiedState(app: Pick<App, "caches" | "db">, old: OldRoom,
   const pairs: StatePair[] = [...copiedTypes.map((type): StatePair => [type, ""]), ...(await spaceChildren(app, old))];
   const [found, bans] = await Promise.all([app.caches.roomState.pick(old.state, pairs), membersOfRooms(app.db, [old.room.nid], "ban")]);
   const banEvents = await app.caches.events.byNids(bans.map(({ eventNid }) => eventNid));
-  return [...found, ...banEvents.values()].flatMap((event): CopiedState[] => {
-    if (!event || isEmptied(event)) return [];
+  return pairs.map(([type], i) => found[i] ?? type).concat(...banEvents.values()).flatMap((event): CopiedState[] => {
+    if (typeof event === "string") return defaultsFor(event);
+    if (isEmptied(event)) return [];
     const { type, content, stateKey = "" } = event.shown;
     return [{ type, stateKey, content: type === "m.room.join_rules" ? joinRulesFor(version, content) : content }];
   });
+}
+
+/** What the old room lacks and every new room has: as in a private chat. */
+function defaultsFor(type: string): CopiedState[] {
+  const { joinRule, historyVisibility } = presets.private_chat;
+  const contents: Record<string, JsonObject> = {
+    "m.room.join_rules": { join_rule: joinRule },
+    "m.room.history_visibility": { history_visibility: historyVisibility },
+    "m.room.guest_access": { guest_access: "can_join" },
+  };
+  const content = contents[type];
+  return content ? [{ type, stateKey: "", content }] : [];
 }
 
 /** Children and names are taken away by sending empty content. */

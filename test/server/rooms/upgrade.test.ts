@@ -56,6 +56,7 @@ test.each([
   for (const type of ["name", "topic", "avatar", "server_acl", "history_visibility", "join_rules"]) {
     expect(await state(alice, created, `m.room.${type}`)).toEqual(await state(alice, old, `m.room.${type}`));
   }
+  expect(await state(alice, created, "m.room.guest_access")).toEqual({ guest_access: "can_join" });
   expect(await state(alice, created, "m.space.child", "!child:test.local")).toEqual({ via: ["test.local"] });
   expect(await state(alice, created, "m.room.member", "@banned:test.local")).toEqual({ membership: "ban", reason: "spam" });
   expect((await alice.call("GET", `${roomPath(created)}/state/org.example/`)).status).toBe(404);
