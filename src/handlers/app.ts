@@ -3,6 +3,7 @@ import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
 import type { LoggerFactory } from "../observe/logger";
+import type { Federation } from "../remote/federation";
 import type { Notifier } from "../replication/notifier";
 import type { Rpc } from "../replication/rpc";
 import type { Streams } from "../replication/streams";
@@ -51,6 +52,8 @@ export interface App {
   readonly lazyMembers: LazyMembers;
   readonly auth: { readonly authenticate: Authenticate };
   readonly hooks: AccountHooks;
+  /** Other servers: requests to them, and their keys. */
+  readonly federation: Federation;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

@@ -21,8 +21,8 @@ export interface FederationRequestOptions {
 /**
  * Signed requests to other homeservers. Paths are whole and percent-encoded: `/_matrix/federation/v1/event/%24abc`. Answers are JSON
  * objects in which numbers that a double would change are kept as text, so that `readPdu` takes what is in them; `[200, {...}]` of old
- * endpoints comes as its object. Throw FederationError (the other server's own error), ServerUnreachableError (with BackingOffError) and
- * FederationDeniedError, all MatrixErrors.
+ * endpoints comes as its object. Throw FederationError (the other server's own error), ServerUnreachableError (with BackingOffError)
+ * and FederationDeniedError, all of them MatrixErrors.
  */
 export interface FederationClient {
   get(destination: string, path: string, options?: FederationRequestOptions): Promise<JsonObject>;
@@ -32,6 +32,14 @@ export interface FederationClient {
   close(): Promise<void>;
 }
 
+/** A key document of a server as it came, with the signatures that it carries. */
+export interface KeyDocument {
+  readonly keyId: string;
+  /** ms since the epoch. */
+  readonly validUntil: number;
+  readonly document: JsonObject;
+}
+
 /** Public keys of servers, our own among them. */
 export interface VerifyKeys {
   /**
@@ -39,14 +47,29 @@ export interface VerifyKeys {
    * key; concurrent calls share a fetch.
    */
   get(serverName: string, keyId: string, minValidUntil: number): Promise<VerifyKey | undefined>;
+  /**
+   * For a notary: documents with the keys wanted (key id to the time at which it must still be valid; none for all), fetched where the
+   * stored ones are missing or too old. What cannot be fetched anew is answered as it is stored.
+   */
+  documents(serverName: string, wanted: ReadonlyMap<string, number>): Promise<readonly JsonObject[]>;
 }
 
-/** Whether we talk with a server at all (`federation_domain_whitelist`). */
-export type FederationAllowed = (serverName: string) => boolean;
+/** Which servers did not answer lately, so that they are left alone for a while. */
+export interface Backoff {
+  /** When the server may be asked again, ms since the epoch; undefined: at any time. */
+  retryAt(destination: string): Promise<number | undefined>;
+  failed(destination: string): Promise<void>;
+  /** It answered, or sent something itself. */
+  alive(destination: string): Promise<void>;
+  /** fn is called when a server that was left alone is back. */
+  onBack(fn: (destination: string) => void): void;
+}
 
 /** What a process needs to talk to other servers; `app.federation`. */
 export interface Federation {
   readonly client: FederationClient;
   readonly keys: VerifyKeys;
-  readonly allowed: FederationAllowed;
+  readonly backoff: Backoff;
+  /** Whether we talk with a server at all (`federation_domain_whitelist`). */
+  allowed(serverName: string): boolean;
 }

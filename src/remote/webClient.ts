@@ -1,9 +1,8 @@
-import { lookup } from "node:dns";
-import type { LookupFunction } from "node:net";
-import ipaddr from "ipaddr.js";
 import { Agent, request } from "undici";
 import type { Dispatcher } from "undici";
 import type { JsonObject } from "../lib/json";
+import { createAddressGuard } from "./addressGuard";
+import type { BlockedRanges } from "./addressGuard";
 
 /** The other side answered with an error: its status and, when it was JSON, its body. */
 export class WebError extends Error {
@@ -28,47 +27,11 @@ export interface WebClientOptions {
   /** "verify" unless the operator asks for the opposite. */
   readonly certificates: "verify" | "ignore";
   /** CIDRs that may not be reached, for addresses that users choose. Absent: any, for addresses out of the configuration. */
-  readonly blocked?: { readonly deny: readonly string[]; readonly allow: readonly string[] };
+  readonly blocked?: BlockedRanges;
 }
 
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
-
-function matcher(ranges: readonly string[]): (address: ipaddr.IPv4 | ipaddr.IPv6) => boolean {
-  const parsed = ranges.map((range) => (range.includes("/") ? ipaddr.parseCIDR(range) : exact(range)));
-  return (address) => parsed.some(([base, bits]) => base.kind() === address.kind() && address.match([base, bits] as [ipaddr.IPv4, number]));
-}
-
-function exact(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  const address = ipaddr.parse(text);
-  return [address, address.kind() === "ipv4" ? 32 : 128];
-}
-
-/** Refuses names at connect time, after resolution: a name may resolve to something else between a check and the connection. */
-function guardedLookup({ deny, allow }: NonNullable<WebClientOptions["blocked"]>): LookupFunction {
-  const denied = matcher([...deny, "0.0.0.0", "::"]);
-  const allowed = matcher(allow);
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, "", 0);
-      const open = addresses.filter(({ address }) => {
-        const ip = ipaddr.process(address);
-        return allowed(ip) || !denied(ip);
-      });
-      const [first] = open;
-      if (!first) return callback(new Error(`no address of ${hostname} may be reached`), "", 0);
-      return options.all ? callback(null, open) : callback(null, first.address, first.family);
-    });
-  };
-}
-
-/** Addresses written as such never pass the lookup, so they are checked beforehand. */
-function checkLiteral(url: URL, blocked: WebClientOptions["blocked"]): void {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (!blocked || !ipaddr.isValid(host)) return;
-  const ip = ipaddr.process(host);
-  if (!matcher(blocked.allow)(ip) && matcher([...blocked.deny, "0.0.0.0", "::"])(ip)) throw new Error(`${host} may not be reached`);
-}
 
 async function readJson(answer: Dispatcher.ResponseData): Promise<JsonObject> {
   const chunks: Buffer[] = [];
@@ -92,11 +55,12 @@ async function readJson(answer: Dispatcher.ResponseData): Promise<JsonObject> {
 }
 
 export function createWebClient(options: WebClientOptions): WebClient {
+  const guard = options.blocked && createAddressGuard(options.blocked);
   const agent = new Agent({
     connect: {
       rejectUnauthorized: options.certificates === "verify",
       timeout: 10_000,
-      ...(options.blocked && { lookup: guardedLookup(options.blocked) }),
+      ...(guard && { lookup: guard.lookup }),
     },
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
@@ -104,7 +68,7 @@ export function createWebClient(options: WebClientOptions): WebClient {
 
   async function send(url: string, method: "GET" | "POST", headers: Readonly<Record<string, string>>, body?: string): Promise<JsonObject> {
     const target = new URL(url);
-    checkLiteral(target, options.blocked);
+    guard?.checkLiteral(target.hostname);
     const answer = await request(target, {
       dispatcher: agent,
       method,

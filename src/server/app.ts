@@ -26,6 +26,8 @@ import type { Database } from "../storage/db";
 import { eventsStream } from "../streams/events";
 import { allStreams } from "../streams/registry";
 import { RoomWriter } from "../writers/roomWriter";
+import { authenticateServer } from "../handlers/federation/auth";
+import { createFederation } from "../remote/createFederation";
 import { createAuthenticate } from "./authenticate";
 import { createHooks } from "./hooks";
 import { allRpcs, fetchMemory } from "../writers/registry";
@@ -63,78 +65,83 @@ function writerOf(name: string, key: string | undefined): { standsFor: string; k
   return stream.sharding === "single" || key === undefined ? { standsFor: stream.writer } : { standsFor: stream.writer, key };
 }
 
-/** Puts the collaborators of a process together. Nothing runs until start. */
-export function createApp(options: AppOptions): RunningApp {
-  const { config, db, clock, random, log, metrics, deployment } = options;
-  const { server_name: serverName } = config;
-  const signingKey = config.derived.signingKeys[0];
-  if (!signingKey) throw new Error("there is no signing key");
-  const replicationLog = log("synapse.replication");
-  const accounts = createAccounts({ config, db, clock, onError: (error) => log("synapse.handlers.account").error("an account task failed", { error }) });
+/** What ties the process to the others, or to itself when it is alone. `app` is asked for only once calls are made. */
+function createReplication({ config, db, clock, random, log, metrics, deployment }: AppOptions, accounts: App["accounts"], app: () => App) {
   const replicationMetrics = createReplicationMetrics(metrics);
+  const common = { log: log("synapse.replication"), clock, random, metrics: replicationMetrics };
   const notifier = new Notifier({ clock, metrics: replicationMetrics });
   const streams: Streams = new Streams({
+    ...common,
     defs: allStreams,
     db,
     bus: deployment.bus,
     notifier,
     caches: accounts,
-    log: replicationLog,
-    clock,
-    random,
     instance: config.derived.instanceName,
-    channelPrefix: `${serverName}/synapse-ts/v1/`,
-    fetchMemory: (stream, query) => fetchMemory(app, stream, query),
-    metrics: replicationMetrics,
+    channelPrefix: `${config.server_name}/synapse-ts/v1/`,
+    fetchMemory: (stream, query) => fetchMemory(app(), stream, query),
   });
   watchReplication(metrics, notifier, streams);
+  const { ownership, transport } = deployment;
+  const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, transport });
+  return { notifier, streams, rpc, ownership };
+}
+
+/** Puts the collaborators of a process together. Nothing runs until start. */
+export function createApp(options: AppOptions): RunningApp {
+  const { config, db, clock, random, log, metrics } = options;
+  const { server_name: serverName } = config;
+  const signingKey = config.derived.signingKeys[0];
+  if (!signingKey) throw new Error("there is no signing key");
+  const accounts = createAccounts({ config, db, clock, onError: (error) => log("synapse.handlers.account").error("an account task failed", { error }) });
+  const replication = createReplication(options, accounts, () => app);
+  const { streams } = replication;
   const caches = createCaches({ db, serverName, factor: config.caches.global_factor, eventsHead: () => streams.position(eventsStream) });
-  const rpc = createRpc({
-    defs: allRpcs,
-    app: () => app,
-    ownership: deployment.ownership,
-    streams,
-    writerOf,
-    transport: deployment.transport,
-    log: replicationLog,
-    clock,
-    random,
-    metrics: replicationMetrics,
-  });
-  const base = { config, serverName, instanceName: config.derived.instanceName, clock, random, log, metrics, db, signingKey };
-  const shared = { caches, streams, notifier, rpc, ownership: deployment.ownership, accounts };
-  const push = createPush({ ...base, caches, streams });
-  const roomWriter = new RoomWriter({ ...base, caches, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) });
+  const base = { config, serverName, instanceName: config.derived.instanceName, clock, random, log, metrics, db, signingKey, caches, accounts };
+  const push = createPush({ ...base, streams });
+  const federation = createFederation(base);
   const app: App = {
     ...base,
-    ...shared,
+    ...replication,
     push,
-    userData: createUserData({ ...base, ...shared }),
+    userData: createUserData({ ...base, ...replication }),
     lazyMembers: createLazyMembers(clock),
     rateLimiter: createRateLimiter(clock, config),
-    auth: { authenticate: createAuthenticate(createClientAuthenticator({ ...base, accounts }), config.worker_replication_secret) },
+    auth: {
+      authenticate: createAuthenticate({
+        clients: createClientAuthenticator(base),
+        servers: (request, content) => authenticateServer({ ...base, federation }, request, content),
+        replicationSecret: config.worker_replication_secret,
+      }),
+    },
+    federation,
     hooks: createHooks(() => app),
-    roomWriter,
+    roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
     background: createBackground(log, metrics, clock),
   };
+  connect(app);
+  return { app, start: () => start(app), stop: () => stop(app) };
+}
+
+/** What follows what: before the streams start. */
+function connect(app: App): void {
   followEvents(app);
-  accounts.listeners.devicesDeleted.push(({ userId, deviceIds }) => removePushersOfDevices(app, userId, deviceIds));
   followGuestAccess(app);
-  return {
-    app,
-    async start() {
-      await streams.start();
-      accounts.seen.start();
-      await app.userData.start();
-    },
-    async stop() {
-      notifier.close();
-      await roomWriter.drain();
-      await app.userData.stop();
-      await accounts.seen.stop();
-      await Promise.all([accounts.web.close(), accounts.guardedWeb.close()]);
-      streams.stop();
-      await rpc.close();
-    },
-  };
+  app.accounts.listeners.devicesDeleted.push(({ userId, deviceIds }) => removePushersOfDevices(app, userId, deviceIds));
+}
+
+async function start({ streams, accounts, userData }: App): Promise<void> {
+  await streams.start();
+  accounts.seen.start();
+  await userData.start();
+}
+
+async function stop({ notifier, roomWriter, userData, accounts, streams, rpc, federation }: App): Promise<void> {
+  notifier.close();
+  await roomWriter?.drain();
+  await userData.stop();
+  await accounts.seen.stop();
+  await Promise.all([accounts.web.close(), accounts.guardedWeb.close(), federation.client.close()]);
+  streams.stop();
+  await rpc.close();
 }

@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { MatrixError } from "../errors";
 import type { ClientAuthenticator } from "../handlers/auth/authenticate";
-import type { AuthMode, Authenticate, HttpRequest } from "../handlers/request";
+import type { AuthMode, Authenticate, HttpRequest, ServerRequester } from "../handlers/request";
+import type { JsonValue } from "../lib/json";
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
@@ -12,16 +13,22 @@ function checkReplication(request: HttpRequest, secret: string | undefined): voi
   if (!timingSafeEqual(digest(given), digest(`Bearer ${secret}`))) throw new MatrixError(401, "M_UNAUTHORIZED", "Invalid replication secret");
 }
 
+export interface Authenticators {
+  readonly clients: ClientAuthenticator;
+  readonly servers: (request: HttpRequest, content: JsonValue | undefined) => Promise<ServerRequester>;
+  readonly replicationSecret: string | undefined;
+}
+
 /** Authentication of every kind of route. */
-export function createAuthenticate(clients: ClientAuthenticator, replicationSecret: string | undefined): Authenticate {
-  const authenticate = (request: HttpRequest, mode: AuthMode, { allow }: Parameters<Authenticate>[2]): unknown => {
+export function createAuthenticate({ clients, servers, replicationSecret }: Authenticators): Authenticate {
+  const authenticate = (request: HttpRequest, mode: AuthMode, { allow, content }: Parameters<Authenticate>[2]): unknown => {
     switch (mode) {
       case "none":
         return undefined;
       case "replication":
         return checkReplication(request, replicationSecret);
       case "federation":
-        throw new MatrixError(401, "M_UNAUTHORIZED", "Federation is not available");
+        return servers(request, content);
       default:
         return clients.authenticate(request, mode, allow);
     }

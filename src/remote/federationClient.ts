@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Dispatcher } from "undici";
+import type { Config } from "../config/config";
+import { canonicalJson } from "../lib/canonicalJson";
+import { isJsonObject } from "../lib/json";
+import type { JsonObject, JsonValue } from "../lib/json";
+import { parseLosslessJson } from "../lib/jsonLossless";
+import { JsonText } from "../lib/jsonText";
+import type { Random } from "../lib/random";
+import type { Logger } from "../observe/logger";
+import type { SigningKey } from "../rooms/event";
+import type { Backoff, FederationClient, FederationRequestOptions } from "./federation";
+import { readBytes } from "./federationConnections";
+import type { Connections } from "./federationConnections";
+import type { Target } from "./federationDiscovery";
+import { BackingOffError, FederationDeniedError, FederationError, ServerUnreachableError } from "./federationErrors";
+
+export interface FederationClientDeps {
+  readonly config: Pick<Config, "federation">;
+  readonly serverName: string;
+  readonly signingKey: SigningKey;
+  readonly connections: Connections;
+  readonly discover: (serverName: string) => Promise<readonly Target[]>;
+  readonly backoff: Backoff;
+  readonly allowed: (serverName: string) => boolean;
+  readonly random: Pick<Random, "fraction">;
+  readonly userAgent: string;
+  readonly log: Logger;
+}
+
+interface Message {
+  readonly method: "GET" | "PUT" | "POST";
+  readonly destination: string;
+  readonly path: string;
+  /** Canonical JSON. */
+  readonly content: string | undefined;
+}
+
+const MAX_ANSWER_BYTES = 100 * 1024 * 1024;
+/** The body of an answer may take so many times as long as its beginning. */
+const BODY_FACTOR = 5;
+
+/** What a request's signature covers (server-server API, "Request Authentication"). content: canonical JSON. */
+export function requestText(request: { method: string; uri: string; origin: string; destination: string | undefined; content: string | undefined }): string {
+  const { method, uri, origin, destination, content } = request;
+  const rest = canonicalJson({ destination, method, origin, uri });
+  return content === undefined ? rest : `{"content":${content},${rest.slice(1)}`;
+}
+
+/** Creates `app.federation.client`. */
+export function createFederationClient(deps: FederationClientDeps): FederationClient {
+  const { serverName, allowed, backoff } = deps;
+
+  async function send(message: Message, options: FederationRequestOptions): Promise<JsonObject> {
+    const { destination } = message;
+    if (!allowed(destination)) throw new FederationDeniedError(destination);
+    if (destination === serverName) throw new ServerUnreachableError(destination, "it is this server");
+    const retryAt = options.ignoreBackoff ? undefined : await backoff.retryAt(destination);
+    if (retryAt !== undefined) throw new BackingOffError(destination, retryAt);
+    try {
+      const answer = await withRetries(deps, message, options);
+      await backoff.alive(destination);
+      return answer;
+    } catch (error) {
+      if (!countsAsFailure(error)) await backoff.alive(destination);
+      else if (!options.ignoreBackoff) await backoff.failed(destination);
+      throw error;
+    }
+  }
+
+  const contentOf = (body: JsonObject | JsonText): string => (body instanceof JsonText ? body.text : canonicalJson(body));
+  return {
+    get: (destination, path, options = {}) => send({ method: "GET", destination, path: withQuery(path, options), content: undefined }, options),
+    put: (destination, path, body, options = {}) =>
+      send({ method: "PUT", destination, path: withQuery(path, options), content: contentOf(body) }, options),
+    post: (destination, path, body, options = {}) =>
+      send({ method: "POST", destination, path: withQuery(path, options), content: contentOf(body) }, options),
+    close: () => deps.connections.close(),
+  };
+}
+
+function withQuery(path: string, { query }: FederationRequestOptions): string {
+  const pairs = Object.entries(query ?? {}).flatMap(([name, value]) =>
+    (typeof value === "object" ? value : value === undefined ? [] : [value]).map((item) => `${encodeURIComponent(name)}=${encodeURIComponent(item)}`),
+  );
+  return pairs.length === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}${pairs.join("&")}`;
+}
+
+/** 401: it no longer takes our signature; 429: it wants to be left alone. Other refusals are the answers of a working server. */
+function countsAsFailure(error: unknown): boolean {
+  return !(error instanceof FederationError) || error.status >= 500 || error.status === 401 || error.status === 429;
+}
+
+async function withRetries(deps: FederationClientDeps, message: Message, options: FederationRequestOptions): Promise<JsonObject> {
+  const { retries = "short" } = options;
+  const tuning = deps.config.federation;
+  const times = { none: 0, short: tuning.max_short_retries, long: tuning.max_long_retries }[retries];
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await attemptOnce(deps, message, options);
+    } catch (error) {
+      const worthwhile = !(error instanceof FederationError) || error.status >= 500 || error.status === 429;
+      if (attempt >= times || !worthwhile) throw error;
+      const delay = retries === "long" ? Math.min(4_000 * 4 ** attempt, tuning.max_long_retry_delay) : Math.min(500 * 2 ** attempt, tuning.max_short_retry_delay);
+      await sleep(delay * (0.8 + 0.6 * deps.random.fraction()), undefined, { ref: false });
+    }
+  }
+}
+
+async function attemptOnce(deps: FederationClientDeps, message: Message, options: FederationRequestOptions): Promise<JsonObject> {
+  const { method, destination, path } = message;
+  const name = `${method} ${destination}${path}`;
+  try {
+    const targets = await deps.discover(destination);
+    const answer = await toFirstReachable(deps, targets, message, options);
+    return await readAnswer(destination, answer, options.maxBytes ?? MAX_ANSWER_BYTES);
+  } catch (error) {
+    if (error instanceof FederationError) {
+      deps.log.info(() => `${name}: ${error.status} ${error.errcode}`);
+      throw error;
+    }
+    const reason = reasonOf(error);
+    deps.log.info(() => `${name}: ${reason}`);
+    throw new ServerUnreachableError(destination, reason);
+  }
+}
+
+async function toFirstReachable(
+  deps: FederationClientDeps,
+  targets: readonly Target[],
+  message: Message,
+  options: FederationRequestOptions,
+): Promise<Dispatcher.ResponseData> {
+  let failure: unknown = new Error("it has no address");
+  for (const target of targets) {
+    try {
+      return await dispatch(deps, target, message, options);
+    } catch (error) {
+      failure = error;
+      if (!isConnectError(error)) throw error;
+    }
+  }
+  throw failure;
+}
+
+/** Nothing was sent yet: another address may be tried at once. */
+function isConnectError(error: unknown): boolean {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"].includes(code);
+}
+
+async function dispatch(
+  deps: FederationClientDeps,
+  target: Target,
+  message: Message,
+  options: FederationRequestOptions,
+): Promise<Dispatcher.ResponseData> {
+  const { method, path, content } = message;
+  const timeout = options.timeoutMs ?? deps.config.federation.client_timeout;
+  return deps.connections.to(target).request({
+    method,
+    path,
+    headers: {
+      host: target.hostHeader,
+      "user-agent": deps.userAgent,
+      accept: "application/json",
+      authorization: authorizationOf(deps, message),
+      ...(content !== undefined && { "content-type": "application/json" }),
+    },
+    body: content ?? null,
+    headersTimeout: timeout,
+    bodyTimeout: timeout,
+    signal: AbortSignal.timeout(timeout * BODY_FACTOR),
+  });
+}
+
+/** Old Synapses want the origin first and no space behind commas. */
+function authorizationOf({ serverName, signingKey }: FederationClientDeps, { method, path, destination, content }: Message): string {
+  const signature = signingKey.sign(requestText({ method, uri: path, origin: serverName, destination, content }));
+  return `X-Matrix origin="${serverName}",key="${signingKey.keyId}",sig="${signature}",destination="${destination}"`;
+}
+
+async function readAnswer(destination: string, { statusCode, body }: Dispatcher.ResponseData, maxBytes: number): Promise<JsonObject> {
+  const bytes = await readBytes(body as AsyncIterable<Buffer>, maxBytes);
+  const failed = statusCode < 200 || statusCode >= 300;
+  let value: JsonValue | undefined;
+  try {
+    value = parseLosslessJson(bytes);
+  } catch (error) {
+    if (!failed) throw error;
+  }
+  if (failed) throw new FederationError(destination, statusCode, isJsonObject(value) ? value : undefined);
+  const object = Array.isArray(value) ? value[1] : value;
+  if (!isJsonObject(object)) throw new Error("the answer is not a JSON object");
+  return object;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
+}

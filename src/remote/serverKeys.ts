@@ -1,0 +1,139 @@
+import { LRUCache } from "lru-cache";
+import type { Config } from "../config/config";
+import { isServerName } from "../config/checks";
+import type { JsonObject } from "../lib/json";
+import { isJsonObject, parseJson } from "../lib/json";
+import { type VerifyKey, verifyKeyFromBase64 } from "../rooms/signing";
+import type { Db } from "../storage/db";
+import { type ServerKeyRow, getServerKeys, putServerKeys } from "../storage/serverKeys";
+import type { VerifyKeys } from "./federation";
+import { fetchFromNotaries, fetchFromServer } from "./serverKeyFetch";
+import type { KeyFetchDeps, KeyRequest } from "./serverKeyFetch";
+
+export interface VerifyKeysDeps extends KeyFetchDeps {
+  readonly config: Pick<Config, "trusted_key_servers" | "derived" | "old_signing_keys">;
+  readonly db: Db;
+  readonly allowed: (serverName: string) => boolean;
+}
+
+interface KnownKey {
+  readonly row: ServerKeyRow;
+  readonly key: VerifyKey;
+}
+type KnownKeys = Map<string, KnownKey>;
+
+const MAX_SERVERS = 10_000;
+/** A server that claims more is not believed for longer (server-server API, "Publishing Keys"). */
+const MAX_TRUST_MS = 7 * 24 * 3_600_000;
+/** Nobody makes us ask for a key again and again that does not exist. */
+const MISSED_MS = 10_000;
+const MAX_MISSED = 10_000;
+
+const usableUntil = ({ row }: KnownKey): number => Math.min(row.validUntil, row.fetchedTs + MAX_TRUST_MS);
+
+/** Creates `app.federation.keys`: memory, then the database, then notaries, then the server itself. */
+export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
+  const { db, clock } = deps;
+  const own = ownKeys(deps);
+  const servers = new LRUCache<string, KnownKeys>({ max: MAX_SERVERS });
+  const missed = new LRUCache<string, number>({ max: MAX_MISSED });
+  const loading = new Map<string, Promise<KnownKeys>>();
+  const fetching = new Map<string, Promise<void>>();
+
+  function known(serverName: string): KnownKeys | Promise<KnownKeys> {
+    const cached = servers.get(serverName);
+    if (cached) return cached;
+    return once(loading, serverName, async () => {
+      const keys: KnownKeys = new Map();
+      for (const row of await getServerKeys(db, serverName)) learn(keys, row);
+      servers.set(serverName, keys);
+      return keys;
+    });
+  }
+
+  async function store(serverName: string, rows: readonly ServerKeyRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    const keys = await known(serverName);
+    for (const row of rows) learn(keys, row);
+    await putServerKeys(db, rows);
+  }
+
+  /** Does not reject. */
+  function fetch(request: KeyRequest): Promise<void> {
+    const { serverName, keyId, minValidUntil } = request;
+    return once(fetching, `${serverName} ${keyId}`, async () => {
+      await store(serverName, await fetchFromNotaries(deps, request));
+      const found = (await known(serverName)).get(keyId);
+      if (found && usableUntil(found) >= minValidUntil) return;
+      await refresh(serverName);
+    });
+  }
+
+  const refresh = (serverName: string): Promise<void> =>
+    once(fetching, serverName, async () => store(serverName, await fetchFromServer(deps, serverName)));
+
+  return {
+    async get(serverName, keyId, minValidUntil) {
+      if (serverName === deps.serverName) {
+        const mine = own.get(keyId);
+        return mine && mine.validUntil >= minValidUntil ? mine.key : undefined;
+      }
+      if (!keyId.startsWith("ed25519:") || !isServerName(serverName)) return undefined;
+      const usable = async (): Promise<VerifyKey | undefined> => {
+        const found = (await known(serverName)).get(keyId);
+        return found && usableUntil(found) >= minValidUntil ? found.key : undefined;
+      };
+      const cached = await usable();
+      if (cached || !deps.allowed(serverName)) return cached;
+      const missKey = `${serverName} ${keyId}`;
+      if (clock.now() - (missed.get(missKey) ?? -Infinity) < MISSED_MS) return undefined;
+      await fetch({ serverName, keyId, minValidUntil });
+      const fetched = await usable();
+      if (!fetched) missed.set(missKey, clock.now());
+      return fetched;
+    },
+    async documents(serverName, wanted) {
+      if (!isServerName(serverName)) return [];
+      if (isStale(await known(serverName), wanted, clock.now()) && deps.allowed(serverName)) await refresh(serverName);
+      const rows = [...(await known(serverName)).values()].map(({ row }) => row);
+      return documentsOf(wanted.size === 0 ? rows : rows.filter(({ keyId }) => wanted.has(keyId)));
+    },
+  };
+}
+
+/** Whether the server must be asked before a notary answers. */
+function isStale(keys: KnownKeys, wanted: ReadonlyMap<string, number>, now: number): boolean {
+  if (wanted.size === 0) return [...keys.values()].every((key) => usableUntil(key) < now);
+  return [...wanted].some(([keyId, until]) => (keys.get(keyId)?.row.validUntil ?? -1) < until);
+}
+
+/** Runs work once for all who ask for it meanwhile. */
+function once<T>(running: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> {
+  let promise = running.get(key);
+  if (!promise) running.set(key, (promise = work().finally(() => running.delete(key))));
+  return promise;
+}
+
+/** An answer that shortens a validity takes nothing back: the server may have been made to give it. */
+function learn(keys: KnownKeys, row: ServerKeyRow): void {
+  const before = keys.get(row.keyId);
+  if (before && before.row.validUntil > row.validUntil) return;
+  const key = verifyKeyFromBase64(row.publicKey);
+  if (key) keys.set(row.keyId, { row, key });
+}
+
+function ownKeys({ config }: VerifyKeysDeps): Map<string, { key: VerifyKey; validUntil: number }> {
+  const keys = new Map<string, { key: VerifyKey; validUntil: number }>();
+  const add = (keyId: string, publicKey: string, validUntil: number): void => {
+    const key = verifyKeyFromBase64(publicKey);
+    if (key) keys.set(keyId, { key, validUntil });
+  };
+  for (const [keyId, { key, expired_ts: expired }] of Object.entries(config.old_signing_keys)) add(keyId, key, expired);
+  for (const { keyId, publicKey } of config.derived.signingKeys) add(keyId, publicKey, Infinity);
+  return keys;
+}
+
+/** Several keys may have come in one document. */
+function documentsOf(rows: readonly ServerKeyRow[]): JsonObject[] {
+  return [...new Set(rows.map(({ document }) => document))].map((text) => parseJson(text)).filter(isJsonObject);
+}
