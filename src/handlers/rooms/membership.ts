@@ -13,6 +13,11 @@ import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import type { Requester } from "../requester";
+import { inviteRemotely } from "../federation/remoteInvite";
+import { joinRemotely } from "../federation/remoteJoin";
+import { knockRemotely } from "../federation/remoteKnock";
+import { leaveRemotely } from "../federation/remoteLeave";
+import { helpfulServers } from "../federation/servers";
 import { currentEvent, findRoom, placeOf } from "./access";
 import { followUpgrade } from "./followUpgrade";
 import { profileFields } from "./memberContent";
@@ -54,22 +59,21 @@ export async function changeMembership(app: App, requester: Requester, request: 
   if (!isUserId(target)) throw new MatrixError(400, "M_INVALID_PARAM", `${String(target).slice(0, 300)} is not a user id`);
   const room = await findRoom(app, roomId);
   const place = room && (await placeOf(app, target, room));
-  if (!room || !(await isHosted(app, room, request.action))) throw await absentRoom(app, request);
+  if (!room || !(await isHosted(app, room, request.action))) return changeFromAfar(app, requester, request, room, place);
   await checkAction(app, requester, room, request, place);
   spendLimits(app, requester, room, request, place);
-  const content = await contentOf(app, requester, room, request, place);
-  const sent = await sendEvent(
-    app,
-    sendIntent(
-      { roomId, sender: requester.userId, type: "m.room.member", content },
-      {
-        stateKey: target,
-        deviceId: requester.deviceId ?? null,
-        txnId: request.txnId ?? null,
-        originServerTs: request.originServerTs ?? null,
-      },
-    ),
+  const content = await contentOf(app, room, request, place);
+  const intent = sendIntent(
+    { roomId, sender: requester.userId, type: "m.room.member", content },
+    {
+      stateKey: target,
+      deviceId: requester.deviceId ?? null,
+      txnId: request.txnId ?? null,
+      originServerTs: request.originServerTs ?? null,
+    },
   );
+  if (request.action === "invite" && hostOf(target) !== app.serverName) return inviteRemotely(app, room, intent, target);
+  const sent = await sendEvent(app, intent);
   if (request.action === "join" && place?.membership !== "join") await followUpgrade(app, target, room);
   return sent;
 }
@@ -81,12 +85,32 @@ async function isHosted(app: App, room: RoomInfo, action: MembershipAction): Pro
   return action === "leave" && hosts.size === 0 && (await app.caches.roomState.current(room.nid)) !== undefined;
 }
 
-/** What to say of a room that nobody here is in. Such rooms are reached through other servers. */
-async function absentRoom(app: App, { roomId, action }: MembershipRequest): Promise<MatrixError> {
-  const host = hostOf(roomId);
-  if (host === app.serverName && (await findRoom(app, roomId))) return forbidden("Nobody of this server is in the room any more");
-  if (action === "leave") return notFound("Can't leave a room that you are not in");
-  return notFound("Can't join the room: no server is known that could help");
+/** Changes a membership in a room that nobody of this server is in: with the help of servers that are. */
+async function changeFromAfar(
+  app: App,
+  requester: Requester,
+  request: MembershipRequest,
+  room: RoomInfo | undefined,
+  place: UserRoom | undefined,
+): Promise<SentEvent> {
+  const { roomId, action, target } = request;
+  if (action !== "join" && action !== "knock" && action !== "leave") throw notFound("Nobody of this server is in the room");
+  if (action === "leave" && place?.membership !== "invite" && place?.membership !== "knock") throw notFound("Can't leave a room that you are not in");
+  const hosts = await helpfulServers(app, { roomId, room, via: request.via ?? [], inviter: place?.sender });
+  if (hosts.length === 0 && room && action !== "leave" && hostOf(roomId) === app.serverName) throw forbidden("Nobody is in the room any more");
+  const membership = { roomId, userId: target, content: await baseContent(app, request) };
+  if (action === "leave") return leaveRemotely(app, hosts, room, place, { ...membership, action });
+  if (action === "knock") return knockRemotely(app, hosts, { ...membership, action });
+  if (!requester.appservice || requester.appservice.rateLimited) {
+    app.rateLimiter.check("rc_joins.remote", requester.userId);
+    app.rateLimiter.check("rc_joins_per_room", roomId);
+  }
+  const joined = await app.inFlight.entering.run(roomId, async () => {
+    // Somebody of this server may have got in while we waited.
+    const known = await findRoom(app, roomId);
+    return known && (await isHosted(app, known, action)) ? undefined : joinRemotely(app, hosts, { ...membership, action });
+  });
+  return joined ?? changeMembership(app, requester, request);
 }
 
 async function checkAction(app: App, requester: Requester, room: RoomInfo, request: MembershipRequest, place: UserRoom | undefined): Promise<void> {
@@ -127,26 +151,22 @@ function spendLimits(app: App, requester: Requester, room: RoomInfo, request: Me
   }
 }
 
-async function contentOf(
-  app: App,
-  requester: Requester,
-  room: RoomInfo,
-  request: MembershipRequest,
-  place: UserRoom | undefined,
-): Promise<JsonObject> {
+/** The member event's content as far as it does not depend on the room. */
+async function baseContent(app: App, request: MembershipRequest): Promise<JsonObject> {
   const { action, target } = request;
   const given = { ...request.content };
   if (!isCanonicalValue(given)) throw badJson("Event content is not canonical JSON");
   delete given["join_authorised_via_users_server"];
   const withProfile = action === "join" || action === "knock" || (action === "invite" && app.config.include_profile_data_on_invite);
   const profile = withProfile ? await profileFields(app, target) : {};
+  return { ...profile, ...given, membership: resulting[action] };
+}
+
+async function contentOf(app: App, room: RoomInfo, request: MembershipRequest, place: UserRoom | undefined): Promise<JsonObject> {
+  const { action, target } = request;
+  const content = await baseContent(app, request);
   const via = action === "join" && place?.membership !== "join" ? await authorisingUser(app, room, target, place?.membership) : undefined;
-  return {
-    ...profile,
-    ...given,
-    membership: resulting[action],
-    ...(via !== undefined && { join_authorised_via_users_server: via }),
-  };
+  return { ...content, ...(via !== undefined && { join_authorised_via_users_server: via }) };
 }
 
 /** Hides a room that the user has left from their view. 400 while they are still in it. */

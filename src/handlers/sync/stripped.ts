@@ -1,4 +1,5 @@
 import type { StoredEvent } from "../../caches/events";
+import type { RoomInfo } from "../../caches/rooms";
 import type { StatePair } from "../../caches/stateKeys";
 import type { JsonObject } from "../../lib/json";
 import { strippedStateEvent } from "../../rooms/clientEvent";
@@ -16,19 +17,29 @@ const strippedTypes = [
   "m.room.topic",
 ] as const;
 
-/** Stripped state of a room around an invitation or knock: the room's face, who invites, and the event itself. */
-export async function strippedState(app: Pick<App, "caches" | "config" | "db">, memberEvent: StoredEvent): Promise<JsonObject[]> {
-  const { stateGroup, sender, nid } = memberEvent.row;
-  if (stateGroup === null) return storedStrippedState(app, memberEvent);
+function strippedPairs(app: Pick<App, "config">, sender: string): StatePair[] {
   const extra = app.config.room_prejoin_state?.additional_event_types ?? [];
-  const pairs: StatePair[] = [
+  return [
     ...strippedTypes.map((type): StatePair => [type, ""]),
     ...extra.map((entry): StatePair => (typeof entry === "string" ? [entry, ""] : [String(entry[0]), String(entry[1] ?? "")])),
     ["m.room.member", sender],
   ];
-  const found = await app.caches.roomState.pick(await app.caches.roomState.group(stateGroup), pairs);
+}
+
+/** Stripped state of a room around an invitation or knock: the room's face, who invites, and the event itself. */
+export async function strippedState(app: Pick<App, "caches" | "config" | "db">, memberEvent: StoredEvent): Promise<JsonObject[]> {
+  const { stateGroup, sender, nid } = memberEvent.row;
+  if (stateGroup === null) return storedStrippedState(app, memberEvent);
+  const found = await app.caches.roomState.pick(await app.caches.roomState.group(stateGroup), strippedPairs(app, sender));
   const events = found.filter((event) => event !== undefined && event.row.nid !== nid) as StoredEvent[];
   return [...events, memberEvent].map((event) => strippedStateEvent(event.shown));
+}
+
+/** The room's present face, for an invitation by `sender` that is still to be sent (server-server API, "Inviting to a room"). */
+export async function strippedForInvite(app: Pick<App, "caches" | "config">, room: RoomInfo, sender: string): Promise<JsonObject[]> {
+  const current = await app.caches.roomState.current(room.nid);
+  const found = current ? await app.caches.roomState.pick(current.state, strippedPairs(app, sender)) : [];
+  return found.flatMap((event) => (event ? [strippedStateEvent(event.shown)] : []));
 }
 
 /** What the inviting server said of a room that nobody of ours is in. */

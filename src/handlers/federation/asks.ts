@@ -1,0 +1,133 @@
+import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
+import { JsonText } from "../../lib/jsonText";
+import { canonicalJson, quote } from "../../lib/canonicalJson";
+import type { FederationRequestOptions } from "../../remote/federation";
+import { roomVersions } from "../../rooms/versions";
+import type { App } from "../app";
+import { arrayIn, idsIn, objectIn, textIn } from "./answers";
+import { isUnknownEndpoint } from "./servers";
+
+/** Requests of the server-server API about rooms and events. All throw what the client throws, and 502 for answers of the wrong form. */
+type AskApp = Pick<App, "federation">;
+
+const V1 = "/_matrix/federation/v1";
+const V2 = "/_matrix/federation/v2";
+const enc = encodeURIComponent;
+
+export type Entering = "join" | "leave" | "knock";
+
+export interface Template {
+  /** Undefined from servers that know versions 1 and 2 alone. */
+  readonly version: string | undefined;
+  readonly event: JsonObject;
+}
+
+/** `GET /make_join`, `/make_leave` or `/make_knock`. */
+export async function askTemplate(app: AskApp, host: string, action: Entering, roomId: string, userId: string): Promise<Template> {
+  const query = action === "leave" ? {} : { ver: [...roomVersions.keys()] };
+  const answer = await app.federation.client.get(host, `${V1}/make_${action}/${enc(roomId)}/${enc(userId)}`, { query });
+  return { version: textIn(answer, "room_version"), event: objectIn(answer, "event") };
+}
+
+export interface JoinAnswer {
+  readonly state: readonly JsonValue[];
+  readonly authChain: readonly JsonValue[];
+  /** Our join as the other server signed it, too. */
+  readonly event: JsonObject | undefined;
+}
+
+/** `PUT /send_join`, version 2 or, where that does not exist, 1. */
+export async function sendJoin(app: AskApp, host: string, roomId: string, eventId: string, json: string): Promise<JoinAnswer> {
+  const answer = await putEitherVersion(app, host, `send_join/${enc(roomId)}/${enc(eventId)}`, new JsonText(json));
+  const event = own(answer, "event");
+  return { state: arrayIn(answer, "state"), authChain: arrayIn(answer, "auth_chain"), event: isJsonObject(event) ? event : undefined };
+}
+
+/** `PUT /send_leave`, version 2 or 1. */
+export async function sendLeave(app: AskApp, host: string, roomId: string, eventId: string, json: string): Promise<void> {
+  await putEitherVersion(app, host, `send_leave/${enc(roomId)}/${enc(eventId)}`, new JsonText(json));
+}
+
+/** `PUT /send_knock`. Gives the stripped state of the room, unchecked. */
+export async function sendKnock(app: AskApp, host: string, roomId: string, eventId: string, json: string): Promise<JsonValue | undefined> {
+  const answer = await app.federation.client.put(host, `${V1}/send_knock/${enc(roomId)}/${enc(eventId)}`, new JsonText(json));
+  return own(answer, "knock_room_state");
+}
+
+async function putEitherVersion(app: AskApp, host: string, path: string, body: JsonText): Promise<JsonObject> {
+  try {
+    return await app.federation.client.put(host, `${V2}/${path}`, body);
+  } catch (error) {
+    if (!isUnknownEndpoint(error)) throw error;
+  }
+  return app.federation.client.put(host, `${V1}/${path}`, body);
+}
+
+export interface InviteRequest {
+  readonly roomId: string;
+  readonly version: string;
+  readonly eventId: string;
+  readonly json: string;
+  readonly strippedState: readonly JsonObject[];
+}
+
+/** `PUT /invite`, version 2; 1 in rooms of versions 1 and 2. Gives the event as the invitee's server signed it. */
+export async function sendInvite(app: AskApp, host: string, request: InviteRequest): Promise<JsonObject> {
+  const { roomId, version, eventId, json, strippedState } = request;
+  const path = `invite/${enc(roomId)}/${enc(eventId)}`;
+  const state = canonicalJson([...strippedState]);
+  try {
+    const body = new JsonText(`{"event":${json},"invite_room_state":${state},"room_version":${quote(version)}}`);
+    return objectIn(await app.federation.client.put(host, `${V2}/${path}`, body), "event");
+  } catch (error) {
+    if (!isUnknownEndpoint(error) || (version !== "1" && version !== "2")) throw error;
+  }
+  // "unsigned" sorts behind all other members of an event.
+  const body = new JsonText(`${json.slice(0, -1)},"unsigned":{"invite_room_state":${state}}}`);
+  return objectIn(await app.federation.client.put(host, `${V1}/${path}`, body), "event");
+}
+
+/** `GET /event`. */
+export async function askEvent(app: AskApp, host: string, eventId: string): Promise<JsonValue | undefined> {
+  return arrayIn(await app.federation.client.get(host, `${V1}/event/${enc(eventId)}`), "pdus")[0];
+}
+
+/** `GET /event_auth`: the auth chain of an event. */
+export async function askEventAuth(app: AskApp, host: string, roomId: string, eventId: string): Promise<JsonValue[]> {
+  return arrayIn(await app.federation.client.get(host, `${V1}/event_auth/${enc(roomId)}/${enc(eventId)}`), "auth_chain");
+}
+
+export interface StateIds {
+  readonly state: readonly string[];
+  readonly authChain: readonly string[];
+}
+
+/** `GET /state_ids`: the state before an event. */
+export async function askStateIds(app: AskApp, host: string, roomId: string, eventId: string): Promise<StateIds> {
+  const answer = await app.federation.client.get(host, `${V1}/state_ids/${enc(roomId)}`, { query: { event_id: eventId } });
+  return { state: idsIn(answer, "pdu_ids"), authChain: idsIn(answer, "auth_chain_ids") };
+}
+
+/** `GET /state`: the same with whole events; state and auth chain together. */
+export async function askState(app: AskApp, host: string, roomId: string, eventId: string): Promise<JsonValue[]> {
+  const answer = await app.federation.client.get(host, `${V1}/state/${enc(roomId)}`, { query: { event_id: eventId } });
+  return [...arrayIn(answer, "pdus"), ...arrayIn(answer, "auth_chain")];
+}
+
+export interface Gap {
+  readonly earliest: readonly string[];
+  readonly latest: readonly string[];
+  readonly limit: number;
+  readonly minDepth: number;
+}
+
+/** `POST /get_missing_events`. */
+export async function askMissingEvents(app: AskApp, host: string, roomId: string, gap: Gap): Promise<JsonValue[]> {
+  const body = { earliest_events: [...gap.earliest], latest_events: [...gap.latest], limit: gap.limit, min_depth: gap.minDepth };
+  return arrayIn(await app.federation.client.post(host, `${V1}/get_missing_events/${enc(roomId)}`, body), "events");
+}
+
+/** `GET /backfill`: events before and with the given ones. */
+export async function askBackfill(app: AskApp, host: string, roomId: string, eventIds: readonly string[], limit: number, patience: FederationRequestOptions): Promise<JsonValue[]> {
+  return arrayIn(await app.federation.client.get(host, `${V1}/backfill/${enc(roomId)}`, { ...patience, query: { v: eventIds, limit } }), "pdus");
+}

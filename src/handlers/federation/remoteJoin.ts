@@ -1,0 +1,54 @@
+import { MatrixError } from "../../errors";
+import { own } from "../../lib/json";
+import type { RoomVersion } from "../../rooms/versions";
+import type { SentEvent } from "../../writers/intents";
+import { type CheckedPdu, storeWithState } from "../../writers/remoteRpc";
+import type { App } from "../app";
+import { type JoinAnswer, sendJoin } from "./asks";
+import { type GoodPdu, checkPdu, goodPdus } from "./checkPdu";
+import { type FilledTemplate, type RemoteMembership, fillTemplate } from "./enter";
+import { sentOf } from "./outcomes";
+import { askInTurn } from "./servers";
+
+/**
+ * Joins a room through another server (server-server API, "Joining Rooms"). Gives up with the refusal of the room's servers, with 502
+ * when none can be reached or their answer does not hold water.
+ */
+export async function joinRemotely(app: App, hosts: readonly string[], membership: RemoteMembership): Promise<SentEvent> {
+  const { roomId } = membership;
+  const join = await askInTurn(hosts, "join the room", (host) => fillTemplate(app, host, membership));
+  // Whoever made the template knows the events that it cites; others may not.
+  const answer = await askInTurn([join.host], "join the room", (host) => sendJoin(app, host, roomId, join.event.eventId, join.json));
+  const [event, state, authChain] = await Promise.all([
+    signedByBoth(app, join, answer),
+    goodPdus(app, join.version, roomId, answer.state),
+    goodPdus(app, join.version, roomId, answer.authChain),
+  ]);
+  checkCreate(join.version, [...state, ...authChain]);
+  const outcome = await storeWithState(app, {
+    roomId,
+    version: join.version.id,
+    event,
+    state: state.map(({ checked }) => checked),
+    authChain: authChain.map(({ checked }) => checked),
+  });
+  return sentOf(app, event.eventId, outcome);
+}
+
+/** Restricted joins come back with the signature of the server that vouches for them (server-server API, "Restricted rooms"). */
+async function signedByBoth(app: App, join: FilledTemplate, { event }: JoinAnswer): Promise<CheckedPdu> {
+  const ours = { eventId: join.event.eventId, json: join.json };
+  if (own(join.event.content, "join_authorised_via_users_server") === undefined) return ours;
+  const check = event ? await checkPdu(app, join.version, event) : undefined;
+  if (!check || "fault" in check || check.event.eventId !== ours.eventId) {
+    throw new MatrixError(502, "M_UNKNOWN", `${join.host} did not sign the join that it approved`);
+  }
+  return check.checked;
+}
+
+/** The room has to be one, of the version that the template named. */
+function checkCreate(version: RoomVersion, events: readonly GoodPdu[]): void {
+  const create = events.find(({ event }) => event.type === "m.room.create" && event.stateKey === "");
+  const claimed = create && (own(create.event.content, "room_version") ?? "1");
+  if (claimed !== version.id) throw new MatrixError(502, "M_UNKNOWN", "The room's create event is missing, or of another version than promised");
+}
