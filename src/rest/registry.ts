@@ -34,6 +34,7 @@ import { upgradeRoutes } from "./client/upgrade";
 import { versionRoutes } from "./client/versions";
 import { wellKnownRoutes } from "./client/wellKnown";
 import { openIdUserInfoRoutes } from "./federation/openId";
+import { thirdPartyInviteRoutes } from "./federation/thirdPartyInvites";
 import { replicationRoutes } from "./replication/rpc";
 import type { RouteGroup } from "./route";
 
@@ -71,6 +72,7 @@ export const allGroups: readonly RouteGroup[] = [
   sendToDeviceRoutes,
   syncRoutes,
   tagRoutes,
+  thirdPartyInviteRoutes,
   threepidRoutes,
   threepidValidationRoutes,
   typingRoutes,

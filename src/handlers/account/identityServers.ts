@@ -10,8 +10,8 @@ import type { App } from "../app";
 
 export type IdentityApp = Pick<AccountsApp, "db" | "serverName" | "accounts"> & Pick<App, "signingKey">;
 
-/** Throws 400 for what is no host with an optional port and path. */
-function baseUrl(idServer: string): string {
+/** Where the API of an identity server is. Throws 400 for what is no host with an optional port. */
+export function identityBaseUrl(idServer: string): string {
   if (!/^[A-Za-z0-9.\-[\]:]+$/.test(idServer) || !URL.canParse(`https://${idServer}`)) {
     throw new MatrixError(400, "M_INVALID_PARAM", "id_server must be a valid hostname with optional port");
   }
@@ -19,7 +19,7 @@ function baseUrl(idServer: string): string {
 }
 
 /** Errors of the identity server reach the client as they are (specification: POST /account/3pid/bind). */
-function passOn(error: unknown): never {
+export function passOnIdentityError(error: unknown): never {
   if (error instanceof WebError && typeof error.body?.["errcode"] === "string") {
     const { errcode, error: message, ...extra } = error.body;
     throw new MatrixError(error.status, String(errcode), typeof message === "string" ? message : "The identity server refused", extra);
@@ -35,8 +35,8 @@ export async function bindThreepid(
 ): Promise<void> {
   const body: JsonObject = { sid: given.sid, client_secret: given.clientSecret, mxid: userId };
   const answer = await app.accounts.guardedWeb
-    .postJson(`${baseUrl(given.idServer)}/3pid/bind`, body, { authorization: `Bearer ${given.idAccessToken}` })
-    .catch(passOn);
+    .postJson(`${identityBaseUrl(given.idServer)}/3pid/bind`, body, { authorization: `Bearer ${given.idAccessToken}` })
+    .catch(passOnIdentityError);
   const { medium, address } = answer;
   if (typeof medium !== "string" || typeof address !== "string") throw badJson("The identity server did not say what it bound");
   await addBinding(app.db, userId, { medium, address, idServer: given.idServer });
@@ -53,12 +53,12 @@ async function unbindAt(app: IdentityApp, web: WebClient, userId: string, idServ
   const content: JsonObject = { mxid: userId, threepid };
   const authorization = signRequest(app.signingKey, app.serverName, { uri: "/_matrix/identity/v2/3pid/unbind", destination: idServer, content });
   try {
-    await web.postJson(`${baseUrl(idServer)}/3pid/unbind`, content, { authorization });
+    await web.postJson(`${identityBaseUrl(idServer)}/3pid/unbind`, content, { authorization });
     return true;
   } catch (error) {
     // These say that the server does not do unbinding, or knows no such binding.
     if (error instanceof WebError && [400, 404, 501].includes(error.status)) return false;
-    return passOn(error);
+    return passOnIdentityError(error);
   }
 }
 

@@ -3,6 +3,7 @@ import type { App } from "../../handlers/app";
 import type { HttpRequest } from "../../handlers/request";
 import type { Requester } from "../../handlers/requester";
 import { resolveAlias } from "../../handlers/rooms/aliases";
+import { acceptSignedInvite } from "../../handlers/rooms/exchangeInvites";
 import { changeMembership, forgetRoom } from "../../handlers/rooms/membership";
 import type { MembershipAction } from "../../handlers/rooms/membership";
 import { inviteByThirdPartyId } from "../../handlers/rooms/thirdPartyInvites";
@@ -27,18 +28,14 @@ async function roomOf(app: App, request: HttpRequest, roomIdOrAlias: string): Pr
   return { roomId, via: [...via, ...servers] };
 }
 
-/** Joining or knocking by id or alias, with the same answer. */
-async function enter(app: App, requester: Requester, request: HttpRequest, action: "join" | "knock", roomIdOrAlias: string, content: JsonObject) {
+/** Joining or knocking by id or alias, with the same answer. Whatever else a client sends becomes part of its member event, as in Synapse. */
+async function enter(app: App, requester: Requester, request: HttpRequest, action: "join" | "knock", roomIdOrAlias: string, body: JsonObject = {}) {
   const { roomId, via } = await roomOf(app, request, roomIdOrAlias);
+  const { third_party_signed: signed, ...content } = body;
+  if (isJsonObject(signed)) await acceptSignedInvite(app, requester, roomId, signed);
   await changeMembership(app, requester, { roomId, target: requester.userId, action, content, via });
   return { room_id: roomId };
 }
-
-/** Whatever else a client sends becomes part of its member event, as in Synapse. */
-const joinContent = ({ third_party_signed: signed, ...content }: JsonObject = {}): JsonObject => ({
-  ...content,
-  ...(isJsonObject(signed) && { third_party_invite: { signed } }),
-});
 
 /** Actions on somebody else: kick, ban, unban. */
 const onOther = (action: MembershipAction) =>
@@ -59,21 +56,21 @@ export const membershipRoutes = group("client.membership", [
     aliases: prefixes,
     auth: "guest",
     body: joinBody,
-    handle: ({ app, requester, request, params, body }) => enter(app, requester, request, "join", params.roomIdOrAlias, joinContent(body)),
+    handle: ({ app, requester, request, params, body }) => enter(app, requester, request, "join", params.roomIdOrAlias, body),
   }),
   route("PUT /_matrix/client/v3/join/:roomIdOrAlias/:txnId", {
     servlet: "JoinRoomAliasServlet",
     aliases: prefixes,
     auth: "guest",
     body: joinBody,
-    handle: ({ app, requester, request, params, body }) => enter(app, requester, request, "join", params.roomIdOrAlias, joinContent(body)),
+    handle: ({ app, requester, request, params, body }) => enter(app, requester, request, "join", params.roomIdOrAlias, body),
   }),
   route("POST /_matrix/client/v3/rooms/:roomId/join", {
     servlet: "RoomMembershipRestServlet",
     aliases: prefixes,
     auth: "guest",
     body: joinBody,
-    handle: ({ app, requester, request, params, body }) => enter(app, requester, request, "join", params.roomId, joinContent(body)),
+    handle: ({ app, requester, request, params, body }) => enter(app, requester, request, "join", params.roomId, body),
   }),
   route("POST /_matrix/client/v3/knock/:roomIdOrAlias", {
     servlet: "KnockRoomAliasServlet",

@@ -18,7 +18,7 @@ export function checkThirdPartyInvite({ event, target, state, membership }: Memb
   const invitation = state("m.room.third_party_invite", token);
   if (!invitation) return reject("third-party invite: unknown token");
   if (invitation.sender !== event.sender) return reject("third-party invite: sender did not invite");
-  return isSignedByAny(signed, publicKeysOf(invitation)) ? allow : reject("third-party invite: no valid signature");
+  return isSignedByAny(signed, keysOf(invitation).map(({ publicKey }) => publicKey)) ? allow : reject("third-party invite: no valid signature");
 }
 
 /** `content.third_party_invite.signed` */
@@ -28,11 +28,26 @@ export function signedPart(content: JsonObject): JsonObject | undefined {
   return isJsonObject(signed) ? signed : undefined;
 }
 
-function publicKeysOf({ content }: RoomEvent): string[] {
-  const keys = [own(content, "public_key")];
+/** A key that may sign for the invited person. */
+export interface InvitationKey {
+  readonly publicKey: string;
+  /** Where its identity server says whether it has been revoked. */
+  readonly validityUrl: string | undefined;
+}
+
+function keysOf({ content }: RoomEvent): InvitationKey[] {
   const list = own(content, "public_keys");
-  if (Array.isArray(list)) for (const item of list) if (isJsonObject(item)) keys.push(own(item, "public_key"));
-  return keys.filter((key) => typeof key === "string");
+  return [content, ...(Array.isArray(list) ? list : [])].flatMap((item): InvitationKey[] => {
+    if (!isJsonObject(item)) return [];
+    const [publicKey, url] = [own(item, "public_key"), own(item, "key_validity_url")];
+    return typeof publicKey === "string" ? [{ publicKey, validityUrl: typeof url === "string" ? url : undefined }] : [];
+  });
+}
+
+/** The keys of an invitation that have signed, in no more attempts than an honest one needs. */
+export function keysThatSigned(signed: JsonObject, invitation: RoomEvent): InvitationKey[] {
+  const keys = keysOf(invitation).slice(0, MAX_VERIFICATIONS);
+  return keys.filter(({ publicKey }) => isSignedByAny(signed, [publicKey]));
 }
 
 function isSignedByAny(signed: JsonObject, publicKeys: readonly string[]): boolean {
