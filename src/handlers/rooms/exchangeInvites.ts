@@ -7,6 +7,7 @@ import { isJsonObject, own } from "../../lib/json";
 import { keysThatSigned, signedPart } from "../../rooms/auth/thirdParty";
 import { domainOf, isUserId } from "../../rooms/ids";
 import type { App } from "../app";
+import { areWeIn, requireOpenRoom } from "../federation/access";
 import type { Requester } from "../requester";
 import { requesterFor } from "../requester";
 import { currentEvent, findRoom, placeOf } from "./access";
@@ -32,7 +33,7 @@ function signedInvite(roomId: JsonValue | undefined, sender: JsonValue | undefin
 /** Turns the invitation of an address into one of its user: here, where somebody of this server is in the room, or else by the inviter's server. */
 async function exchange(app: App, invite: SignedInvite): Promise<void> {
   const room = await findRoom(app, invite.roomId);
-  if (!room || (await app.caches.memberships.ofRoom(room.nid)).local.size === 0) return exchangeElsewhere(app, invite);
+  if (!room || !(await areWeIn(app, room))) return exchangeElsewhere(app, invite);
   await exchangeHere(app, room, invite);
 }
 
@@ -99,15 +100,13 @@ export async function receiveBinding(app: App, body: JsonObject): Promise<void> 
 }
 
 /** Another server has a user of its own who proves to be invited to a room of ours (`/exchange_third_party_invite`). */
-export async function receiveExchange(app: App, roomId: string, event: JsonObject): Promise<void> {
+export async function receiveExchange(app: App, origin: string, roomId: string, event: JsonObject): Promise<void> {
   const content = own(event, "content");
   const { type, room_id: eventRoomId, state_key: target, sender } = event;
   if (type !== "m.room.member" || eventRoomId !== roomId || !isJsonObject(content)) throw badJson("Not a member event of the room");
   const invite = signedInvite(roomId, sender, signedPart(content));
   if (invite.target !== target) throw invalidParam("The invite is for somebody else");
-  const room = await findRoom(app, roomId);
-  if (!room || (await app.caches.memberships.ofRoom(room.nid)).local.size === 0) throw notFound(`Unknown room ${roomId}`);
-  await exchangeHere(app, room, invite);
+  await exchangeHere(app, await requireOpenRoom(app, origin, roomId), invite);
 }
 
 /** `third_party_signed` of a join: the proof that the joiner's address was invited. */

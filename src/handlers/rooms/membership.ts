@@ -110,7 +110,10 @@ async function changeFromAfar(
     const known = await findRoom(app, roomId);
     return known && (await isHosted(app, known, action)) ? undefined : joinRemotely(app, hosts, { ...membership, action });
   });
-  return joined ?? changeMembership(app, requester, request);
+  if (!joined) return changeMembership(app, requester, request);
+  const entered = await findRoom(app, roomId);
+  if (entered) await followUpgrade(app, target, entered);
+  return joined;
 }
 
 async function checkAction(app: App, requester: Requester, room: RoomInfo, request: MembershipRequest, place: UserRoom | undefined): Promise<void> {

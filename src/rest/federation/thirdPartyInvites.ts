@@ -22,8 +22,8 @@ export const thirdPartyInviteRoutes = group("federation.thirdPartyInvites", [
     servlet: "FederationThirdPartyInviteExchangeServlet",
     auth: "federation",
     body: anyObject(),
-    handle: async ({ app, params, body }) => {
-      await receiveExchange(app, params.roomId, body);
+    handle: async ({ app, requester, params, body }) => {
+      await receiveExchange(app, requester.origin, params.roomId, body);
       return {};
     },
   }),
