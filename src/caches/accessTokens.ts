@@ -1,4 +1,4 @@
-import { LRUCache } from "lru-cache";
+import { createLru } from "../lib/lru";
 import type { TokenOwner } from "../storage/accessTokens";
 import type { CacheStats } from "./cache";
 
@@ -49,12 +49,9 @@ export function createTokenCache(max: number, read: (token: string) => Promise<T
   const loading = new Map<string, Promise<CachedToken | undefined>>();
   // Counts invalidations: a read that began before one may have seen the old rows, so its result is used once and not kept.
   let generation = 0;
-  const tokens = new LRUCache<string, CachedToken>({
-    max,
-    dispose: ({ owner }, token, reason) => {
-      if (reason === "evict") stats.evictions++;
-      if (reason !== "set") byUser.remove(owner.userId, token);
-    },
+  const tokens = createLru<string, CachedToken>(max, ({ owner }, token, reason) => {
+    if (reason === "evict") stats.evictions++;
+    if (reason !== "set") byUser.remove(owner.userId, token);
   });
   const stats: CacheStats = { name: "access_tokens", hits: 0, misses: 0, evictions: 0, size: () => tokens.size, max };
 

@@ -1,9 +1,10 @@
 import { LRUCache } from "lru-cache";
+import { createLru } from "../lib/lru";
 
 export interface CacheOptions<K extends string | number, V extends object> {
   /** The name under which metrics report it (synapse_util_caches_*). */
   readonly name: string;
-  /** Bound in entries, or in bytes where sizeOf is given. */
+  /** Bound in entries, or in what sizeOf measures: bytes, members. */
   readonly max: number;
   readonly sizeOf?: (value: V) => number;
   /** Loads what is missing, many at once. Keys without a value stay out of the answer and are asked for again next time. */
@@ -27,6 +28,8 @@ export interface Cache<K extends string | number, V extends object> {
   loadMany(keys: readonly K[]): Promise<Map<K, V>>;
   load(key: K): Promise<V | undefined>;
   set(key: K, value: V): void;
+  /** To be told when a value that is kept has grown or shrunk. */
+  resized(key: K): void;
   /** Forgets key; a load under way is not kept either, since it may have read the old value. */
   delete(key: K): void;
   clear(): void;
@@ -47,9 +50,9 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     const dispose = (_: V, __: K, reason: string): void => {
       if (reason === "evict") this.stats.evictions++;
     };
-    this.entries = sizeOf
-      ? new LRUCache<K, V>({ maxSize: max, sizeCalculation: (value) => Math.max(1, sizeOf(value)), dispose })
-      : new LRUCache<K, V>({ max, dispose });
+    // What is larger than the whole bound is kept all the same: to load it again and again would be worse.
+    const sizeCalculation = sizeOf && ((value: V): number => Math.ceil(Math.min(Math.max(1, sizeOf(value)), max / 2)));
+    this.entries = sizeCalculation ? new LRUCache<K, V>({ maxSize: max, sizeCalculation, dispose }) : createLru(max, dispose);
     this.stats = { name, hits: 0, misses: 0, evictions: 0, size: () => this.entries.size, max };
   }
 
@@ -91,6 +94,13 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
 
   set(key: K, value: V): void {
     this.loading.delete(key);
+    this.entries.set(key, value);
+  }
+
+  resized(key: K): void {
+    const value = this.entries.peek(key);
+    if (value === undefined) return;
+    this.entries.delete(key);
     this.entries.set(key, value);
   }
 

@@ -37,15 +37,15 @@ export function createCaches(deps: { db: Db; serverName: string; factor: number;
   const scaled = (size: number): number => Math.max(1, Math.round(size * factor));
   const rooms = createRoomDirectory(db, scaled(40_000));
   const stateKeys = createStateKeys(db, scaled(100_000));
-  const stateGroups = createStateGroupCache(db, scaled(32 * MIB));
-  const events = createEventReader(db, rooms, scaled(64 * MIB));
+  const stateGroups = createStateGroupCache(db, scaled(24 * MIB));
+  const events = createEventReader(db, rooms, { bytes: scaled(48 * MIB), ids: scaled(40_000) });
   return {
     rooms,
     stateKeys,
     stateGroups,
     events,
-    roomState: createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(20_000)),
-    memberships: createMemberships(db, serverName, { users: scaled(20_000), rooms: scaled(20_000) }),
+    roomState: createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(24 * MIB)),
+    memberships: createMemberships(db, serverName, { users: scaled(400_000), rooms: scaled(400_000) }),
     tails: createRoomTails(eventsHead, scaled(20_000)),
     relations: createRelations(db, eventsHead, { entries: scaled(20_000), targets: scaled(100_000) }),
   };

@@ -1,5 +1,7 @@
+import type { JsonObject } from "../lib/json";
 import { parseLosslessJson } from "../lib/jsonLossless";
 import type { Pdu, RoomEvent } from "../rooms/event";
+import type { Filterable } from "../rooms/filter";
 import { parseEvent } from "../rooms/parseEvent";
 import { redact } from "../rooms/redact";
 import type { Db } from "../storage/db";
@@ -9,12 +11,18 @@ import { createCache } from "./cache";
 import type { CacheStats } from "./cache";
 import type { RoomDirectory, RoomInfo } from "./rooms";
 
-/** A stored event with what is derived from it, each made at most once. */
-export class StoredEvent {
+/** What handlers made of an event for clients, by format. */
+export interface Renderings {
+  client?: string;
+  withoutRoomId?: string;
+  federation?: string;
+}
+
+/** A stored event with what is derived from it, made when it is asked for. */
+export class StoredEvent implements Filterable {
   #event: RoomEvent | undefined;
   #shown: RoomEvent | undefined;
-  /** Client renderings, by format; filled by handlers. */
-  readonly rendered = new Map<string, string>();
+  #rendered: Renderings | undefined;
 
   constructor(
     readonly row: EventRow,
@@ -22,6 +30,35 @@ export class StoredEvent {
     event?: RoomEvent,
   ) {
     this.#event = event;
+  }
+
+  get type(): string {
+    return this.row.type;
+  }
+  get sender(): string {
+    return this.row.sender;
+  }
+  get roomId(): string {
+    return this.room.roomId;
+  }
+  get content(): JsonObject {
+    return this.shown.content;
+  }
+  get rendered(): Readonly<Renderings> {
+    return this.#rendered ?? notRendered;
+  }
+
+  keepRendered(format: keyof Renderings, text: string): void {
+    this.#rendered ??= { client: undefined, withoutRoomId: undefined, federation: undefined };
+    this.#rendered[format] = text;
+    this.shed();
+  }
+
+  /** Lets go of what can be made again: of a message its text is needed again and again, of a state event its content. */
+  shed(): void {
+    if (this.row.stateKey !== null) return;
+    this.#event = undefined;
+    this.#shown = undefined;
   }
 
   /** As it was signed. */
@@ -52,15 +89,25 @@ export interface EventReader {
   drop(eventId: string): void;
 }
 
-/** Parsed events take about this much more memory than their text. */
-const PARSED_FACTOR = 5;
-const FIXED_BYTES = 600;
+const notRendered: Renderings = {};
 
-export function createEventReader(db: Db, rooms: RoomDirectory, maxBytes: number): EventReader {
+/** Measured: the row, its text, and a rendering; of state events the parsed form too. */
+const FIXED_BYTES = 800;
+const BYTES_PER_CHARACTER = 1.7;
+const PARSED_PER_CHARACTER = 1.9;
+
+function sizeOf({ row }: StoredEvent): number {
+  return FIXED_BYTES + row.json.length * (BYTES_PER_CHARACTER + (row.stateKey === null ? 0 : PARSED_PER_CHARACTER));
+}
+
+/** New events are rendered and pushed soon, if at all: so many stay parsed until then. */
+const MAX_FRESH = 200;
+
+export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readonly bytes: number; readonly ids: number }): EventReader {
   const events = createCache<number, StoredEvent>({
     name: "*getEvent*",
-    max: maxBytes,
-    sizeOf: (event) => FIXED_BYTES + event.row.json.length * PARSED_FACTOR,
+    max: limits.bytes,
+    sizeOf,
     load: async (nids) => {
       const rows = await getEventsByNid(db, nids);
       for (const row of rows) nidOf.set(row.eventId, { nid: row.nid });
@@ -73,9 +120,17 @@ export function createEventReader(db: Db, rooms: RoomDirectory, maxBytes: number
   });
   const nidOf = createCache<string, { readonly nid: number }>({
     name: "event_nids",
-    max: 100_000,
+    max: limits.ids,
     load: async (ids) => (await findEventNids(db, ids)).map(({ eventId, nid }) => [eventId, { nid }]),
   });
+
+  const fresh: StoredEvent[] = [];
+  let oldest = 0;
+  function keepParsed(event: StoredEvent): void {
+    fresh[oldest]?.shed();
+    fresh[oldest] = event;
+    oldest = (oldest + 1) % MAX_FRESH;
+  }
 
   async function byIds(eventIds: readonly string[]): Promise<Map<string, StoredEvent>> {
     const nids = await nidOf.loadMany(eventIds);
@@ -92,6 +147,7 @@ export function createEventReader(db: Db, rooms: RoomDirectory, maxBytes: number
     byId: async (eventId) => (await byIds([eventId])).get(eventId),
     cached: (nid) => events.get(nid),
     add(event) {
+      keepParsed(event);
       events.set(event.row.nid, event);
       nidOf.set(event.row.eventId, { nid: event.row.nid });
     },

@@ -52,6 +52,11 @@ export interface Memberships {
 /** The part of a user id behind the first colon. */
 export const hostOf = (userId: string): string => userId.slice(userId.indexOf(":") + 1);
 
+/** Only what is needed: rows have more columns. */
+function placeOf({ roomNid, roomId, membership, sender, eventNid, streamOrdering, forgotten }: UserRoom): UserRoom {
+  return { roomNid, roomId, membership, sender, eventNid, streamOrdering, forgotten };
+}
+
 function emptyMembers(): RoomMembers {
   return { local: new Map(), hosts: new Map(), joined: 0, position: 0 };
 }
@@ -77,19 +82,25 @@ function membersOf(rows: readonly MemberRow[]): Map<number, RoomMembers> {
   return rooms;
 }
 
+/** What an empty entry takes, in places. */
+const ENTRY_SIZE = 5;
+
 export function createMemberships(db: Db, serverName: string, limits: { users: number; rooms: number }): Memberships {
+  // Both count places: of a user in a room, of a local member or a host in one.
   const users = createCache<string, Map<number, UserRoom>>({
     name: "get_rooms_for_user",
     max: limits.users,
+    sizeOf: (places) => ENTRY_SIZE + places.size,
     load: async (userIds) => {
       const found = new Map(userIds.map((userId) => [userId, new Map<number, UserRoom>()]));
-      for (const row of await membershipsOfUsers(db, userIds)) found.get(row.userId)?.set(row.roomNid, row);
+      for (const row of await membershipsOfUsers(db, userIds)) found.get(row.userId)?.set(row.roomNid, placeOf(row));
       return found;
     },
   });
   const rooms = createCache<number, RoomMembers>({
     name: "get_users_in_room",
     max: limits.rooms,
+    sizeOf: ({ local, hosts }) => ENTRY_SIZE + local.size + hosts.size,
     load: async (nids) => {
       const found = membersOf(await membersOfRooms(db, nids));
       return nids.map((nid) => [nid, found.get(nid) ?? emptyMembers()]);
@@ -101,7 +112,8 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     if (!map) return users.delete(change.userId);
     const known = map.get(change.roomNid);
     if (known && known.streamOrdering > change.streamOrdering) return;
-    map.set(change.roomNid, { ...change, forgotten: false });
+    map.set(change.roomNid, placeOf({ ...change, forgotten: false }));
+    if (!known) users.resized(change.userId);
   }
 
   function applyToRoom(change: MembershipChange): void {
@@ -111,9 +123,11 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     members.position = change.streamOrdering;
     const [before, after] = [change.prevMembership === "join", change.membership === "join"];
     if (before !== after) countIn(members, change.userId, after ? 1 : -1);
-    if (hostOf(change.userId) !== serverName) return;
-    if (after) members.local.set(change.userId, { displayName: change.displayName });
-    else members.local.delete(change.userId);
+    if (hostOf(change.userId) === serverName) {
+      if (after) members.local.set(change.userId, { displayName: change.displayName });
+      else members.local.delete(change.userId);
+    }
+    if (before !== after) rooms.resized(change.roomNid);
   }
 
   return {

@@ -1,4 +1,4 @@
-import { LRUCache } from "lru-cache";
+import { createLru } from "../lib/lru";
 import type { Db } from "../storage/db";
 import { newestEdits, referencesTo, threadsOf } from "../storage/relations";
 import { createCache } from "./cache";
@@ -59,11 +59,8 @@ const MAX_REDACTED_ROOMS = 10_000;
 export function createRelations(db: Db, position: () => number, sizes: { entries: number; targets: number }): Relations {
   let horizon = -1;
   /** Events that something came to relate to since the horizon, with the position of the latest. */
-  const targets = new LRUCache<string, number>({
-    max: sizes.targets,
-    dispose: (latest, _, reason) => {
-      if (reason === "evict") horizon = Math.max(horizon, latest);
-    },
+  const targets = createLru<string, number>(sizes.targets, (latest, _, reason) => {
+    if (reason === "evict") horizon = Math.max(horizon, latest);
   });
   const redactions = createLastChanges(position, MAX_REDACTED_ROOMS);
   const entries = createCache<string, Entry>({

@@ -1,4 +1,4 @@
-import { packedGet, packedWith, packedWithout } from "../lib/packedMap";
+import { packedBytes, packedGet, packedWith, packedWithout } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
 import type { Db } from "../storage/db";
 import { getTips } from "../storage/rooms";
@@ -36,7 +36,7 @@ export interface RoomState {
 
 export function createRoomState(
   deps: { db: Db; groups: Cache<number, StateGroup>; keys: StateKeys; events: EventReader },
-  maxRooms: number,
+  maxBytes: number,
 ): RoomState {
   const { db, groups, keys, events } = deps;
 
@@ -48,7 +48,9 @@ export function createRoomState(
 
   const currents = createCache<number, CurrentState>({
     name: "current_state",
-    max: maxRooms,
+    max: maxBytes,
+    // Mostly the same arrays as in the cache of groups; who goes on using them after they left that one still has them here.
+    sizeOf: ({ state }) => 100 + packedBytes(state),
     load: async (nids) => {
       const tips = await getTips(db, nids);
       const states = await groups.loadMany(tips.map((tip) => tip.stateGroup));

@@ -1,4 +1,4 @@
-import { LRUCache } from "lru-cache";
+import { createLru } from "../lib/lru";
 
 /** One event as the events stream announces it. */
 export interface TailEntry {
@@ -38,11 +38,8 @@ const MAX_ENTRIES = 100;
 export function createRoomTails(start: () => number, maxRooms: number): RoomTails {
   // A room that is not here has not moved since this position.
   let horizon = -1;
-  const tails = new LRUCache<number, Tail>({
-    max: maxRooms,
-    dispose: (tail, _, reason) => {
-      if (reason === "evict") horizon = Math.max(horizon, tail.latest);
-    },
+  const tails = createLru<number, Tail>(maxRooms, (tail, _, reason) => {
+    if (reason === "evict") horizon = Math.max(horizon, tail.latest);
   });
   const horizonNow = (): number => {
     if (horizon < 0) horizon = start();

@@ -1,4 +1,4 @@
-import { emptyPackedMap, packedMerge } from "../lib/packedMap";
+import { emptyPackedMap, packedBytes, packedMerge } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
 import type { Db } from "../storage/db";
 import { getStateGroupChains } from "../storage/state";
@@ -32,12 +32,15 @@ async function loadGroups(db: Db, ids: readonly number[]): Promise<[number, Stat
   }) as [number, StateGroup][];
 }
 
+/** Measured: two typed arrays without their contents, and what holds them. */
+const FIXED_BYTES = 500;
+
 /** Resolved states by group, bounded by bytes. */
 export function createStateGroupCache(db: Db, maxBytes: number): Cache<number, StateGroup> {
   return createCache<number, StateGroup>({
     name: "state_groups",
     max: maxBytes,
-    sizeOf: (group) => 64 + group.state.keys.byteLength + group.state.values.byteLength,
+    sizeOf: (group) => FIXED_BYTES + packedBytes(group.state),
     load: (ids) => loadGroups(db, ids),
   });
 }

@@ -1,4 +1,5 @@
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { createLru } from "../lib/lru";
 import type { ClassHistory } from "../rooms/push/classHistory";
 import type { Db } from "../storage/db";
 import type { EventStreamRow } from "../storage/events";
@@ -42,7 +43,7 @@ export class UnreadCounts {
 
   constructor(private readonly options: UnreadCountsOptions) {
     this.tails = createUnreadTails(options.maxRooms);
-    this.entries = new LRUCache({ max: options.maxEntries });
+    this.entries = createLru(options.maxEntries);
   }
 
   get size(): number {

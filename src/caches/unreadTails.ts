@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import type { JsonValue } from "../lib/json";
+import { createLru } from "../lib/lru";
 
 /** What an event adds to the counts of a class or of a user. */
 type Addition = readonly [who: number | string, notify: number, highlight: number];
@@ -55,7 +55,7 @@ export function decodeSummary(wire: unknown): PushSummary | undefined {
 }
 
 export function createUnreadTails(maxRooms: number) {
-  const tails = new LRUCache<number, UnreadTail>({ max: maxRooms });
+  const tails = createLru<number, UnreadTail>(maxRooms);
   return {
     peek: (roomNid: number) => tails.peek(roomNid),
     /** position: where the events stream stands. A new tail begins there. */

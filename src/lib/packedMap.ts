@@ -7,6 +7,8 @@ export interface PackedMap {
   readonly values: Float64Array;
 }
 
+export const packedBytes = ({ keys, values }: PackedMap): number => keys.byteLength + values.byteLength;
+
 export const emptyPackedMap: PackedMap = { keys: new Int32Array(0), values: new Float64Array(0) };
 
 /** Makes a map of parallel arrays in any order; a later entry of the same key wins. */

@@ -144,7 +144,11 @@ export class Flusher<Job extends FlushJob> {
     const { caches, publish } = this.deps;
     const stored = new Map(result.stored.map((event) => [event.row.nid, event]));
     for (const event of result.stored) caches.events.add(event);
-    for (const unit of batch) for (const { built } of unit.events) if (built.groups.length > 0) caches.stateGroups.set(built.tip.group.id, built.tip.group);
+    // Of the groups that a room went through, the last is what others will ask for.
+    for (const unit of batch) {
+      const last = unit.events.at(-1)?.built;
+      if (last && unit.events.some(({ built }) => built.groups.length > 0)) caches.stateGroups.set(last.tip.group.id, last.tip.group);
+    }
     publish(result.rows);
     for (const unit of batch) {
       const events = unit.events.flatMap(({ built }) => stored.get(built.nid) ?? []);

@@ -4,6 +4,8 @@ import type { StoredEvent } from "../caches/events";
 import type { RoomInfo } from "../caches/rooms";
 import type { Clock } from "../lib/clock";
 import { parseLosslessJson } from "../lib/jsonLossless";
+import { createLru } from "../lib/lru";
+import { packedBytes } from "../lib/packedMap";
 import type { Random } from "../lib/random";
 import { mayRedact } from "../rooms/auth/redaction";
 import type { Pdu, RoomEvent, SigningKey } from "../rooms/event";
@@ -13,6 +15,7 @@ import type { Database } from "../storage/db";
 import { advance, buildOnTip, loadInputs, pairKey, refusal, sameState } from "./buildOnTip";
 import type { BuildContext, BuildInputs, BuiltOnTip } from "./buildOnTip";
 import { Flusher } from "./flusher";
+import type { Queued } from "./flusher";
 import { unstored } from "./flush";
 import type { PushPersister } from "./flush";
 import { createIdBlock } from "./idBlocks";
@@ -21,7 +24,7 @@ import { lookupIn } from "./remote/remoteBuild";
 import { buildRemote, storeOlder, storeOutliers } from "./remote/remoteStore";
 import type { RemoteStoreDeps } from "./remote/remoteStore";
 import { sendIntent } from "./intents";
-import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal } from "./intents";
+import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal, SentEvent } from "./intents";
 import type { CheckedPdu, RemoteOutcome, RemoteRequest } from "./remoteRpc";
 import { loadTip, newTip } from "./roomTip";
 import type { RoomTip } from "./roomTip";
@@ -60,13 +63,20 @@ interface RoomWork {
   readonly roomId: string;
   queue: Job[];
   running: boolean;
+  /** Handed to the flusher and not stored yet. */
+  unstored: number;
   tip: RoomTip | undefined;
 }
 
 /** The owner of rooms: builds their events one after another in memory and stores many rooms' events in one transaction. */
 export class RoomWriter {
+  /** Rooms with something to do. */
   private readonly rooms = new Map<string, RoomWork>();
-  private readonly transactions = new LRUCache<string, Promise<SendOutcome>>({ max: MAX_TRANSACTIONS });
+  /** Where the others stand that were written to lately. */
+  private readonly idle = new LRUCache<string, RoomTip>({ maxSize: MAX_IDLE_BYTES, sizeCalculation: ({ group }) => 1000 + packedBytes(group.state) });
+  /** Transactions under way, and those that were stored lately. */
+  private readonly sending = new Map<string, Promise<SendOutcome>>();
+  private readonly sent = createLru<string, SentEvent>(MAX_TRANSACTIONS);
   private readonly eventNids: IdBlock;
   private readonly groupIds: IdBlock;
   private readonly roomNids: IdBlock;
@@ -101,7 +111,9 @@ export class RoomWriter {
     const room: RoomInfo = { nid, roomId: intent.roomId, version, creator: intent.creator };
     const built = await this.buildRoom(room, intent, (i) => this.context(nids[i] ?? 0, groupIds[i] ?? 0));
     if ("refused" in built) return [built];
-    this.workOf(room.roomId).tip = built.at(-1)?.tip;
+    const work = this.workOf(room.roomId);
+    work.tip = built.at(-1)?.tip;
+    work.unstored++;
     const newRoom = { creator: intent.creator, isPublic: intent.isPublic };
     const outcomes = await this.flusher.addRoom(
       built.map((build, i) => ({
@@ -118,7 +130,9 @@ export class RoomWriter {
 
   /** Builds an event on the present state and signs it; nothing is stored. */
   async prepare(intent: SendIntent): Promise<CheckedPdu | { readonly refused: SendRefusal }> {
-    const tip = await this.tipOf(this.workOf(intent.roomId));
+    const work = this.workOf(intent.roomId);
+    const tip = await this.tipOf(work);
+    this.rest(work);
     if (!tip) return { refused: refusal(404, "M_NOT_FOUND", "Unknown room") };
     const [inputs, [nid = 0]] = await Promise.all([loadInputs(this.deps.caches, tip, intent, this.flusher.pending), this.eventNids.take(1)]);
     const built = buildOnTip(tip, intent, inputs, this.context(nid, 0));
@@ -146,27 +160,37 @@ export class RoomWriter {
 
   private workOf(roomId: string): RoomWork {
     let work = this.rooms.get(roomId);
-    if (!work) this.rooms.set(roomId, (work = { roomId, queue: [], running: false, tip: undefined }));
+    if (!work) {
+      this.rooms.set(roomId, (work = { roomId, queue: [], running: false, unstored: 0, tip: this.idle.get(roomId) }));
+      this.idle.delete(roomId);
+    }
     return work;
   }
 
   /** A transaction that was sent again gets the answer of the first. Those of an earlier life are found when storing fails. */
   private once(intent: SendIntent): Promise<SendOutcome> {
     if (intent.txnId === null) return this.enqueue(intent);
-    const { transactions } = this;
     const key = [intent.roomId, intent.sender, intent.deviceId ?? "", intent.txnId].join("\u0000");
-    const known = transactions.get(key);
+    const sent = this.sent.get(key);
+    if (sent) return Promise.resolve({ sent });
+    const known = this.sending.get(key);
     if (known) return known;
-    const outcome = this.enqueue(intent);
-    transactions.set(key, outcome);
-    const forget = (): void => void (transactions.peek(key) === outcome && transactions.delete(key));
-    outcome.then((result) => "refused" in result && forget(), forget);
+    const outcome = this.enqueue(intent, (result) => {
+      this.sending.delete(key);
+      if (result && "sent" in result) this.sent.set(key, result.sent);
+    });
+    this.sending.set(key, outcome);
     return outcome;
   }
 
-  private enqueue(intent: SendIntent): Promise<SendOutcome> {
+  private enqueue(intent: SendIntent, done: (outcome: SendOutcome | undefined) => void = nothing): Promise<SendOutcome> {
     return new Promise((resolve, reject) => {
-      this.push({ intent, resolve, reject, attempts: 0 });
+      this.push({
+        intent,
+        resolve: (outcome) => (done(outcome), resolve(outcome)),
+        reject: (error) => (done(undefined), reject(error)),
+        attempts: 0,
+      });
     });
   }
 
@@ -183,15 +207,29 @@ export class RoomWriter {
   private retry(jobs: readonly Job[], roomId: string): void {
     const work = this.workOf(roomId);
     work.tip = undefined;
+    work.unstored = 0;
     work.queue = [...jobs, ...work.queue];
     this.start(work);
   }
 
-  /** Nothing of the room is waiting any more: its tip may leave memory when there are too many. */
+  /** An event of the room was stored. */
   private settled(roomId: string): void {
-    if (this.rooms.size <= MAX_IDLE_ROOMS) return;
     const work = this.rooms.get(roomId);
-    if (work && !work.running && work.queue.length === 0) this.rooms.delete(roomId);
+    if (!work) return;
+    work.unstored--;
+    this.rest(work);
+  }
+
+  /** Where nothing is waiting any more, the tip goes where it may leave memory. */
+  private rest(work: RoomWork): void {
+    if (work.running || work.unstored > 0 || work.queue.length > 0) return;
+    this.rooms.delete(work.roomId);
+    if (work.tip) this.idle.set(work.roomId, work.tip);
+  }
+
+  private store(work: RoomWork, queued: Queued<Job>): void {
+    work.unstored++;
+    this.flusher.add(queued);
   }
 
   private start(work: RoomWork): void {
@@ -200,6 +238,7 @@ export class RoomWriter {
     void this.run(work).finally(() => {
       work.running = false;
       if (work.queue.length > 0) this.start(work);
+      else this.rest(work);
     });
   }
 
@@ -241,7 +280,7 @@ export class RoomWriter {
     if ("refused" in built) return job.resolve({ refused: built.refused });
     work.tip = built.tip;
     const redacts = target && redactionTarget(built, inputs, target);
-    this.flusher.add({ job, roomId: tip.room.roomId, event: { built, intent, receivedTs: clock.now(), newRoom: undefined, redacts } });
+    this.store(work, { job, roomId: tip.room.roomId, event: { built, intent, receivedTs: clock.now(), newRoom: undefined, redacts } });
   }
 
   /** Events of other servers may refer to anything that is stored, so nothing of the process may be on its way to the disk. */
@@ -260,7 +299,7 @@ export class RoomWriter {
     const target = built.event.redacts === undefined ? undefined : await this.deps.caches.events.byId(built.event.redacts);
     const redacts = target && (await this.remoteRedaction(built, target));
     const intent = { deviceId: null, txnId: null };
-    this.flusher.add({ job, roomId: request.roomId, event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts } });
+    this.store(work, { job, roomId: request.roomId, event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts } });
     await this.flusher.drain();
   }
 
@@ -304,6 +343,8 @@ export class RoomWriter {
   }
 }
 
+const nothing = (): void => undefined;
+
 /** The id of the event that a redaction takes effect on, if it may. */
 function redactionTarget({ tip: { room }, event }: BuiltOnTip, { state }: BuildInputs, target: StoredEvent): string | undefined {
   const lookup = (type: string, key: string): RoomEvent | undefined => state.get(pairKey(type, key))?.event;
@@ -311,7 +352,7 @@ function redactionTarget({ tip: { room }, event }: BuiltOnTip, { state }: BuildI
 }
 
 /** Transactions whose answers are remembered. */
-const MAX_TRANSACTIONS = 20_000;
+const MAX_TRANSACTIONS = 10_000;
 
-/** Rooms whose tips stay in memory while idle. */
-const MAX_IDLE_ROOMS = 10_000;
+/** Tips that stay in memory while their rooms are idle. Most share their state with the cache of state groups. */
+const MAX_IDLE_BYTES = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import type { Clock } from "../../lib/clock";
+import { createLru } from "../../lib/lru";
 import type { CachedToken } from "../../caches/accessTokens";
 import type { Database } from "../../storage/db";
 import { recordSeen } from "../../storage/lastSeen";
@@ -25,7 +25,7 @@ export interface LastSeen {
 /** Where devices were last seen: noted in memory and written in batches, so that no request waits for it. */
 export function createLastSeen(options: { readonly db: Database; readonly clock: Clock; readonly onError: (error: unknown) => void }): LastSeen {
   const { db, clock, onError } = options;
-  const noted = new LRUCache<string, number>({ max: 50_000 });
+  const noted = createLru<string, number>(50_000);
   let pending = new Map<string, SeenRow>();
   let timer: NodeJS.Timeout | undefined;
 

@@ -43,13 +43,13 @@ export async function renderEvents(app: Pick<App, "caches" | "clock">, events: r
 
 function render(event: StoredEvent, format: EventFormat, unsigned: JsonObject): string {
   if (format === "legacy") return legacyClientEvent(event.shown, unsigned);
-  let head = event.rendered.get(format);
+  let head = event.rendered[format];
   if (head === undefined) {
     head =
       format === "federation"
         ? renderFederationEvent(event.shown).head
         : renderClientEvent(event.shown, format === "client" ? "withRoomId" : "withoutRoomId").head;
-    event.rendered.set(format, head);
+    event.keepRendered(format, head);
   }
   return withUnsigned({ head }, unsigned);
 }

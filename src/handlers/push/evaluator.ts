@@ -1,8 +1,8 @@
-import { LRUCache } from "lru-cache";
 import { createCache } from "../../caches/cache";
 import type { Caches } from "../../caches/caches";
 import type { PushRulesCache } from "../../caches/pushRules";
 import type { PushSummary } from "../../caches/unreadTails";
+import { createLru } from "../../lib/lru";
 import { packedGet } from "../../lib/packedMap";
 import { levelsFrom } from "../../rooms/auth/levels";
 import type { RoomEvent } from "../../rooms/event";
@@ -48,7 +48,7 @@ const MAX_SUMMARIES = 5_000;
 /** Evaluates push rules of the events that the room writer is about to store. */
 export function createPushEvaluator(deps: PushEvaluatorDeps): PushEvaluator {
   const { db, caches, members, takesPart } = deps;
-  const summaries = new LRUCache<number, PushSummary>({ max: MAX_SUMMARIES });
+  const summaries = createLru<number, PushSummary>(MAX_SUMMARIES);
   const ignorers = createCache<string, { readonly users: ReadonlySet<string> }>({
     name: "ignored_by",
     max: 20_000,

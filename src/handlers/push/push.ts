@@ -1,8 +1,8 @@
-import { LRUCache } from "lru-cache";
 import { createPushRulesCache } from "../../caches/pushRules";
 import type { PushRulesCache } from "../../caches/pushRules";
 import { hostOf } from "../../caches/memberships";
 import { UnreadCounts } from "../../caches/unreadCounts";
+import { createLru } from "../../lib/lru";
 import { accountDataStream } from "../../streams/accountData";
 import { eventsStream } from "../../streams/events";
 import { pushRulesStream } from "../../streams/pushRules";
@@ -33,7 +33,7 @@ const MAX_MEMBERS = 200_000;
 /** Puts it together. It must be made before the streams start. */
 export function createPush({ config, db, caches, streams, serverName }: PushDeps): Push {
   const scaled = (size: number): number => Math.max(1, Math.round(size * config.caches.global_factor));
-  const known = new LRUCache<string, boolean>({ max: MAX_USERS });
+  const known = createLru<string, boolean>(MAX_USERS);
   const takesPart = (userId: string): boolean => {
     if (hostOf(userId) !== serverName) return false;
     let answer = known.get(userId);

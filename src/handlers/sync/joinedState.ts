@@ -56,7 +56,7 @@ export async function stateSections(app: App, jobs: readonly StateJob[], options
   for (const job of jobs) {
     const found = Array.from(maps.get(job.roomNid)?.values ?? []).flatMap((nid) => events.get(nid) ?? []);
     const inTimeline = shownIn(job, options.at);
-    out.set(job.roomNid, found.filter((event) => !inTimeline.has(event.row.nid) && passes(options.filter, event)));
+    out.set(job.roomNid, found.filter((event) => !inTimeline.has(event.row.nid) && options.filter.matches(event)));
   }
   return out;
 }
@@ -64,10 +64,6 @@ export async function stateSections(app: App, jobs: readonly StateJob[], options
 /** With the state of before, what the timeline shows is not said twice. */
 function shownIn({ timeline }: StateJob, at: StateOptions["at"]): ReadonlySet<number> {
   return new Set(at === "before" ? timeline.events.map(({ row }) => row.nid) : []);
-}
-
-function passes(filter: EventFilter, { shown }: StoredEvent): boolean {
-  return filter.passesAll || filter.matches({ type: shown.type, sender: shown.sender, roomId: shown.roomId, content: shown.content });
 }
 
 /**

@@ -121,7 +121,7 @@ async function fill(
   for (let round = 1; ; round++) {
     const stored = page.nids.flatMap((nid) => loaded.get(nid) ?? []);
     const visible = request.sawAll ? stored : await visibleOrCurrent(app, userId, request.room, stored);
-    kept = [...visible.filter((event) => passes(filter, event)), ...kept];
+    kept = [...visible.filter((event) => filter.matches(event)), ...kept];
     if (page.complete || kept.length >= limit || round >= MAX_ROUNDS) break;
     page = (await pages(app, [{ ...request, upTo: page.from }], Math.max(limit, 20))).get(request.room.nid) ?? { ...page, complete: true };
     loaded = await app.caches.events.byNids(page.nids);
@@ -142,8 +142,4 @@ async function visibleOrCurrent(app: App, userId: string, room: RoomInfo, stored
   const held = await app.caches.roomState.pick(current.state, hidden.map(({ row }) => [row.type, row.stateKey ?? ""]));
   hidden.forEach((event, i) => held[i]?.row.nid === event.row.nid && visible.add(event));
   return stored.filter((event) => visible.has(event));
-}
-
-function passes(filter: EventFilter, { shown }: StoredEvent): boolean {
-  return filter.passesAll || filter.matches({ type: shown.type, sender: shown.sender, roomId: shown.roomId, content: shown.content });
 }

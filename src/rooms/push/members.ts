@@ -18,7 +18,7 @@ interface Member {
   /** The patterns of their content rules. */
   readonly globs: readonly Glob[];
   /** What the member is found by in the index of words. */
-  keys: readonly string[];
+  readonly keys: readonly string[];
   /** Compiled when the member is first singled out. */
   own: Ruleset | undefined;
 }
@@ -49,24 +49,14 @@ export interface PushMembers {
   candidates(view: EventView): Set<string>;
 }
 
-interface Indexes {
-  /** Names and keywords by words of the body. */
-  readonly words: ReturnType<typeof createWordIndex<string>>;
-  /** Members with keywords that no index finds. */
+/** What hardly any room has: members with keywords that no index finds, and with rules for senders. */
+interface Exceptions {
   readonly patterns: Set<string>;
   readonly senders: Map<string, Set<string>>;
 }
 
-function addToIndexes({ words, patterns, senders }: Indexes, member: Member): void {
-  const { user, rules } = member;
-  const { userId } = user;
-  const keys = [words.add(user.localpart, userId), words.add(user.displayName, userId)];
-  for (const pattern of rules.patterns) {
-    const start = indexableStart(pattern);
-    if (start === undefined) patterns.add(userId);
-    else keys.push(words.addStart(start, userId));
-  }
-  member.keys = keys;
+function addException({ patterns, senders }: Exceptions, { user: { userId }, rules }: Member): void {
+  if (rules.patterns.some((pattern) => indexableStart(pattern) === undefined)) patterns.add(userId);
   for (const sender of rules.senders) {
     const users = senders.get(sender);
     if (users) users.add(userId);
@@ -74,15 +64,17 @@ function addToIndexes({ words, patterns, senders }: Indexes, member: Member): vo
   }
 }
 
-function removeFromIndexes({ words, patterns, senders }: Indexes, { user, rules, keys }: Member): void {
-  for (const key of keys) words.remove(key, user.userId);
-  patterns.delete(user.userId);
+function removeException({ patterns, senders }: Exceptions, { user: { userId }, rules }: Member): void {
+  patterns.delete(userId);
   for (const sender of rules.senders) {
     const users = senders.get(sender);
-    users?.delete(user.userId);
+    users?.delete(userId);
     if (users?.size === 0) senders.delete(sender);
   }
 }
+
+const noGlobs: readonly Glob[] = [];
+const noExceptions: Exceptions = { patterns: new Set(), senders: new Map() };
 
 /** Whether the body has the member's name or keyword in it, or more keywords than can be tried. */
 function isNamed(body: string, { user, globs }: Member): boolean {
@@ -92,65 +84,99 @@ function isNamed(body: string, { user, globs }: Member): boolean {
 }
 
 export function createPushMembers(roomId: string): PushMembers {
-  const members = new Map<string, Member>();
-  const classes = new Map<number, MemberClass>();
-  const indexes: Indexes = { words: createWordIndex(), patterns: new Set(), senders: new Map() };
+  return new MemberIndex(roomId);
+}
 
-  function count(rules: RulesInRoom, step: 1 | -1): void {
+/** A class, and its rarer parts made when they are needed: there is one for each room in memory, mostly of a few members. */
+class MemberIndex implements PushMembers {
+  private readonly members = new Map<string, Member>();
+  private readonly words = createWordIndex<string>();
+  private classCounts: Map<number, MemberClass> | undefined;
+  private exceptions: Exceptions | undefined;
+
+  constructor(private readonly roomId: string) {}
+
+  get size(): number {
+    return this.members.size;
+  }
+
+  set(userId: string, displayName: string | undefined, rules: UserPushRules): void {
+    this.add(pushUser(userId, displayName), rules);
+  }
+
+  setRules(userId: string, rules: UserPushRules): void {
+    const member = this.members.get(userId);
+    if (member) this.add(member.user, rules);
+  }
+
+  delete(userId: string): void {
+    const member = this.members.get(userId);
+    if (!member) return;
+    this.members.delete(userId);
+    for (const key of member.keys) this.words.remove(key, userId);
+    if (this.exceptions) removeException(this.exceptions, member);
+    this.count(member.rules, -1);
+  }
+
+  has(userId: string): boolean {
+    return this.members.has(userId);
+  }
+
+  userOf(userId: string): PushUser | undefined {
+    return this.members.get(userId)?.user;
+  }
+
+  classOf(userId: string): number {
+    return this.members.get(userId)?.rules.classId ?? 0;
+  }
+
+  rulesetOf(userId: string): Ruleset {
+    const member = this.members.get(userId);
+    return member ? (member.own ??= compileRuleset(member.rules.own)) : defaultRuleset;
+  }
+
+  *classes(): Iterable<readonly [classId: number, ruleset: Ruleset]> {
+    for (const [classId, { ruleset }] of this.classCounts ?? []) yield [classId, ruleset];
+  }
+
+  candidates(view: EventView): Set<string> {
+    const { patterns, senders } = this.exceptions ?? noExceptions;
+    const found = new Set(senders.get(view.event.sender) ?? []);
+    const { body } = view;
+    for (const userIds of [body === "" ? [] : this.words.find(body), patterns]) {
+      for (const userId of userIds) {
+        const member = found.has(userId) ? undefined : this.members.get(userId);
+        if (member && isNamed(body, member)) found.add(userId);
+      }
+    }
+    return found;
+  }
+
+  private add(user: PushUser, stored: UserPushRules): void {
+    const { userId } = user;
+    this.delete(userId);
+    const rules = rulesInRoom(stored, this.roomId);
+    const globs = rules.patterns.length === 0 ? noGlobs : rules.patterns.map((pattern) => compileGlob(pattern, "words"));
+    const member: Member = { user, rules, globs, keys: this.keysOf(user, rules), own: stored === untouchedRules ? defaultRuleset : undefined };
+    this.members.set(userId, member);
+    if (rules.patterns.length + rules.senders.length > 0) addException((this.exceptions ??= { patterns: new Set(), senders: new Map() }), member);
+    this.count(rules, 1);
+  }
+
+  private keysOf({ userId, localpart, displayName }: PushUser, { patterns }: RulesInRoom): string[] {
+    const keys = [this.words.add(localpart, userId), this.words.add(displayName, userId)];
+    for (const pattern of patterns) {
+      const start = indexableStart(pattern);
+      if (start !== undefined) keys.push(this.words.addStart(start, userId));
+    }
+    return keys;
+  }
+
+  private count(rules: RulesInRoom, step: 1 | -1): void {
     if (rules.classId === 0) return;
+    const classes = (this.classCounts ??= new Map<number, MemberClass>());
     const known = classes.get(rules.classId);
     if (!known) classes.set(rules.classId, { ruleset: compileRuleset(rules.shared), size: 1 });
     else if ((known.size += step) === 0) classes.delete(rules.classId);
   }
-
-  function remove(userId: string): void {
-    const member = members.get(userId);
-    if (!member) return;
-    members.delete(userId);
-    removeFromIndexes(indexes, member);
-    count(member.rules, -1);
-  }
-
-  function add(user: PushUser, stored: UserPushRules): void {
-    remove(user.userId);
-    const rules = rulesInRoom(stored, roomId);
-    const globs = rules.patterns.map((pattern) => compileGlob(pattern, "words"));
-    const member: Member = { user, rules, globs, keys: [], own: stored === untouchedRules ? defaultRuleset : undefined };
-    members.set(user.userId, member);
-    addToIndexes(indexes, member);
-    count(rules, 1);
-  }
-
-  return {
-    get size() {
-      return members.size;
-    },
-    set: (userId, displayName, rules) => add(pushUser(userId, displayName), rules),
-    setRules(userId, rules) {
-      const member = members.get(userId);
-      if (member) add(member.user, rules);
-    },
-    delete: remove,
-    has: (userId) => members.has(userId),
-    userOf: (userId) => members.get(userId)?.user,
-    classOf: (userId) => members.get(userId)?.rules.classId ?? 0,
-    rulesetOf(userId) {
-      const member = members.get(userId);
-      return member ? (member.own ??= compileRuleset(member.rules.own)) : defaultRuleset;
-    },
-    *classes() {
-      for (const [classId, { ruleset }] of classes) yield [classId, ruleset];
-    },
-    candidates(view) {
-      const found = new Set(indexes.senders.get(view.event.sender) ?? []);
-      const { body } = view;
-      for (const userIds of [body === "" ? [] : indexes.words.find(body), indexes.patterns]) {
-        for (const userId of userIds) {
-          const member = found.has(userId) ? undefined : members.get(userId);
-          if (member && isNamed(body, member)) found.add(userId);
-        }
-      }
-      return found;
-    },
-  };
 }

@@ -28,52 +28,69 @@ function startOf(words: string): string {
   return words.slice(0, end);
 }
 
-export function createWordIndex<T>(): WordIndex<T> {
-  const byKey = new Map<string, Set<T>>();
-  let symbols = 0;
+export function createWordIndex<T extends string>(): WordIndex<T> {
+  return new WordMap<T>();
+}
 
-  function collect(key: string, into: Set<T>): void {
-    const found = byKey.get(key);
-    if (found) for (const value of found) into.add(value);
+/** There is one for each room in memory, and most words stand for one value: a set of its own for each would be most of its size. */
+class WordMap<T extends string> implements WordIndex<T> {
+  private readonly byKey = new Map<string, T | Set<T>>();
+  private symbols = 0;
+
+  add(words: string, value: T): string {
+    return this.put(this.rarest(words), value);
   }
 
-  function put(key: string, value: T): string {
+  addStart(start: string, value: T): string {
+    return this.put(startOf(start), value);
+  }
+
+  remove(key: string, value: T): void {
+    const values = this.byKey.get(key);
+    if (typeof values === "object" ? !values.delete(value) || values.size > 0 : values !== value) return;
+    this.byKey.delete(key);
+    if (!isWordUnit(key.charCodeAt(0))) this.symbols--;
+  }
+
+  find(text: string): Set<T> {
+    const found = new Set<T>();
+    if (this.byKey.size === 0) return found;
+    for (const [word] of text.matchAll(WORDS)) this.collect(word, found);
+    for (let at = 0; this.symbols > 0 && at < text.length; at++) {
+      if (isWordUnit(text.charCodeAt(at))) continue;
+      this.collect(text.slice(at, at + 1), found);
+      if (at + 1 < text.length) this.collect(text.slice(at, at + 2), found);
+    }
+    return found;
+  }
+
+  private collect(key: string, into: Set<T>): void {
+    const found = this.byKey.get(key);
+    if (typeof found === "object") for (const value of found) into.add(value);
+    else if (found !== undefined) into.add(found);
+  }
+
+  private put(key: string, value: T): string {
     if (key === "") return key;
-    const values = byKey.get(key);
-    if (values) values.add(value);
-    else byKey.set(key, new Set([value]));
-    if (!values && !isWordUnit(key.charCodeAt(0))) symbols++;
+    const values = this.byKey.get(key);
+    if (typeof values === "object") values.add(value);
+    else if (values === undefined) this.byKey.set(key, value);
+    else if (values !== value) this.byKey.set(key, new Set([values, value]));
+    if (values === undefined && !isWordUnit(key.charCodeAt(0))) this.symbols++;
     return key;
   }
 
   /** Any word of the text would do; the one that fewest others are found by keeps Dr Smith apart from Dr Jones. */
-  function rarest(words: string): string {
+  private rarest(words: string): string {
     let best = startOf(words);
-    for (const [word] of words.matchAll(WORDS)) if ((byKey.get(word)?.size ?? 0) < (byKey.get(best)?.size ?? 0)) best = word;
+    for (const [word] of words.matchAll(WORDS)) if (this.count(word) < this.count(best)) best = word;
     return best;
   }
 
-  return {
-    add: (words, value) => put(rarest(words), value),
-    addStart: (start, value) => put(startOf(start), value),
-    remove(key, value) {
-      const values = byKey.get(key);
-      if (!values?.delete(value) || values.size > 0) return;
-      byKey.delete(key);
-      if (!isWordUnit(key.charCodeAt(0))) symbols--;
-    },
-    find(text) {
-      const found = new Set<T>();
-      if (byKey.size === 0) return found;
-      for (const [word] of text.matchAll(WORDS)) collect(word, found);
-      for (let at = 0; symbols > 0 && at < text.length; at++) {
-        if (isWordUnit(text.charCodeAt(at))) continue;
-        collect(text.slice(at, at + 1), found);
-        if (at + 1 < text.length) collect(text.slice(at, at + 2), found);
-      }
-      return found;
-    },
-  };
+  private count(key: string): number {
+    const values = this.byKey.get(key);
+    return typeof values === "object" ? values.size : Number(values !== undefined);
+  }
 }
 
 /**
