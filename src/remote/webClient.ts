@@ -16,6 +16,8 @@ export class WebError extends Error {
 
 /** Small JSON requests to servers that are no homeservers: identity servers, captcha services. Failures reject. */
 export interface WebClient {
+  /** The body of an answer that is no JSON, whatever its type. */
+  getText(url: string): Promise<string>;
   getJson(url: string, headers?: Readonly<Record<string, string>>): Promise<JsonObject>;
   postJson(url: string, body: JsonObject, headers?: Readonly<Record<string, string>>): Promise<JsonObject>;
   postForm(url: string, fields: Readonly<Record<string, string>>): Promise<JsonObject>;
@@ -33,7 +35,7 @@ export interface WebClientOptions {
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
 
-async function readJson(answer: Dispatcher.ResponseData): Promise<JsonObject> {
+async function readText(answer: Dispatcher.ResponseData): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer.body as AsyncIterable<Buffer>) {
@@ -41,7 +43,13 @@ async function readJson(answer: Dispatcher.ResponseData): Promise<JsonObject> {
     if (size > MAX_ANSWER_BYTES) throw new Error("the answer is too large");
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+const isSuccess = ({ statusCode }: Dispatcher.ResponseData): boolean => statusCode >= 200 && statusCode < 300;
+
+async function readJson(answer: Dispatcher.ResponseData): Promise<JsonObject> {
+  const text = await readText(answer);
   let body: unknown;
   try {
     body = text === "" ? {} : JSON.parse(text);
@@ -49,7 +57,7 @@ async function readJson(answer: Dispatcher.ResponseData): Promise<JsonObject> {
     body = undefined;
   }
   const object = typeof body === "object" && body !== null && !Array.isArray(body) ? (body as JsonObject) : undefined;
-  if (answer.statusCode < 200 || answer.statusCode >= 300) throw new WebError(answer.statusCode, object);
+  if (!isSuccess(answer)) throw new WebError(answer.statusCode, object);
   if (!object) throw new Error("the answer is not a JSON object");
   return object;
 }
@@ -66,19 +74,28 @@ export function createWebClient(options: WebClientOptions): WebClient {
     bodyTimeout: TIMEOUT_MS,
   });
 
-  async function send(url: string, method: "GET" | "POST", headers: Readonly<Record<string, string>>, body?: string): Promise<JsonObject> {
+  async function open(url: string, method: "GET" | "POST", headers: Readonly<Record<string, string>>, body?: string): Promise<Dispatcher.ResponseData> {
     const target = new URL(url);
     guard?.checkLiteral(target.hostname);
-    const answer = await request(target, {
+    return request(target, {
       dispatcher: agent,
       method,
-      headers: { "user-agent": options.userAgent, accept: "application/json", ...headers },
+      headers: { "user-agent": options.userAgent, ...headers },
       ...(body !== undefined && { body }),
     });
-    return readJson(answer);
+  }
+
+  async function send(url: string, method: "GET" | "POST", headers: Readonly<Record<string, string>>, body?: string): Promise<JsonObject> {
+    return readJson(await open(url, method, { accept: "application/json", ...headers }, body));
   }
 
   return {
+    async getText(url) {
+      const answer = await open(url, "GET", {});
+      const text = await readText(answer);
+      if (!isSuccess(answer)) throw new WebError(answer.statusCode, undefined);
+      return text;
+    },
     getJson: (url, headers = {}) => send(url, "GET", headers),
     postJson: (url, body, headers = {}) => send(url, "POST", { "content-type": "application/json", ...headers }, JSON.stringify(body)),
     postForm: (url, fields) =>

@@ -5,6 +5,8 @@ export interface UiaSessionRow {
   readonly sessionId: string;
   readonly method: string;
   readonly uri: string;
+  /** What is done, in words for people. */
+  readonly description: string;
   /** The request without `auth` and without passwords, as it was sent last. */
   readonly clientDict: JsonObject;
   /** What the server remembers between the stages. */
@@ -13,7 +15,7 @@ export interface UiaSessionRow {
   readonly completed: { readonly [stage: string]: JsonValue };
 }
 
-export async function insertUiaSession(db: Db, session: UiaSessionRow & { readonly createdTs: number; readonly description: string }): Promise<void> {
+export async function insertUiaSession(db: Db, session: UiaSessionRow & { readonly createdTs: number }): Promise<void> {
   await db`
     insert into ui_auth_sessions (session_id, created_ts, method, uri, description, client_dict, server_dict, completed)
     values (${session.sessionId}, ${session.createdTs}, ${session.method}, ${session.uri}, ${session.description},
@@ -23,7 +25,7 @@ export async function insertUiaSession(db: Db, session: UiaSessionRow & { readon
 
 export async function getUiaSession(db: Db, sessionId: string): Promise<UiaSessionRow | undefined> {
   const rows = await db<UiaSessionRow>`
-    select session_id as "sessionId", method, uri, client_dict as "clientDict", server_dict as "serverDict", completed
+    select session_id as "sessionId", method, uri, description, client_dict as "clientDict", server_dict as "serverDict", completed
     from ui_auth_sessions where session_id = ${sessionId}`;
   return rows[0];
 }

@@ -62,6 +62,10 @@ export interface SignOn {
   flows(): readonly JsonObject[];
   /** Whether the user signed on that way once, so that they can prove themselves so again. */
   knows(userId: string): Promise<boolean>;
+  /** What the provider is called. */
+  readonly providerName: string;
+  /** Where a browser goes to sign on for a client at `redirectUrl`. Throws 404 for unknown providers, 400 for what is no address. */
+  loginUrl(idp: string | undefined, redirectUrl: string): string;
   /** Where a browser goes to complete the stage m.login.sso of a session; the callback calls completeStage with the user id. */
   reauthenticationUrl(sessionId: string): Promise<string>;
 }

@@ -1,6 +1,6 @@
 import { fallbackPage, submitFallback } from "../../handlers/auth/uia/fallback";
 import { form, object, optional, string } from "../../lib/schema";
-import { html, redirect } from "../reply";
+import { html } from "../reply";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "unstable"] as const;
@@ -11,10 +11,7 @@ export const uiaFallbackRoutes = group("client.uiaFallback", [
     aliases: prefixes,
     auth: "none",
     query: object({ session: optional(string()) }),
-    handle: async ({ app, params, query }) => {
-      const answer = await fallbackPage(app, params.stage, query.session);
-      return "page" in answer ? html(answer.page) : redirect(answer.location);
-    },
+    handle: async ({ app, params, query }) => html(await fallbackPage(app, params.stage, query.session)),
   }),
   route("POST /_matrix/client/v3/auth/:stage/fallback/web", {
     servlet: "AuthRestServlet",

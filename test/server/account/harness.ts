@@ -11,6 +11,7 @@ import { loginRoutes, loginTokenRoutes } from "../../../src/rest/client/login";
 import { loginPageRoutes } from "../../../src/rest/client/loginPage";
 import { logoutRoutes } from "../../../src/rest/client/logout";
 import { registerRoutes } from "../../../src/rest/client/register";
+import { signOnRoutes } from "../../../src/rest/client/signOn";
 import { threepidRoutes } from "../../../src/rest/client/threepids";
 import { threepidValidationRoutes } from "../../../src/rest/client/threepidValidation";
 import { uiaFallbackRoutes } from "../../../src/rest/client/uiaFallback";
@@ -25,6 +26,7 @@ import { createTestDatabase } from "../../builders/database";
 
 export const accountGroups = [
   registerRoutes,
+  signOnRoutes,
   loginRoutes,
   loginTokenRoutes,
   loginPageRoutes,

@@ -2,7 +2,9 @@ import { MatrixError, notFound } from "../../../errors";
 import { escapeHtml } from "../../../lib/html";
 import type { JsonObject } from "../../../lib/json";
 import { getUiaSession } from "../../../storage/uiaSessions";
+import type { UiaSessionRow } from "../../../storage/uiaSessions";
 import type { AccountsApp } from "../accounts";
+import { askToConfirm } from "../signOn/pages";
 import { completeStage } from "./engine";
 import { stages } from "./stages";
 
@@ -13,7 +15,7 @@ const page = (title: string, body: string): string => `<!DOCTYPE html>
 </head><body>${body}</body></html>`;
 
 /** Tells the client that opened the window that the stage is complete (specification: Fallback). */
-const DONE = page(
+export const uiaDonePage = page(
   "Success",
   `<p>Thank you. You may now close this window and return to the application.</p>
 <script>
@@ -48,35 +50,37 @@ function formOf(app: AccountsApp, type: string, session: string, error: string |
   return undefined;
 }
 
-async function requireSession(app: AccountsApp, type: string, session: string | undefined): Promise<string> {
+async function requireSession(app: AccountsApp, type: string, session: string | undefined): Promise<UiaSessionRow> {
   if (!stages.get(type)?.isEnabled(app)) throw notFound("Unknown auth stage type");
   if (session === undefined) throw new MatrixError(400, "M_MISSING_PARAM", "No session supplied");
-  if (!(await getUiaSession(app.db, session))) throw new MatrixError(400, "M_UNKNOWN", "Unknown session");
-  return session;
+  const found = await getUiaSession(app.db, session);
+  if (!found) throw new MatrixError(400, "M_UNKNOWN", "Unknown session");
+  return found;
 }
 
-/** GET /auth/:stage/fallback/web: a page, or where to send the browser. Throws 404 for stages without one. */
-export async function fallbackPage(app: AccountsApp, type: string, given: string | undefined): Promise<{ page: string } | { location: string }> {
-  const session = await requireSession(app, type, given);
-  if (type === "m.login.sso" && app.accounts.signOn) return { location: await app.accounts.signOn.reauthenticationUrl(session) };
-  const form = formOf(app, type, session, undefined);
+/** The page of GET /auth/:stage/fallback/web. Throws 404 for stages without one. */
+export async function fallbackPage(app: AccountsApp, type: string, given: string | undefined): Promise<string> {
+  const { sessionId, description } = await requireSession(app, type, given);
+  const { signOn } = app.accounts;
+  if (type === "m.login.sso" && signOn) return askToConfirm(description, signOn.providerName, await signOn.reauthenticationUrl(sessionId));
+  const form = formOf(app, type, sessionId, undefined);
   if (form === undefined) throw notFound("Unknown auth stage type");
-  return { page: page("Authentication", form) };
+  return page("Authentication", form);
 }
 
 /** POST /auth/:stage/fallback/web: checks what was entered, and shows the page again when it is wrong. */
 export async function submitFallback(app: AccountsApp, type: string, fields: JsonObject, ip: string): Promise<string> {
   const given = fields["session"];
-  const id = await requireSession(app, type, typeof given === "string" ? given : undefined);
-  const session = await getUiaSession(app.db, id);
+  const session = await requireSession(app, type, typeof given === "string" ? given : undefined);
+  const { sessionId: id } = session;
   const stage = stages.get(type);
-  if (!session || !stage || formOf(app, type, id, undefined) === undefined) throw notFound("Unknown auth stage type");
-  if (Object.hasOwn(session.completed, type)) return DONE;
+  if (!stage || formOf(app, type, id, undefined) === undefined) throw notFound("Unknown auth stage type");
+  if (Object.hasOwn(session.completed, type)) return uiaDonePage;
   try {
     const auth = { ...fields, response: fields["g-recaptcha-response"] };
     const result = await stage.check(app, auth, { session: { ...session, id, stored: true }, ip });
     await completeStage(app, id, type, result);
-    return DONE;
+    return uiaDonePage;
   } catch (error) {
     if (!(error instanceof MatrixError) || error.status >= 500) throw error;
     return page("Authentication", formOf(app, type, id, error.message) ?? "");

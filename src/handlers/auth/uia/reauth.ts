@@ -56,7 +56,16 @@ export async function confirmIdentity(app: AccountsApp, requester: Requester, wh
     if (last !== undefined && app.clock.now() - last < timeout) return rest;
   }
   const { method, path, ip } = what.request;
-  const outcome = await runUia(app, await reauthenticationFlows(app, requester.userId), { method, path, ip, auth, clientDict: rest, description: what.description });
+  const outcome = await runUia(app, await reauthenticationFlows(app, requester.userId), {
+    method,
+    path,
+    ip,
+    auth,
+    clientDict: rest,
+    description: what.description,
+    // For the callback of a sign-on provider, which comes without the user's token.
+    remember: async () => ({ request_user_id: requester.userId }),
+  });
   checkSameUser(outcome, requester.userId);
   if (timeout > 0 && requester.accessTokenId !== undefined) await setLastValidated(app.db, requester.accessTokenId, app.clock.now());
   return outcome.params;
