@@ -14,6 +14,7 @@ import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
 import type { Accounts } from "./auth/accounts";
+import type { InFlight } from "./federation/inFlight";
 import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
 import type { LazyMembers } from "./sync/lazyMembers";
@@ -54,6 +55,7 @@ export interface App {
   readonly hooks: AccountHooks;
   /** Other servers: requests to them, and their keys. */
   readonly federation: Federation;
+  readonly inFlight: InFlight;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

@@ -9,6 +9,7 @@ import { getUser } from "../storage/users";
 import { sendAll } from "../writers/eventsRpc";
 import { sendIntent } from "../writers/intents";
 import type { App } from "./app";
+import { askProfile } from "./federation/remoteQueries";
 import type { Requester } from "./requester";
 
 const MAX_DISPLAYNAME = 256;
@@ -19,6 +20,12 @@ const MAX_FIELD_NAME_BYTES = 255;
 /** The whole profile as clients see it; only what is set. */
 export async function readProfile(app: App, requester: Requester | undefined, userId: string): Promise<JsonObject> {
   await checkReader(app, requester, userId);
+  if (isUserId(userId) && hostOf(userId) !== app.serverName) return askProfile(app, userId);
+  return ownProfile(app, userId);
+}
+
+/** The profile of a user of this server. */
+export async function ownProfile(app: Pick<App, "db" | "serverName">, userId: string): Promise<JsonObject> {
   const profile = await requireProfile(app, userId);
   return {
     ...(profile.displayname !== null && { displayname: profile.displayname }),
@@ -39,7 +46,7 @@ export async function readProfileField(app: App, requester: Requester | undefine
   return { [field]: value };
 }
 
-async function requireProfile(app: App, userId: string): Promise<ProfileRow> {
+async function requireProfile(app: Pick<App, "db" | "serverName">, userId: string): Promise<ProfileRow> {
   if (!isUserId(userId)) throw new MatrixError(400, "M_INVALID_PARAM", "Not a user id");
   if (hostOf(userId) !== app.serverName) throw notFound("Profile was not found");
   const [profile] = await getProfiles(app.db, [userId]);

@@ -31,6 +31,11 @@ const MAX_MISSED = 10_000;
 
 const usableUntil = ({ row }: KnownKey): number => Math.min(row.validUntil, row.fetchedTs + MAX_TRUST_MS);
 
+function usable(keys: KnownKeys, keyId: string, minValidUntil: number): VerifyKey | undefined {
+  const found = keys.get(keyId);
+  return found && usableUntil(found) >= minValidUntil ? found.key : undefined;
+}
+
 /** Creates `app.federation.keys`: memory, then the database, then notaries, then the server itself. */
 export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
   const { db, clock } = deps;
@@ -63,9 +68,7 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
     const { serverName, keyId, minValidUntil } = request;
     return once(fetching, `${serverName} ${keyId}`, async () => {
       await store(serverName, await fetchFromNotaries(deps, request));
-      const found = (await known(serverName)).get(keyId);
-      if (found && usableUntil(found) >= minValidUntil) return;
-      await refresh(serverName);
+      if (!usable(await known(serverName), keyId, minValidUntil)) await refresh(serverName);
     });
   }
 
@@ -79,16 +82,12 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
         return mine && mine.validUntil >= minValidUntil ? mine.key : undefined;
       }
       if (!keyId.startsWith("ed25519:") || !isServerName(serverName)) return undefined;
-      const usable = async (): Promise<VerifyKey | undefined> => {
-        const found = (await known(serverName)).get(keyId);
-        return found && usableUntil(found) >= minValidUntil ? found.key : undefined;
-      };
-      const cached = await usable();
+      const cached = usable(await known(serverName), keyId, minValidUntil);
       if (cached || !deps.allowed(serverName)) return cached;
       const missKey = `${serverName} ${keyId}`;
       if (clock.now() - (missed.get(missKey) ?? -Infinity) < MISSED_MS) return undefined;
       await fetch({ serverName, keyId, minValidUntil });
-      const fetched = await usable();
+      const fetched = usable(await known(serverName), keyId, minValidUntil);
       if (!fetched) missed.set(missKey, clock.now());
       return fetched;
     },

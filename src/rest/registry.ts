@@ -24,6 +24,7 @@ import { voipRoutes } from "./client/voip";
 import { roomReadRoutes } from "./client/roomRead";
 import { roomSendRoutes } from "./client/roomSend";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
+import { signOnRoutes } from "./client/signOn";
 import { syncRoutes } from "./client/sync";
 import { tagRoutes } from "./client/tags";
 import { threepidRoutes } from "./client/threepids";
@@ -33,7 +34,10 @@ import { uiaFallbackRoutes } from "./client/uiaFallback";
 import { upgradeRoutes } from "./client/upgrade";
 import { versionRoutes } from "./client/versions";
 import { wellKnownRoutes } from "./client/wellKnown";
+import { notaryRoutes, serverKeyRoutes } from "./federation/keys";
 import { openIdUserInfoRoutes } from "./federation/openId";
+import { federationPublicRoomsRoutes, federationQueryRoutes } from "./federation/query";
+import { federationVersionRoutes } from "./federation/version";
 import { thirdPartyInviteRoutes } from "./federation/thirdPartyInvites";
 import { replicationRoutes } from "./replication/rpc";
 import type { RouteGroup } from "./route";
@@ -46,6 +50,9 @@ export const allGroups: readonly RouteGroup[] = [
   createRoomRoutes,
   deviceRoutes,
   directoryRoutes,
+  federationPublicRoomsRoutes,
+  federationQueryRoutes,
+  federationVersionRoutes,
   filterRoutes,
   legacyRoutes,
   loginPageRoutes,
@@ -53,6 +60,7 @@ export const allGroups: readonly RouteGroup[] = [
   loginTokenRoutes,
   logoutRoutes,
   membershipRoutes,
+  notaryRoutes,
   notificationRoutes,
   openIdRoutes,
   openIdUserInfoRoutes,
@@ -70,6 +78,8 @@ export const allGroups: readonly RouteGroup[] = [
   roomReadRoutes,
   roomSendRoutes,
   sendToDeviceRoutes,
+  signOnRoutes,
+  serverKeyRoutes,
   syncRoutes,
   tagRoutes,
   thirdPartyInviteRoutes,

@@ -2,6 +2,7 @@ import { createCaches } from "../caches/caches";
 import type { Config } from "../config/config";
 import type { App } from "../handlers/app";
 import { createAccounts } from "../handlers/auth/accounts";
+import { createSignOn } from "../handlers/auth/signOn/signOn";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
 import { followEvents } from "../handlers/followEvents";
 import { removePushersOfDevices } from "../handlers/push/pushers";
@@ -27,6 +28,7 @@ import { eventsStream } from "../streams/events";
 import { allStreams } from "../streams/registry";
 import { RoomWriter } from "../writers/roomWriter";
 import { authenticateServer } from "../handlers/federation/auth";
+import { createInFlight } from "../handlers/federation/inFlight";
 import { createFederation } from "../remote/createFederation";
 import { createAuthenticate } from "./authenticate";
 import { createHooks } from "./hooks";
@@ -115,6 +117,7 @@ export function createApp(options: AppOptions): RunningApp {
       }),
     },
     federation,
+    inFlight: createInFlight(),
     hooks: createHooks(() => app),
     roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
     background: createBackground(log, metrics, clock),
@@ -127,6 +130,7 @@ export function createApp(options: AppOptions): RunningApp {
 function connect(app: App): void {
   followEvents(app);
   followGuestAccess(app);
+  app.accounts.signOn = createSignOn(app);
   app.accounts.listeners.devicesDeleted.push(({ userId, deviceIds }) => removePushersOfDevices(app, userId, deviceIds));
 }
 

@@ -6,6 +6,7 @@ import { aliasesOfRooms, deleteAlias, getAliases, insertAlias } from "../../stor
 import { sendEvent } from "../../writers/eventsRpc";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
+import { askAlias } from "../federation/remoteQueries";
 import type { Requester } from "../requester";
 import { currentEvent, currentLevels, findRoom, isJoined, requireRoom } from "./access";
 
@@ -57,14 +58,34 @@ export async function createAlias(app: App, requester: Requester, alias: string,
   }
 }
 
-export async function resolveAlias(app: App, alias: string): Promise<{ roomId: string; servers: string[] }> {
+export interface ResolvedAlias {
+  readonly roomId: string;
+  /** Servers through which the room can be joined, this one first where it can be. */
+  readonly servers: string[];
+}
+
+/** Where an alias points; other servers are asked for theirs. 404 where it points nowhere. */
+export async function resolveAlias(app: App, alias: string): Promise<ResolvedAlias> {
   if (!alias.startsWith("#") || domainOf(alias) === undefined) throw invalidParam("Room alias invalid");
+  if (domainOf(alias) === app.serverName) return resolveOwnAlias(app, alias);
+  const { roomId, servers } = await askAlias(app, alias);
+  const known = await hostsIn(app, roomId);
+  return { roomId, servers: distinct([...(known.includes(app.serverName) ? [app.serverName] : []), ...servers, ...known]) };
+}
+
+/** Where an alias of this server points. */
+export async function resolveOwnAlias(app: App, alias: string): Promise<ResolvedAlias> {
   const [row] = await getAliases(app.db, [alias]);
   if (!row) throw notFound(`Room alias ${alias} not found`);
-  const room = await findRoom(app, row.roomId);
-  const hosts = room ? [...(await app.caches.memberships.ofRoom(room.nid)).hosts.keys()] : [];
-  return { roomId: row.roomId, servers: [app.serverName, ...hosts.filter((host) => host !== app.serverName)] };
+  return { roomId: row.roomId, servers: distinct([app.serverName, ...(await hostsIn(app, row.roomId))]) };
 }
+
+async function hostsIn(app: App, roomId: string): Promise<string[]> {
+  const room = await findRoom(app, roomId);
+  return room ? [...(await app.caches.memberships.ofRoom(room.nid)).hosts.keys()] : [];
+}
+
+const distinct = (names: readonly string[]): string[] => [...new Set(names)];
 
 /** Its creator, an administrator, or whoever may set the room's canonical alias can take an alias away. */
 export async function removeAlias(app: App, requester: Requester, alias: string): Promise<void> {

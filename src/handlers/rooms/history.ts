@@ -96,11 +96,7 @@ export async function shownEvents(
   const [stored, ignored] = await Promise.all([app.caches.events.byNids(entries.map(({ nid }) => nid)), ignoredUsersOf(app, requester.userId)]);
   const events = entries.flatMap(({ nid }) => stored.get(nid) ?? []);
   const visible = await visibleEvents(app, requester.userId, room, events);
-  return visible.filter(
-    ({ shown, row }) =>
-      (row.stateKey !== null || !ignored.has(row.sender)) &&
-      filter.matches({ type: shown.type, sender: shown.sender, roomId: shown.roomId, content: shown.content }),
-  );
+  return visible.filter((event) => (event.row.stateKey !== null || !ignored.has(event.sender)) && filter.matches(event));
 }
 
 /** Events with their aggregations, for answers that show events. */
@@ -199,7 +195,7 @@ async function contextState(app: App, requester: Requester, last: StoredEvent, f
   const { stateGroup } = last.row;
   if (stateGroup === null) return [];
   const events = await app.caches.roomState.events(await app.caches.roomState.group(stateGroup));
-  const passing = events.filter(({ shown: e }) => filter.types === undefined || filter.matches({ type: e.type, sender: e.sender, content: e.content }));
+  const passing = events.filter((event) => filter.types === undefined || filter.matches(event));
   return renderEvents(app, passing, { format: "client", reader: requester });
 }
 

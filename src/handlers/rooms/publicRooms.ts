@@ -1,10 +1,11 @@
-import { forbidden, invalidParam, MatrixError } from "../../errors";
+import { forbidden, invalidParam } from "../../errors";
 import type { JsonObject, JsonValue } from "../../lib/json";
 import { isJsonObject } from "../../lib/json";
 import { getRooms, setRoomPublic } from "../../storage/rooms";
 import { countPublicRooms, publicRooms } from "../../storage/publicRooms";
 import type { PublicRoomRow } from "../../storage/publicRooms";
 import type { App } from "../app";
+import { askPublicRooms } from "../federation/remoteQueries";
 import type { Requester } from "../requester";
 import { currentLevels, requireRoom } from "./access";
 
@@ -21,9 +22,7 @@ export interface DirectoryRequest {
 
 /** The room directory (client-server API, "Listing rooms"). Tokens name the room after which a page starts. */
 export async function listPublicRooms(app: App, request: DirectoryRequest): Promise<JsonObject> {
-  if (request.server !== undefined && request.server !== app.serverName) {
-    throw new MatrixError(502, "M_UNKNOWN", "The room directory of that server cannot be reached");
-  }
+  if (request.server !== undefined && request.server !== app.serverName) return askPublicRooms(app, request.server, request);
   if (!app.config.enable_room_list_search) return { chunk: [], total_room_count_estimate: 0 };
   const limit = request.limit === undefined || request.limit <= 0 ? MAX_PAGE : Math.min(request.limit, MAX_PAGE);
   const after = request.since === undefined || request.since === "" ? undefined : parsePageToken(request.since);

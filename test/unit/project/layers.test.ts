@@ -21,7 +21,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   express: ["rest", "server"],
   "ipaddr.js": ["remote"],
   "js-yaml": ["config"],
-  "lru-cache": ["lib", "caches", "writers", "handlers"],
+  "lru-cache": ["lib", "caches", "remote", "writers", "handlers"],
   nodemailer: ["remote"],
   postgres: ["storage"],
   "prom-client": ["observe"],

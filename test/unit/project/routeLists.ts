@@ -1,9 +1,9 @@
 /** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
 export const notServedYet: Readonly<Record<string, readonly string[]>> = {
-  "federation, and the keys of servers": ["/_matrix/federation/v*", "/_matrix/key/v2/*"],
+  federation: ["/_matrix/federation/v*"],
   "the media repository": ["/_matrix/media/*", "/_matrix/client/v1/media/*"],
   "keys of devices and their backups": ["/_matrix/client/v3/keys/*", "/_matrix/client/v3/room_keys/*"],
-  "single sign-on, and logins handed to another server": ["/_matrix/client/v3/login/sso/*", "/_matrix/client/v1/auth_metadata"],
+  "logins handed to another server": ["/_matrix/client/v1/auth_metadata"],
   "application services that are sent to": [
     "/_matrix/client/v1/appservice/{appserviceId}/ping",
     "/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}",
@@ -44,6 +44,17 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "GET /_matrix/client/v3/auth/:stage/fallback/web",
     "POST /_matrix/client/v3/auth/:stage/fallback/web",
   ],
+  "the keys of servers, one by one, as they were once asked for": [
+    "GET /_matrix/key/v2/server/?",
+    "GET /_matrix/key/v2/server/:keyId",
+    "GET /_matrix/key/v2/query/:serverName/?",
+    "GET /_matrix/key/v2/query/:serverName/:keyId",
+  ],
+  "Synapse: signing on with CAS": [
+    "GET /_matrix/client/v3/login/:kind(sso|cas)/redirect",
+    "GET /_matrix/client/v3/login/cas/ticket",
+  ],
+  "Synapse: notices of identity servers, by another method": ["POST /_matrix/federation/v1/3pid/onbind"],
   "links in mails": [
     "GET /_matrix/client/unstable/registration/:medium/submit_token",
     "GET /_matrix/client/unstable/add_threepid/email/submit_token",

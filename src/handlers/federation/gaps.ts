@@ -1,0 +1,95 @@
+import type { RoomInfo } from "../../caches/rooms";
+import type { StoredEvent } from "../../caches/events";
+import type { JsonValue } from "../../lib/json";
+import { createLimiter } from "../../lib/limiter";
+import { historyForwards } from "../../storage/events";
+import { getTips } from "../../storage/rooms";
+import { type CheckedPdu, storeOutliers, storeWithState } from "../../writers/remoteRpc";
+import type { App } from "../app";
+import { type StateIds, askEvent, askEventAuth, askMissingEvents, askState, askStateIds } from "./asks";
+import { type GoodPdu, goodPdus } from "./checkPdu";
+
+/** Events asked for by get_missing_events; larger gaps are bridged by asking for the state. */
+const MAX_MISSING = 10;
+/** From so many unknown events of a state on, all of it is asked for at once. */
+const MANY_UNKNOWN = 50;
+const PARALLEL_FETCHES = 10;
+
+/** Where a room of ours is to be completed from: the server that sent what does not fit. */
+export interface Source {
+  readonly room: RoomInfo;
+  readonly origin: string;
+}
+
+/** What lies between our newest events and the given one, as the other server has it, oldest first (server-server API, `/get_missing_events`). */
+export async function missingBefore(app: App, { room, origin }: Source, { event }: GoodPdu): Promise<GoodPdu[]> {
+  const [[tip], [oldest]] = await Promise.all([
+    getTips(app.db, [room.nid]),
+    historyForwards(app.db, room.nid, { depth: -1, streamOrdering: 0 }, undefined, 1),
+  ]);
+  const newest = await app.caches.events.byNids(tip?.extremities ?? []);
+  const earliest = [...newest.values()].map(({ row }) => row.eventId);
+  const gap = { earliest, latest: [event.eventId], limit: MAX_MISSING, minDepth: oldest?.depth ?? 0 };
+  const found = await goodPdus(app, room.version, room.roomId, await askMissingEvents(app, origin, room.roomId, gap));
+  return found.sort((a, b) => a.event.depth - b.event.depth);
+}
+
+/** Stores the auth chain of an event (server-server API, `/event_auth`). */
+export async function fetchAuthOf(app: App, { room, origin }: Source, eventId: string): Promise<void> {
+  const chain = await goodPdus(app, room.version, room.roomId, await askEventAuth(app, origin, room.roomId, eventId));
+  await storeOutliers(app, room.roomId, room.version.id, chain.map(({ checked }) => checked));
+}
+
+/**
+ * Stores an event that lies behind a gap too large to fill, with the state that the other server names for it (server-server API,
+ * `/state_ids`). The event counts as part of the history from then on; what is before it can be had by backfill.
+ */
+export async function fetchWithState(app: App, source: Source, eventId: string): Promise<void> {
+  const { room, origin } = source;
+  const ids = await askStateIds(app, origin, room.roomId, eventId);
+  const known = await knownEvents(app, room, [...ids.state, ...ids.authChain]);
+  const fetched = await fetchUnknown(app, source, eventId, ids, known);
+  const event = fetched.get(eventId) ?? known.get(eventId);
+  if (!event) throw new Error(`${origin} does not give the event ${eventId}`);
+  const pick = (wanted: readonly string[]): CheckedPdu[] => wanted.flatMap((id) => known.get(id) ?? fetched.get(id) ?? []);
+  await storeWithState(app, { roomId: room.roomId, version: room.version.id, event, state: pick(ids.state), authChain: pick(ids.authChain) });
+}
+
+async function knownEvents(app: App, room: RoomInfo, ids: readonly string[]): Promise<Map<string, CheckedPdu>> {
+  const found = await app.caches.events.byIds(ids);
+  const ours = [...found.values()].filter(({ row }) => row.roomNid === room.nid);
+  return new Map(ours.map((event) => [event.row.eventId, checkedOf(event)]));
+}
+
+const checkedOf = ({ row }: StoredEvent): CheckedPdu => ({ eventId: row.eventId, json: row.json });
+
+/** The event itself and what of its state and auth chain is not known. What cannot be had is left out. */
+async function fetchUnknown(
+  app: App,
+  { room, origin }: Source,
+  eventId: string,
+  ids: StateIds,
+  known: ReadonlyMap<string, CheckedPdu>,
+): Promise<Map<string, CheckedPdu>> {
+  const unknown = [...new Set([...ids.state, ...ids.authChain])].filter((id) => id !== eventId && !known.has(id));
+  const pdus =
+    unknown.length > MANY_UNKNOWN
+      ? [await fetchEvent(app, origin, eventId), ...(await askState(app, origin, room.roomId, eventId))]
+      : await fetchEvents(app, origin, [eventId, ...unknown]);
+  const good = await goodPdus(app, room.version, room.roomId, pdus.filter((pdu) => pdu !== undefined));
+  return new Map(good.map(({ checked }) => [checked.eventId, checked]));
+}
+
+function fetchEvents(app: App, origin: string, ids: readonly string[]): Promise<(JsonValue | undefined)[]> {
+  const limiter = createLimiter(PARALLEL_FETCHES, ids.length);
+  return Promise.all(ids.map((id) => limiter.run(() => fetchEvent(app, origin, id))));
+}
+
+async function fetchEvent(app: App, origin: string, id: string): Promise<JsonValue | undefined> {
+  try {
+    return await askEvent(app, origin, id);
+  } catch {
+    // Others may do without it; the event that rests on it will be found wanting.
+    return undefined;
+  }
+}

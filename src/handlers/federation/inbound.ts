@@ -1,0 +1,56 @@
+import type { RoomInfo } from "../../caches/rooms";
+import { type RemoteOutcome, storeRemoteEvent } from "../../writers/remoteRpc";
+import type { App } from "../app";
+import type { GoodPdu } from "./checkPdu";
+import { type Source, fetchAuthOf, fetchWithState, missingBefore } from "./gaps";
+
+type Missing = Extract<RemoteOutcome, { readonly kind: "missing" }>;
+
+/**
+ * Stores an event in a room that we are in, one at a time in each room, and fetches what it rests on where that is not known. The
+ * outcome is "missing" where that could not be had.
+ */
+export function storeInRoom(app: App, origin: string, room: RoomInfo, pdu: GoodPdu): Promise<RemoteOutcome> {
+  const source = { room, origin };
+  return app.inFlight.rooms.run(room.roomId, async () => {
+    const outcome = await storeWithAuth(app, source, pdu);
+    if (outcome.kind !== "missing" || outcome.prev.length === 0) return outcome;
+    await fillGap(app, source, pdu);
+    return storeWithAuth(app, source, pdu);
+  });
+}
+
+/** Stores an event; auth events that are missing are fetched. What is still missing then are events before it, or nobody has them. */
+async function storeWithAuth(app: App, source: Source, pdu: GoodPdu): Promise<RemoteOutcome> {
+  const outcome = await storeRemoteEvent(app, source.room.roomId, pdu.checked);
+  if (outcome.kind !== "missing" || outcome.auth.length === 0) return outcome;
+  await attempt(app, source, "the auth events of an event", () => fetchAuthOf(app, source, pdu.event.eventId));
+  return storeRemoteEvent(app, source.room.roomId, pdu.checked);
+}
+
+/** Stores what the other server says came between. Gaps behind that are bridged by its word on the state. */
+async function fillGap(app: App, source: Source, pdu: GoodPdu): Promise<void> {
+  await attempt(app, source, "missing events", async () => {
+    for (const missing of await missingBefore(app, source, pdu)) await storePulled(app, source, missing);
+  });
+}
+
+async function storePulled(app: App, source: Source, pdu: GoodPdu): Promise<void> {
+  const outcome = await storeWithAuth(app, source, pdu);
+  if (outcome.kind !== "missing") return;
+  await bridge(app, source, outcome);
+  await storeWithAuth(app, source, pdu);
+}
+
+async function bridge(app: App, source: Source, { prev }: Missing): Promise<void> {
+  for (const eventId of prev) await attempt(app, source, "the state at an event", () => fetchWithState(app, source, eventId));
+}
+
+/** The other server may fail or lie: then the event stays out, and the next one that refers to it starts anew. */
+async function attempt(app: App, { room, origin }: Source, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    app.log("synapse.handlers.federation_event").warn(`could not get ${what}`, { roomId: room.roomId, origin, error });
+  }
+}

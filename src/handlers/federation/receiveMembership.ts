@@ -1,0 +1,94 @@
+import type { StoredEvent } from "../../caches/events";
+import type { RoomInfo } from "../../caches/rooms";
+import { MatrixError, badJson, forbidden } from "../../errors";
+import { canonicalJson } from "../../lib/canonicalJson";
+import { type JsonObject, own } from "../../lib/json";
+import { JsonText } from "../../lib/jsonText";
+import { domainOf } from "../../rooms/ids";
+import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
+import { withSignature } from "../../rooms/signing";
+import type { App } from "../app";
+import { strippedState } from "../sync/stripped";
+import { requireOpenRoom } from "./access";
+import type { Entering } from "./asks";
+import { authChainOf } from "./authChain";
+import { type GoodPdu, checkSignatures, requireGood } from "./checkPdu";
+import { storeInRoom } from "./inbound";
+import { sentOf } from "./outcomes";
+import { pduText } from "./pduText";
+import { approvingUser, wantsApproval } from "./restricted";
+import { stateBefore } from "./stateBefore";
+
+interface Received {
+  readonly room: RoomInfo;
+  readonly pdu: GoodPdu;
+  readonly stored: StoredEvent;
+}
+
+/** Checks, authorises and stores a member event that a server of its user sends to get in or out. */
+async function receive(app: App, origin: string, roomId: string, action: Entering, body: JsonObject): Promise<Received> {
+  const room = await requireOpenRoom(app, origin, roomId);
+  const read = readPdu(room.version, body);
+  if ("fault" in read) throw badJson(`Not an event: ${read.fault.message}`);
+  checkMember(read, origin, roomId, action);
+  const received = action === "join" ? await approve(app, room, read) : read;
+  const pdu = requireGood(await checkSignatures(app, received));
+  sentOf(app, pdu.event.eventId, await storeInRoom(app, origin, room, pdu));
+  const stored = await app.caches.events.byId(pdu.event.eventId);
+  if (!stored || stored.row.rejected !== null) throw forbidden("The event is not authorised");
+  return { room, pdu, stored };
+}
+
+function checkMember({ event, redacted }: ReceivedPdu, origin: string, roomId: string, action: Entering): void {
+  const { type, sender, stateKey, content } = event;
+  if (event.roomId !== roomId) throw badJson("The room_id in path does not match event");
+  if (type !== "m.room.member" || own(content, "membership") !== action) throw badJson(`Not a ${action} event`);
+  if (stateKey !== sender || domainOf(sender) !== origin) throw forbidden("A server sends events of its own users, about themselves");
+  if (redacted) throw badJson("The content hash is wrong");
+}
+
+/** Adds our signature to a join that a member of ours vouches for, if they still do (server-server API, "Restricted rooms"). */
+async function approve(app: App, room: RoomInfo, received: ReceivedPdu): Promise<ReceivedPdu> {
+  const { event, signingText } = received;
+  if (!wantsApproval(app, event)) return received;
+  await approvingUser(app, room, event.sender);
+  const { signingKey } = app;
+  const signatures = withSignature(event.pdu.signatures, signingKey, signingKey.sign(signingText)) as typeof event.pdu.signatures;
+  const pdu = { ...event.pdu, signatures };
+  return { ...received, event: { ...event, pdu }, json: canonicalJson(pdu) };
+}
+
+/** What send_join answers: the room as it was before the join. */
+export interface JoinedRoom {
+  readonly origin: string;
+  readonly members_omitted: boolean;
+  readonly state: readonly JsonText[];
+  readonly auth_chain: readonly JsonText[];
+  readonly event: JsonText;
+}
+
+/** `PUT /send_join` (server-server API, "Joining Rooms"). */
+export async function receiveJoin(app: App, origin: string, roomId: string, body: JsonObject): Promise<JoinedRoom> {
+  const { pdu, stored } = await receive(app, origin, roomId, "join", body);
+  const state = await app.caches.roomState.events(await stateBefore(app, stored));
+  const authChain = await authChainOf(app, [...state, stored]);
+  return {
+    origin: app.serverName,
+    members_omitted: false,
+    state: state.map(pduText),
+    auth_chain: authChain.map(pduText),
+    event: new JsonText(pdu.checked.json),
+  };
+}
+
+/** `PUT /send_leave`. */
+export async function receiveLeave(app: App, origin: string, roomId: string, body: JsonObject): Promise<void> {
+  await receive(app, origin, roomId, "leave", body);
+}
+
+/** `PUT /send_knock`. */
+export async function receiveKnock(app: App, origin: string, roomId: string, body: JsonObject): Promise<{ knock_room_state: JsonObject[] }> {
+  const { room, stored } = await receive(app, origin, roomId, "knock", body);
+  if (!room.version.auth.knocking) throw new MatrixError(403, "M_FORBIDDEN", "This room version does not support knocking");
+  return { knock_room_state: await strippedState(app, stored) };
+}
