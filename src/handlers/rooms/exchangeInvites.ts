@@ -84,9 +84,10 @@ async function exchangeElsewhere(app: App, { roomId, sender, target, signed }: S
   throw failure;
 }
 
-/** An identity server tells that an address was bound to a user of this server who was invited by it (`/3pid/onbind`). Failures are logged alone. */
+/** An identity server tells that an address was bound to a user of this server who was invited by it (`/3pid/onbind`). All are tried; the last failure is thrown. */
 export async function receiveBinding(app: App, body: JsonObject): Promise<void> {
   const invites = own(body, "invites");
+  let failure: { readonly error: unknown } | undefined;
   for (const item of Array.isArray(invites) ? invites : []) {
     if (!isJsonObject(item)) continue;
     try {
@@ -95,8 +96,10 @@ export async function receiveBinding(app: App, body: JsonObject): Promise<void> 
       await exchange(app, invite);
     } catch (error) {
       app.log("synapse.handlers.federation.federation_handler").warn("Failed to exchange a third-party invite", { error });
+      failure = { error };
     }
   }
+  if (failure) throw failure.error;
 }
 
 /** Another server has a user of its own who proves to be invited to a room of ours (`/exchange_third_party_invite`). */

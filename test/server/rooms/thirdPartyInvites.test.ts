@@ -91,7 +91,7 @@ test("proofs by other keys, and by keys revoked since, count for nothing", async
   const before = identity.sign(token, bob.userId);
   identity.rotate();
   for (const signed of [before, identity.sign(token, bob.userId), { mxid: bob.userId }]) {
-    expect((await bind(roomId, token, bob, signed)).status).toBe(200);
+    expect((await bind(roomId, token, bob, signed)).status).toBeGreaterThan(399);
     expect((await bob.call("POST", `${roomPath(roomId)}/join`, {})).status).toBe(403);
     expect((await bob.call("POST", `${roomPath(roomId)}/join`, { third_party_signed: { ...signed, sender: alice.userId } })).status).toBeGreaterThan(399);
   }
