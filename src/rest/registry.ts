@@ -9,6 +9,7 @@ import { loginRoutes, loginTokenRoutes } from "./client/login";
 import { loginPageRoutes } from "./client/loginPage";
 import { logoutRoutes } from "./client/logout";
 import { membershipRoutes } from "./client/membership";
+import { mutualRoomRoutes } from "./client/mutualRooms";
 import { notificationRoutes } from "./client/notifications";
 import { presenceRoutes } from "./client/presence";
 import { profileRoutes } from "./client/profile";
@@ -19,6 +20,7 @@ import { receiptRoutes } from "./client/receipts";
 import { registerRoutes } from "./client/register";
 import { directoryRoutes } from "./client/directory";
 import { relationRoutes } from "./client/relations";
+import { reportRoutes } from "./client/reports";
 import { restrictionRoutes } from "./client/restrictions";
 import { voipRoutes } from "./client/voip";
 import { roomReadRoutes } from "./client/roomRead";
@@ -60,6 +62,7 @@ export const allGroups: readonly RouteGroup[] = [
   loginTokenRoutes,
   logoutRoutes,
   membershipRoutes,
+  mutualRoomRoutes,
   notaryRoutes,
   notificationRoutes,
   openIdRoutes,
@@ -74,6 +77,7 @@ export const allGroups: readonly RouteGroup[] = [
   registerRoutes,
   relationRoutes,
   replicationRoutes,
+  reportRoutes,
   restrictionRoutes,
   roomReadRoutes,
   roomSendRoutes,
