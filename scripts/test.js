@@ -1,4 +1,4 @@
-// Everything that has to hold: types, lint, build, all tests. Arguments go to jest. The last line is `N passed, N failed`.
+// Everything that has to hold: types, lint, format, build, all tests. Arguments go to jest. The last line is `N passed, N failed`.
 const { spawn } = require("node:child_process");
 const { mkdtempSync, readFileSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
@@ -39,6 +39,7 @@ async function main() {
   const checks = await Promise.all([
     run("types", [tool("typescript/bin/tsc"), "--noEmit", "-p", "tsconfig.json"], { isQuiet: true }),
     run("lint", [tool("eslint/bin/eslint.js"), "."], { isQuiet: true }),
+    run("format", [tool("prettier/bin/prettier.cjs"), "--check", "--log-level", "warn", "src", "test", "scripts"], { isQuiet: true }),
     run("build", [join(__dirname, "build.js")], { isQuiet: true }),
   ]);
   const results = join(scratch, "results.json");

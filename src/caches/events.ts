@@ -155,7 +155,10 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
       const nid = nidOf.get(eventId)?.nid;
       if (nid !== undefined) return events.delete(nid);
       // Its number went out of memory before the event did.
-      nidOf.load(eventId).then((found) => found && events.delete(found.nid), () => events.clear());
+      nidOf.load(eventId).then(
+        (found) => found && events.delete(found.nid),
+        () => events.clear(),
+      );
     },
   };
 }

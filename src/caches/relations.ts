@@ -111,11 +111,16 @@ function grown(thread: Thread, { nid, sender, streamOrdering }: RelationNews): T
 }
 
 async function aggregatesOf(db: Db, eventIds: readonly string[]): Promise<Map<string, Aggregate>> {
-  const [edits, threads, references] = await Promise.all([newestEdits(db, eventIds), threadsOf(db, eventIds), referencesTo(db, eventIds, MAX_REFERENCES)]);
+  const [edits, threads, references] = await Promise.all([
+    newestEdits(db, eventIds),
+    threadsOf(db, eventIds),
+    referencesTo(db, eventIds, MAX_REFERENCES),
+  ]);
   const out = new Map<string, Aggregate>();
   const put = (target: string, part: Partial<Aggregate>): void => void out.set(target, { ...(out.get(target) ?? nothing), ...part });
   for (const { target, nid } of edits) put(target, { edit: nid });
   for (const { target, participants, ...counts } of threads) put(target, { thread: { ...counts, participants: new Set(participants) } });
-  for (const { target, eventId, sender } of references) put(target, { references: [...(out.get(target)?.references ?? []), { eventId, sender }] });
+  for (const { target, eventId, sender } of references)
+    put(target, { references: [...(out.get(target)?.references ?? []), { eventId, sender }] });
   return out;
 }

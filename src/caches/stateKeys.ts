@@ -47,7 +47,10 @@ export function createStateKeys(db: Db, max: number): StateKeys {
     async intern(pairs) {
       const missing = pairs.filter(([type, key]) => cached(type, key) === undefined);
       if (missing.length > 0) {
-        const rows = await internStateKeys(db, missing.map(([type, stateKey]) => ({ type, stateKey })));
+        const rows = await internStateKeys(
+          db,
+          missing.map(([type, stateKey]) => ({ type, stateKey })),
+        );
         for (const row of rows) nids.set(join(row.type, row.stateKey), row);
       }
       return pairs.map(([type, key]) => {

@@ -66,7 +66,13 @@ async function checkReader(app: App, requester: Requester | undefined, userId: s
 }
 
 /** Sets a field of a profile; undefined takes it away. A new name or picture goes into the user's rooms in the background. */
-export async function changeProfile(app: App, requester: Requester, userId: string, field: string, value: JsonValue | undefined): Promise<void> {
+export async function changeProfile(
+  app: App,
+  requester: Requester,
+  userId: string,
+  field: string,
+  value: JsonValue | undefined,
+): Promise<void> {
   await checkWriter(app, requester, userId, field);
   if (field === "displayname" || field === "avatar_url") {
     const text = textOf(field, value);
@@ -112,7 +118,12 @@ async function propagate(app: App, userId: string): Promise<void> {
     const chunk = places.slice(i, i + CHUNK);
     const members = await app.caches.events.byNids(chunk.map((place) => place.eventNid));
     const intents = chunk.map((place) => {
-      const { displayname: _name, avatar_url: _avatar, join_authorised_via_users_server: _via, ...rest } = members.get(place.eventNid)?.shown.content ?? {};
+      const {
+        displayname: _name,
+        avatar_url: _avatar,
+        join_authorised_via_users_server: _via,
+        ...rest
+      } = members.get(place.eventNid)?.shown.content ?? {};
       const content: JsonObject = {
         ...rest,
         membership: "join",
@@ -122,7 +133,8 @@ async function propagate(app: App, userId: string): Promise<void> {
       return sendIntent({ roomId: place.roomId, sender: userId, type: "m.room.member", content }, { stateKey: userId });
     });
     for (const outcome of await sendAll(app, intents)) {
-      if ("refused" in outcome) app.log("synapse.handlers.profile").warn(`Failed to update a member event of ${userId}: ${outcome.refused.message}`);
+      if ("refused" in outcome)
+        app.log("synapse.handlers.profile").warn(`Failed to update a member event of ${userId}: ${outcome.refused.message}`);
     }
   }
 }

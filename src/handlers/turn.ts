@@ -9,8 +9,15 @@ import type { Requester } from "./requester";
  * the TURN REST API has it, or those that the file names. Empty without TURN servers.
  */
 export function turnCredentials(app: Pick<App, "config" | "clock">, requester: Requester): JsonObject {
-  const { turn_uris: uris, turn_shared_secret: secret, turn_username: username, turn_password: password, turn_user_lifetime: lifetime } = app.config;
-  if (requester.isGuest && !app.config.turn_allow_guests) throw new MatrixError(403, "M_GUEST_ACCESS_FORBIDDEN", "Guest access not allowed");
+  const {
+    turn_uris: uris,
+    turn_shared_secret: secret,
+    turn_username: username,
+    turn_password: password,
+    turn_user_lifetime: lifetime,
+  } = app.config;
+  if (requester.isGuest && !app.config.turn_allow_guests)
+    throw new MatrixError(403, "M_GUEST_ACCESS_FORBIDDEN", "Guest access not allowed");
   if (uris.length === 0) return {};
   const base = { uris: [...uris], ttl: Math.floor(lifetime / 1000) };
   if (secret === undefined) return username !== undefined && password !== undefined ? { username, password, ...base } : {};

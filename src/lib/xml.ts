@@ -30,7 +30,14 @@ function decode(text: string): string {
   return text.replace(/&([^;]*)(;?)/g, (_all, name: string, end: string) => {
     const code = /^#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}))$/.exec(name);
     const point = code ? parseInt(code[1] ?? code[2] ?? "", code[1] === undefined ? 10 : 16) : undefined;
-    const known = point === undefined ? (Object.hasOwn(ENTITIES, name) ? ENTITIES[name] : undefined) : point <= 0x10ffff ? String.fromCodePoint(point) : undefined;
+    const known =
+      point === undefined
+        ? Object.hasOwn(ENTITIES, name)
+          ? ENTITIES[name]
+          : undefined
+        : point <= 0x10ffff
+          ? String.fromCodePoint(point)
+          : undefined;
     if (known === undefined || end === "") throw new Error("the XML holds an unknown entity");
     return known;
   });

@@ -41,7 +41,13 @@ const MAX_ANSWER_BYTES = 100 * 1024 * 1024;
 const BODY_FACTOR = 5;
 
 /** What a request's signature covers (server-server API, "Request Authentication"). content: canonical JSON. */
-export function requestText(request: { method: string; uri: string; origin: string; destination: string | undefined; content: string | undefined }): string {
+export function requestText(request: {
+  method: string;
+  uri: string;
+  origin: string;
+  destination: string | undefined;
+  content: string | undefined;
+}): string {
   const { method, uri, origin, destination, content } = request;
   const rest = canonicalJson({ destination, method, origin, uri });
   return content === undefined ? rest : `{"content":${content},${rest.slice(1)}`;
@@ -70,7 +76,8 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
 
   const contentOf = (body: JsonObject | JsonText): string => (body instanceof JsonText ? body.text : canonicalJson(body));
   return {
-    get: (destination, path, options = {}) => send({ method: "GET", destination, path: withQuery(path, options), content: undefined }, options),
+    get: (destination, path, options = {}) =>
+      send({ method: "GET", destination, path: withQuery(path, options), content: undefined }, options),
     put: (destination, path, body, options = {}) =>
       send({ method: "PUT", destination, path: withQuery(path, options), content: contentOf(body) }, options),
     post: (destination, path, body, options = {}) =>
@@ -81,7 +88,9 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
 
 function withQuery(path: string, { query }: FederationRequestOptions): string {
   const pairs = Object.entries(query ?? {}).flatMap(([name, value]) =>
-    (typeof value === "object" ? value : value === undefined ? [] : [value]).map((item) => `${encodeURIComponent(name)}=${encodeURIComponent(item)}`),
+    (typeof value === "object" ? value : value === undefined ? [] : [value]).map(
+      (item) => `${encodeURIComponent(name)}=${encodeURIComponent(item)}`,
+    ),
   );
   return pairs.length === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}${pairs.join("&")}`;
 }
@@ -101,7 +110,10 @@ async function withRetries(deps: FederationClientDeps, message: Message, options
     } catch (error) {
       const worthwhile = !(error instanceof FederationError) || error.status >= 500 || error.status === 429;
       if (attempt >= times || !worthwhile) throw error;
-      const delay = retries === "long" ? Math.min(4_000 * 4 ** attempt, tuning.max_long_retry_delay) : Math.min(500 * 2 ** attempt, tuning.max_short_retry_delay);
+      const delay =
+        retries === "long"
+          ? Math.min(4_000 * 4 ** attempt, tuning.max_long_retry_delay)
+          : Math.min(500 * 2 ** attempt, tuning.max_short_retry_delay);
       await sleep(delay * (0.8 + 0.6 * deps.random.fraction()), undefined, { ref: false });
     }
   }

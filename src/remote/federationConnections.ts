@@ -51,7 +51,12 @@ export function createConnections(config: ConnectionsConfig, userAgent: string):
     lookup: guard.lookup,
   };
   const verifies = (name: string): boolean => config.federation_verify_certificates && !unverified.some((pattern) => pattern.test(name));
-  const pools = new LRUCache<string, Pool>({ max: MAX_SERVERS, ttl: IDLE_MS, updateAgeOnGet: true, dispose: (pool) => void pool.close().catch(() => undefined) });
+  const pools = new LRUCache<string, Pool>({
+    max: MAX_SERVERS,
+    ttl: IDLE_MS,
+    updateAgeOnGet: true,
+    dispose: (pool) => void pool.close().catch(() => undefined),
+  });
   const wellKnownAgent = new Agent({ connect: { ...options, rejectUnauthorized: config.federation_verify_certificates } });
 
   function open({ host, port, certificateName }: Target): Pool {
@@ -63,7 +68,16 @@ export function createConnections(config: ConnectionsConfig, userAgent: string):
       connect: (given, callback) => {
         // An address is no name to ask for in the handshake; its certificate is checked against the address connected to.
         const { servername: _servername, ...rest } = given;
-        connect({ ...rest, hostname: host, host: isLiteral ? host : certificateName, port: String(port), ...(!isLiteral && { servername: certificateName }) }, callback);
+        connect(
+          {
+            ...rest,
+            hostname: host,
+            host: isLiteral ? host : certificateName,
+            port: String(port),
+            ...(!isLiteral && { servername: certificateName }),
+          },
+          callback,
+        );
       },
     });
   }
@@ -122,6 +136,9 @@ export async function readBytes(body: AsyncIterable<Buffer>, maxBytes: number): 
 }
 
 function globPattern(glob: string): RegExp {
-  const text = glob.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
+  const text = glob
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
   return new RegExp(`^${text}$`, "i");
 }

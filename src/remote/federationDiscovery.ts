@@ -52,7 +52,12 @@ export async function discover(deps: DiscoveryDeps, serverName: string): Promise
   return byRecords(deps, delegated.host);
 }
 
-const direct = ({ host, port = DEFAULT_PORT }: ServerAddress, hostHeader: string): Target => ({ host, port, hostHeader, certificateName: host });
+const direct = ({ host, port = DEFAULT_PORT }: ServerAddress, hostHeader: string): Target => ({
+  host,
+  port,
+  hostHeader,
+  certificateName: host,
+});
 
 async function byRecords(deps: DiscoveryDeps, host: string): Promise<Target[]> {
   for (const service of ["_matrix-fed._tcp", "_matrix._tcp"]) {
@@ -60,7 +65,8 @@ async function byRecords(deps: DiscoveryDeps, host: string): Promise<Target[]> {
     if (records.length === 0) continue;
     const [only] = records;
     // RFC 2782: the root alone as a target says that there is no such service.
-    if (records.length === 1 && only && (only.name === "." || only.name === "")) throw new Error(`${host} says that it has no Matrix server`);
+    if (records.length === 1 && only && (only.name === "." || only.name === ""))
+      throw new Error(`${host} says that it has no Matrix server`);
     return inOrder(records, deps.fraction).map(({ name, port }) => ({ host: name, port, hostHeader: host, certificateName: host }));
   }
   return [{ host, port: DEFAULT_PORT, hostHeader: host, certificateName: host }];

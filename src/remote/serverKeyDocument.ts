@@ -15,7 +15,14 @@ export function readKeyDocument(value: JsonValue | undefined, serverName: string
   const present = keysIn(own(value, "verify_keys"));
   if (!isSignedByOne(value, serverName, present)) return undefined;
   const document = canonicalJson(value);
-  const row = (keyId: string, publicKey: string, until: number): ServerKeyRow => ({ serverName, keyId, publicKey, validUntil: until, fetchedTs, document });
+  const row = (keyId: string, publicKey: string, until: number): ServerKeyRow => ({
+    serverName,
+    keyId,
+    publicKey,
+    validUntil: until,
+    fetchedTs,
+    document,
+  });
   const rows = new Map<string, ServerKeyRow>();
   for (const [keyId, { key, expiredTs }] of keysIn(own(value, "old_verify_keys"))) {
     if (expiredTs !== undefined) rows.set(keyId, row(keyId, key, expiredTs));

@@ -57,7 +57,9 @@ async function askNotary({ client, clock, log }: KeyFetchDeps, notary: TrustedKe
   try {
     answer = await client.post(notary.server_name, "/_matrix/key/v2/query", body, { timeoutMs: TIMEOUT_MS, retries: "none" });
   } catch (error) {
-    log.info(() => `${notary.server_name} does not tell the keys of ${serverName}: ${error instanceof Error ? error.message : String(error)}`);
+    log.info(
+      () => `${notary.server_name} does not tell the keys of ${serverName}: ${error instanceof Error ? error.message : String(error)}`,
+    );
     return [];
   }
   const documents = own(answer, "server_keys");

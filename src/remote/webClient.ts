@@ -74,7 +74,12 @@ export function createWebClient(options: WebClientOptions): WebClient {
     bodyTimeout: TIMEOUT_MS,
   });
 
-  async function open(url: string, method: "GET" | "POST", headers: Readonly<Record<string, string>>, body?: string): Promise<Dispatcher.ResponseData> {
+  async function open(
+    url: string,
+    method: "GET" | "POST",
+    headers: Readonly<Record<string, string>>,
+    body?: string,
+  ): Promise<Dispatcher.ResponseData> {
     const target = new URL(url);
     guard?.checkLiteral(target.hostname);
     return request(target, {

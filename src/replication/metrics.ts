@@ -53,7 +53,9 @@ export function watchReplication(metrics: Metrics, notifier: Notifier, streams: 
   metrics.computed("gauge", { name: "synapse_ts_stream_position", help: "Where each stream stands on this process", labels }, () =>
     samples(streams.positions()),
   );
-  metrics.computed("gauge", { name: "synapse_replication_tcp_command_queue", help: "Stream ids heard of and not applied yet", labels }, () =>
-    samples(streams.lags()),
+  metrics.computed(
+    "gauge",
+    { name: "synapse_replication_tcp_command_queue", help: "Stream ids heard of and not applied yet", labels },
+    () => samples(streams.lags()),
   );
 }

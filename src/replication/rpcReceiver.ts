@@ -58,7 +58,8 @@ export class RpcReceiver {
     const { streams, log, ownership } = this.options;
     const mine = request.inputs.every((input) => ownerName(this.options, def.owner(input)) === ownership.instance);
     if (!mine) throw new MatrixError(421, NOT_OWNER, `${ownership.instance} is not the owner`);
-    if (!(await streams.waitFor(request.positions, POSITION_WAIT_MS))) log.warn(`still waiting for what the caller of ${def.name} has seen; going on without`);
+    if (!(await streams.waitFor(request.positions, POSITION_WAIT_MS)))
+      log.warn(`still waiting for what the caller of ${def.name} has seen; going on without`);
     const before = streams.horizon();
     const results = await Promise.all(request.inputs.map((input) => this.result(def, input, handle)));
     const moved = Object.entries(streams.horizon()).filter(([name, position]) => before[name] !== position);

@@ -99,7 +99,10 @@ export class Streams {
       if (!bus.connected()) this.poll();
     }, pollMs).unref();
     const announce = setInterval(() => this.announce("news"), announceMs).unref();
-    this.stops.push(() => clearInterval(poll), () => clearInterval(announce));
+    this.stops.push(
+      () => clearInterval(poll),
+      () => clearInterval(announce),
+    );
   }
 
   stop(): void {

@@ -29,13 +29,21 @@ export function checkPlan(
     error: (key, wanted, found) => errors.push({ key, wanted, ...(found === undefined ? {} : { found }) }),
     warn: (key, wanted, found) => warnings.push({ key, wanted, ...(found === undefined ? {} : { found }) }),
   };
-  for (const check of [checkRole, checkWorker, checkWriters, checkMain, checkDuties, checkAddresses, checkListeners, checkSecret]) check(checked);
+  for (const check of [checkRole, checkWorker, checkWriters, checkMain, checkDuties, checkAddresses, checkListeners, checkSecret])
+    check(checked);
   return { errors, warnings };
 }
 
 function checkRole({ config, error }: Checked): void {
   const { role, instanceName } = config.derived;
-  if (!isRoleName(role)) error("worker_app", `one of ${Object.keys(roles).map((name) => `synapse.app.${name === "main" ? "homeserver" : name}`).join(", ")}`, role);
+  if (!isRoleName(role))
+    error(
+      "worker_app",
+      `one of ${Object.keys(roles)
+        .map((name) => `synapse.app.${name === "main" ? "homeserver" : name}`)
+        .join(", ")}`,
+      role,
+    );
   if (/[\s\p{Cc}]/u.test(instanceName)) error("worker_name", "a name without spaces", JSON.stringify(instanceName));
 }
 
@@ -78,8 +86,10 @@ function checkDuties({ config, process, duties, error, warn }: Checked): void {
     const elsewhere = instances.filter((name) => name !== "main" && name !== ANYBODY);
     if (elsewhere.length > 0 && !config.redis.enabled) error(option, "needs redis.enabled, because it names workers", elsewhere.join(", "));
     if (!brought.includes(service) || instances.includes(ANYBODY) || instances.includes(process.instanceName)) continue;
-    if (mainSwitch !== undefined) error(mainSwitch, `must be false in the shared configuration, because this ${process.role} worker takes over`, "true");
-    else if (elsewhere.length > 0) warn(option, `does not name this ${process.role} worker, which therefore leaves it to those`, elsewhere.join(", "));
+    if (mainSwitch !== undefined)
+      error(mainSwitch, `must be false in the shared configuration, because this ${process.role} worker takes over`, "true");
+    else if (elsewhere.length > 0)
+      warn(option, `does not name this ${process.role} worker, which therefore leaves it to those`, elsewhere.join(", "));
   }
 }
 

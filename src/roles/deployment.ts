@@ -18,7 +18,8 @@ export function checkDeployment(plans: readonly ProcessPlan[]): ConfigProblem[] 
   for (const plan of plans) {
     for (const [duty, names] of Object.entries(plan.candidates)) {
       const nobody = names.filter((name) => name !== ANYBODY && !byName.has(name));
-      if (nobody.length === names.length && nobody.length > 0) problems.push({ key: duty, found: nobody.join(", "), wanted: "a process of that name" });
+      if (nobody.length === names.length && nobody.length > 0)
+        problems.push({ key: duty, found: nobody.join(", "), wanted: "a process of that name" });
     }
     problems.push(...addressProblems(plan, byName));
   }
@@ -33,7 +34,8 @@ export function checkDeployment(plans: readonly ProcessPlan[]): ConfigProblem[] 
 function addressProblems(plan: ProcessPlan, byName: ReadonlyMap<string, ProcessPlan>): ConfigProblem[] {
   return Object.entries(plan.addresses).flatMap(([name, address]) => {
     const target = byName.get(name);
-    if (!target || target.listeners.some(({ listener, families }) => families.includes("replication") && isAt(listener, address))) return [];
+    if (!target || target.listeners.some(({ listener, families }) => families.includes("replication") && isAt(listener, address)))
+      return [];
     return [{ key: `instance_map.${name}`, wanted: "the address of a listener of that process with the resource replication" }];
   });
 }

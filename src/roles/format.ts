@@ -17,10 +17,14 @@ function problemLines(title: string, problems: readonly ConfigProblem[]): string
 /** The plan in words, for `synapse-ts plan`. */
 export function formatPlan({ plan, errors, warnings }: PlanResult): string {
   const { instanceName, role, solo, listeners, services, writes, candidates } = plan;
-  const shared = Object.entries(candidates).filter(([name, names]) => names.length > 1 && (writes.includes(name) || services.some((service) => service === name)));
+  const shared = Object.entries(candidates).filter(
+    ([name, names]) => names.length > 1 && (writes.includes(name) || services.some((service) => service === name)),
+  );
   return [
     `process   ${instanceName}${role === instanceName ? "" : ` (${role})`}${solo ? ", alone" : ""}`,
-    ...listeners.map((planned) => `listens   ${addressOf(planned)}: ${planned.listener.type === "manhole" ? "manhole" : listed(planned.families)}`),
+    ...listeners.map(
+      (planned) => `listens   ${addressOf(planned)}: ${planned.listener.type === "manhole" ? "manhole" : listed(planned.families)}`,
+    ),
     `writes    ${listed(writes)}`,
     `runs      ${listed(services)}`,
     ...shared.map(([name, names]) => `shares    ${name} with ${names.filter((other) => other !== instanceName).join(", ")}`),

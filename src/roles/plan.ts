@@ -104,7 +104,12 @@ function familiesOf(listener: Listener, role: RoleName, config: Config): Family[
   if (listener.type === "metrics") return ["metrics"];
   if (listener.type !== "http") return [];
   const served = roles[role].families.filter((family) => family !== "media" || hasMedia(role, config));
-  const asked = new Set(groupsOf(listener, served.map((name) => ({ name, routes: [] }))).map(({ name }) => name));
+  const asked = new Set(
+    groupsOf(
+      listener,
+      served.map((name) => ({ name, routes: [] })),
+    ).map(({ name }) => name),
+  );
   return served.filter((family) => asked.has(family));
 }
 

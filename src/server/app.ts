@@ -95,11 +95,28 @@ export function createApp(options: AppOptions): RunningApp {
   const { server_name: serverName } = config;
   const signingKey = config.derived.signingKeys[0];
   if (!signingKey) throw new Error("there is no signing key");
-  const accounts = createAccounts({ config, db, clock, onError: (error) => log("synapse.handlers.account").error("an account task failed", { error }) });
+  const accounts = createAccounts({
+    config,
+    db,
+    clock,
+    onError: (error) => log("synapse.handlers.account").error("an account task failed", { error }),
+  });
   const replication = createReplication(options, accounts, () => app);
   const { streams } = replication;
   const caches = createCaches({ db, serverName, factor: config.caches.global_factor, eventsHead: () => streams.position(eventsStream) });
-  const base = { config, serverName, instanceName: config.derived.instanceName, clock, random, log, metrics, db, signingKey, caches, accounts };
+  const base = {
+    config,
+    serverName,
+    instanceName: config.derived.instanceName,
+    clock,
+    random,
+    log,
+    metrics,
+    db,
+    signingKey,
+    caches,
+    accounts,
+  };
   const push = createPush({ ...base, streams });
   const federation = createFederation(base);
   const app: App = {

@@ -10,7 +10,8 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
 function checkReplication(request: HttpRequest, secret: string | undefined): void {
   if (secret === undefined) return;
   const given = request.headers.authorization ?? "";
-  if (!timingSafeEqual(digest(given), digest(`Bearer ${secret}`))) throw new MatrixError(401, "M_UNAUTHORIZED", "Invalid replication secret");
+  if (!timingSafeEqual(digest(given), digest(`Bearer ${secret}`)))
+    throw new MatrixError(401, "M_UNAUTHORIZED", "Invalid replication secret");
 }
 
 export interface Authenticators {

@@ -100,7 +100,10 @@ export async function runProcess({ config, onReady }: RunOptions): Promise<void>
 }
 
 /** Reads the log configuration and the certificate again. What is wrong with them is logged, and the old ones stay. */
-async function reload(config: Config, { logging, running, log }: { logging: Logging; running: RunningProcess; log: Logger }): Promise<void> {
+async function reload(
+  config: Config,
+  { logging, running, log }: { logging: Logging; running: RunningProcess; log: Logger },
+): Promise<void> {
   try {
     const { file } = config.derived.log;
     await logging.reload(file === undefined ? config.derived.log : readLogConfig(file).log);

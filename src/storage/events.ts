@@ -225,7 +225,10 @@ export async function eventsHead(db: Db): Promise<number> {
 }
 
 /** The oldest event of a room that has a place in its history, by position: later finds go below zero. */
-export async function oldestPlace(db: Db, roomNid: number): Promise<{ nid: number; streamOrdering: number; stateGroup: number | null } | undefined> {
+export async function oldestPlace(
+  db: Db,
+  roomNid: number,
+): Promise<{ nid: number; streamOrdering: number; stateGroup: number | null } | undefined> {
   const rows = await db<{ nid: number; streamOrdering: number; stateGroup: number | null }>`
     select nid, (select least(min(stream_ordering), 0) from events) as "streamOrdering", state_group as "stateGroup"
     from events where room_nid = ${roomNid} and stream_ordering is not null and state_group is not null order by stream_ordering limit 1`;

@@ -20,7 +20,8 @@ export interface NewSession {
   readonly deviceName: string | undefined;
   readonly tokenHash: Uint8Array;
   readonly validUntilTs: number | undefined;
-  readonly refresh: { readonly tokenHash: Uint8Array; readonly expiresTs: number | undefined; readonly sessionExpiresTs: number | undefined } | undefined;
+  readonly refresh:
+    { readonly tokenHash: Uint8Array; readonly expiresTs: number | undefined; readonly sessionExpiresTs: number | undefined } | undefined;
 }
 
 /**

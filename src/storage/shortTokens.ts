@@ -22,7 +22,10 @@ export async function takeLoginToken(db: Db, tokenHash: Uint8Array, now: number)
   return rows[0];
 }
 
-export async function insertOpenIdToken(db: Db, token: { readonly tokenHash: Uint8Array; readonly userId: string; readonly expiresTs: number }): Promise<void> {
+export async function insertOpenIdToken(
+  db: Db,
+  token: { readonly tokenHash: Uint8Array; readonly userId: string; readonly expiresTs: number },
+): Promise<void> {
   await db`insert into openid_tokens (token_hash, user_id, expires_ts) values (${token.tokenHash}, ${token.userId}, ${token.expiresTs})`;
 }
 

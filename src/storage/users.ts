@@ -34,7 +34,10 @@ export async function getUser(db: Db, userId: string): Promise<UserRow | undefin
  * The ids that equal `userId` when capitals do not count, with their password hashes: the exact one first. Accounts with
  * capitals in their id are historical; people who type their name with a capital are not.
  */
-export async function findPasswords(db: Db, userId: string): Promise<{ userId: string; passwordHash: string | null; deactivated: boolean }[]> {
+export async function findPasswords(
+  db: Db,
+  userId: string,
+): Promise<{ userId: string; passwordHash: string | null; deactivated: boolean }[]> {
   return db`
     select user_id as "userId", password_hash as "passwordHash", deactivated from users
     where user_id in (${userId}, lower(${userId}))

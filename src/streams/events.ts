@@ -33,7 +33,5 @@ export const eventsStream = defineStream<EventStreamRow>({
   catchUp: eventsBetween,
   head: eventsHead,
   wakes: (event) =>
-    event.membership !== null && event.stateKey !== null
-      ? { rooms: [event.roomId], users: [event.stateKey] }
-      : { rooms: [event.roomId] },
+    event.membership !== null && event.stateKey !== null ? { rooms: [event.roomId], users: [event.stateKey] } : { rooms: [event.roomId] },
 });

@@ -25,7 +25,10 @@ export interface AccountEffects {
  * Runs `change` in a transaction and records in the same one what it means for others; tells them after the commit. This process
  * knows of it when the promise resolves, the others soon after. Any process may do this: the locks order the ids.
  */
-export async function changeAccounts<T>(app: AccountWriterApp, change: (tx: Db) => Promise<AccountEffects & { readonly value: T }>): Promise<T> {
+export async function changeAccounts<T>(
+  app: AccountWriterApp,
+  change: (tx: Db) => Promise<AccountEffects & { readonly value: T }>,
+): Promise<T> {
   const done = await app.db.tx(async (tx) => {
     const { value, devices = [], accounts = [] } = await change(tx);
     // The locks are taken in the order of the streams, and last.

@@ -111,7 +111,12 @@ export interface BuildContext {
 }
 
 /** The state group after a state event, and the row that stores it. */
-export function nextGroup(tip: Pick<RoomTip, "room" | "group">, keyNid: number, nid: number, id: number): { group: StateGroup; row: StateGroupRow } {
+export function nextGroup(
+  tip: Pick<RoomTip, "room" | "group">,
+  keyNid: number,
+  nid: number,
+  id: number,
+): { group: StateGroup; row: StateGroupRow } {
   const state = packedWith(tip.group.state, keyNid, nid);
   const delta = { keys: Int32Array.of(keyNid), values: Float64Array.of(nid) };
   const parent = tip.group.id === 0 ? undefined : tip.group;
@@ -120,12 +125,7 @@ export function nextGroup(tip: Pick<RoomTip, "room" | "group">, keyNid: number, 
 }
 
 /** The tip after `event` was put on it. */
-export function advance(
-  before: RoomTip,
-  built: BuiltEvent,
-  inputs: BuildInputs,
-  ids: Pick<BuildContext, "nid" | "groupId">,
-): BuiltOnTip {
+export function advance(before: RoomTip, built: BuiltEvent, inputs: BuildInputs, ids: Pick<BuildContext, "nid" | "groupId">): BuiltOnTip {
   const { event } = built;
   const next = inputs.keyNid === undefined ? undefined : nextGroup(before, inputs.keyNid, ids.nid, ids.groupId);
   const replaces = event.stateKey === undefined ? undefined : inputs.state.get(pairKey(event.type, event.stateKey));
@@ -152,7 +152,12 @@ export function advance(
 }
 
 /** Builds, signs and authorises an event on a tip: pure but for the key. */
-export function buildOnTip(tip: RoomTip, intent: SendIntent, inputs: BuildInputs, context: BuildContext): BuiltOnTip | { refused: SendRefusal } {
+export function buildOnTip(
+  tip: RoomTip,
+  intent: SendIntent,
+  inputs: BuildInputs,
+  context: BuildContext,
+): BuiltOnTip | { refused: SendRefusal } {
   const { version, roomId } = tip.room;
   const stateKey = intent.stateKey ?? undefined;
   const authEvents = authEventKeys(version, { ...intent, stateKey }).flatMap(([type, key]) => {

@@ -183,7 +183,15 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
   const moved = tips.filter(({ expected }) => expected > 0);
   const newRooms = placed.flatMap(({ pending: { built, newRoom, receivedTs } }) =>
     newRoom
-      ? [{ roomNid: built.tip.room.nid, roomId: built.tip.room.roomId, version: built.tip.room.version.id, createdTs: receivedTs, ...newRoom }]
+      ? [
+          {
+            roomNid: built.tip.room.nid,
+            roomId: built.tip.room.roomId,
+            version: built.tip.room.version.id,
+            createdTs: receivedTs,
+            ...newRoom,
+          },
+        ]
       : [],
   );
   const groups = placed.flatMap(({ pending }) => pending.built.groups);

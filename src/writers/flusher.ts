@@ -183,14 +183,29 @@ export class Flusher<Job extends FlushJob> {
     // What was built on top of the batch, also in the meantime, falls with it.
     const followers = this.ready.filter((unit) => roomIds.has(unit.roomId));
     this.ready = this.ready.filter((unit) => !roomIds.has(unit.roomId));
-    for (const roomId of roomIds) this.rebuild(roomId, [...batch, ...followers].filter((unit) => unit.roomId === roomId), error);
+    for (const roomId of roomIds)
+      this.rebuild(
+        roomId,
+        [...batch, ...followers].filter((unit) => unit.roomId === roomId),
+        error,
+      );
   }
 
   /** Where the events stand, if the commit had arrived after all. */
   private async positionsOf(events: readonly PendingEvent[]): Promise<number[] | undefined> {
-    const found = await findEventNids(this.deps.db, events.map(({ built }) => built.event.eventId));
+    const found = await findEventNids(
+      this.deps.db,
+      events.map(({ built }) => built.event.eventId),
+    );
     if (found.length !== events.length) return undefined;
-    const rows = new Map((await getEventsByNid(this.deps.db, found.map(({ nid }) => nid))).map((row) => [row.nid, row]));
+    const rows = new Map(
+      (
+        await getEventsByNid(
+          this.deps.db,
+          found.map(({ nid }) => nid),
+        )
+      ).map((row) => [row.nid, row]),
+    );
     // Events of other servers may have been known before, without a place.
     const positions = events.map(({ built }) => rows.get(built.nid)?.streamOrdering ?? null);
     return positions.every((position) => position !== null) ? positions : undefined;
@@ -202,7 +217,15 @@ export class Flusher<Job extends FlushJob> {
       const txnId = unit.job?.intent.txnId;
       const event = unit.events[0];
       return unit.job && event && typeof txnId === "string"
-        ? [{ job: unit.job, sender: unit.job.intent.sender, device: unit.job.intent.deviceId ?? "", roomNid: event.built.tip.room.nid, txnId }]
+        ? [
+            {
+              job: unit.job,
+              sender: unit.job.intent.sender,
+              device: unit.job.intent.deviceId ?? "",
+              roomNid: event.built.tip.room.nid,
+              txnId,
+            },
+          ]
         : [];
     });
     if (asked.length === 0) return;

@@ -45,7 +45,10 @@ export interface SendRefusal {
 export type SendOutcome = { readonly sent: SentEvent } | { readonly refused: SendRefusal };
 
 /** An intent with everything at its default but what is given. */
-export function sendIntent(required: Pick<SendIntent, "roomId" | "sender" | "type" | "content">, more: Partial<SendIntent> = {}): SendIntent {
+export function sendIntent(
+  required: Pick<SendIntent, "roomId" | "sender" | "type" | "content">,
+  more: Partial<SendIntent> = {},
+): SendIntent {
   return { stateKey: null, redacts: null, deviceId: null, txnId: null, originServerTs: null, ...required, ...more };
 }
 

@@ -73,7 +73,10 @@ export class RoomWriter {
   /** Rooms with something to do. */
   private readonly rooms = new Map<string, RoomWork>();
   /** Where the others stand that were written to lately. */
-  private readonly idle = new LRUCache<string, RoomTip>({ maxSize: MAX_IDLE_BYTES, sizeCalculation: ({ group }) => 1000 + packedBytes(group.state) });
+  private readonly idle = new LRUCache<string, RoomTip>({
+    maxSize: MAX_IDLE_BYTES,
+    sizeCalculation: ({ group }) => 1000 + packedBytes(group.state),
+  });
   /** Transactions under way, and those that were stored lately. */
   private readonly sending = new Map<string, Promise<SendOutcome>>();
   private readonly sent = createLru<string, SentEvent>(MAX_TRANSACTIONS);
@@ -134,7 +137,10 @@ export class RoomWriter {
     const tip = await this.tipOf(work);
     this.rest(work);
     if (!tip) return { refused: refusal(404, "M_NOT_FOUND", "Unknown room") };
-    const [inputs, [nid = 0]] = await Promise.all([loadInputs(this.deps.caches, tip, intent, this.flusher.pending), this.eventNids.take(1)]);
+    const [inputs, [nid = 0]] = await Promise.all([
+      loadInputs(this.deps.caches, tip, intent, this.flusher.pending),
+      this.eventNids.take(1),
+    ]);
     const built = buildOnTip(tip, intent, inputs, this.context(nid, 0));
     return "refused" in built ? built : { eventId: built.event.eventId, json: built.json };
   }
@@ -197,7 +203,9 @@ export class RoomWriter {
   private push(job: Job): void {
     const work = this.workOf(job.intent.roomId);
     if (work.queue.length >= MAX_QUEUE) {
-      return job.resolve({ refused: refusal(429, "M_LIMIT_EXCEEDED", "Too many events are waiting in this room", { retry_after_ms: 1000 }) });
+      return job.resolve({
+        refused: refusal(429, "M_LIMIT_EXCEEDED", "Too many events are waiting in this room", { retry_after_ms: 1000 }),
+      });
     }
     work.queue.push(job);
     this.start(work);
@@ -299,7 +307,11 @@ export class RoomWriter {
     const target = built.event.redacts === undefined ? undefined : await this.deps.caches.events.byId(built.event.redacts);
     const redacts = target && (await this.remoteRedaction(built, target));
     const intent = { deviceId: null, txnId: null };
-    this.store(work, { job, roomId: request.roomId, event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts } });
+    this.store(work, {
+      job,
+      roomId: request.roomId,
+      event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts },
+    });
     await this.flusher.drain();
   }
 

@@ -14,7 +14,10 @@ const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
-  error: (message, fields) => process.stderr.write(`${typeof message === "function" ? message() : message} ${String((fields?.error as Error)?.stack ?? JSON.stringify(fields) ?? "")}\n`),
+  error: (message, fields) =>
+    process.stderr.write(
+      `${typeof message === "function" ? message() : message} ${String((fields?.error as Error)?.stack ?? JSON.stringify(fields) ?? "")}\n`,
+    ),
   isEnabled: () => false,
 };
 

@@ -9,7 +9,12 @@ export function createHub() {
   const sent: { channel: string; text: string }[] = [];
 
   function endpoint(): Bus {
-    const self = { subscriptions: createSubscriptions((error) => { throw error; }), reconnected: new Set<() => void>() };
+    const self = {
+      subscriptions: createSubscriptions((error) => {
+        throw error;
+      }),
+      reconnected: new Set<() => void>(),
+    };
     endpoints.add(self);
     return {
       shared: true,

@@ -35,7 +35,10 @@ export async function freePort(): Promise<number> {
 function answersPing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(port, "127.0.0.1", () => socket.write("PING\r\n"));
-    socket.once("data", () => resolve(true)).once("error", () => resolve(false)).once("data", () => socket.destroy());
+    socket
+      .once("data", () => resolve(true))
+      .once("error", () => resolve(false))
+      .once("data", () => socket.destroy());
   });
 }
 

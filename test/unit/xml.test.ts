@@ -1,7 +1,9 @@
 import { parseXml } from "../../src/lib/xml";
 
 test("elements come without prefixes, with their text and what is inside", () => {
-  const root = parseXml(`<?xml version="1.0"?>\n<!-- one --><a:r xmlns:a='urn:x' a:k = "v>1"><a:b> x &amp; &#x41;&#66;<!-- two -->y </a:b><c/><![CDATA[<z>]]></a:r>\n`);
+  const root = parseXml(
+    `<?xml version="1.0"?>\n<!-- one --><a:r xmlns:a='urn:x' a:k = "v>1"><a:b> x &amp; &#x41;&#66;<!-- two -->y </a:b><c/><![CDATA[<z>]]></a:r>\n`,
+  );
   expect(root).toEqual({
     name: "r",
     text: "<z>",

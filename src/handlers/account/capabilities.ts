@@ -6,7 +6,9 @@ import { canChangePassword } from "./password";
 /** GET /capabilities: what the configuration lets a user do. */
 export function capabilities(app: Pick<AccountsApp, "config">): JsonObject {
   const { config } = app;
-  const fixed = [!config.enable_set_displayname && "displayname", !config.enable_set_avatar_url && "avatar_url"].filter((name) => name !== false);
+  const fixed = [!config.enable_set_displayname && "displayname", !config.enable_set_avatar_url && "avatar_url"].filter(
+    (name) => name !== false,
+  );
   return {
     "m.room_versions": {
       default: config.default_room_version,

@@ -28,7 +28,12 @@ export const userInUse = (): MatrixError => new MatrixError(400, "M_USER_IN_USE"
 /** Names that are given out by number may meet accounts that were imported. */
 const NUMBER_ATTEMPTS = 20;
 
-function prepareSession(app: AccountsApp, userId: string, request: SessionRequest, now: number): { readonly row: NewSession; readonly session: Session } {
+function prepareSession(
+  app: AccountsApp,
+  userId: string,
+  request: SessionRequest,
+  now: number,
+): { readonly row: NewSession; readonly session: Session } {
   checkDevice(request.deviceId, request.displayName);
   const tokens = newTokens(app.random, userId, request.kind);
   const ends = lifetimesOf(app.config, now, request.kind);
@@ -40,7 +45,10 @@ function prepareSession(app: AccountsApp, userId: string, request: SessionReques
       deviceName: request.displayName,
       tokenHash: hashToken(tokens.accessToken),
       validUntilTs: ends.access,
-      refresh: refreshToken === undefined ? undefined : { tokenHash: hashToken(refreshToken), expiresTs: ends.refresh, sessionExpiresTs: ends.session },
+      refresh:
+        refreshToken === undefined
+          ? undefined
+          : { tokenHash: hashToken(refreshToken), expiresTs: ends.refresh, sessionExpiresTs: ends.session },
     },
     session: { userId, deviceId, ...tokens, expiresInMs: ends.access === undefined ? undefined : ends.access - now },
   };
@@ -77,7 +85,10 @@ export async function createAccount(app: AccountsApp, userId: string, request: A
 }
 
 /** Makes an account with the next number for a name. */
-export async function createNumberedAccount(app: AccountsApp, request: AccountRequest): Promise<{ userId: string; session: Session | undefined }> {
+export async function createNumberedAccount(
+  app: AccountsApp,
+  request: AccountRequest,
+): Promise<{ userId: string; session: Session | undefined }> {
   for (let attempt = 1; ; attempt++) {
     const userId = qualify(String(await nextUserNumber(app.db)), app.serverName);
     try {

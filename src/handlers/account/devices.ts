@@ -32,7 +32,12 @@ export async function requireDevice(app: AccountsApp, userId: string, deviceId: 
 }
 
 /** Gives a device a name. Application services that may make devices make it so (MSC4190). Throws 404 M_NOT_FOUND. */
-export async function updateDevice(app: AccountsApp, requester: Requester, deviceId: string, displayName: string | undefined): Promise<"made" | "updated"> {
+export async function updateDevice(
+  app: AccountsApp,
+  requester: Requester,
+  deviceId: string,
+  displayName: string | undefined,
+): Promise<"made" | "updated"> {
   checkDevice(deviceId, displayName);
   const { userId } = requester;
   if (requester.appservice?.msc4190DeviceManagement && (await registerDevice(app, userId, deviceId, displayName))) return "made";
@@ -63,7 +68,11 @@ export async function removeDevices(app: AccountsApp, userId: string, deviceIds:
 }
 
 /** Removes all devices and tokens of a user, except those of `keep`. */
-export async function removeAllDevices(app: AccountsApp, userId: string, keep?: { readonly deviceId: string | undefined; readonly tokenId: number | undefined }): Promise<void> {
+export async function removeAllDevices(
+  app: AccountsApp,
+  userId: string,
+  keep?: { readonly deviceId: string | undefined; readonly tokenId: number | undefined },
+): Promise<void> {
   const gone = await changeAccounts(app, async (tx) => {
     const ids = (await getDevices(tx, [userId])).map((device) => device.deviceId).filter((id) => id !== keep?.deviceId);
     const [devices, tokens] = await Promise.all([
@@ -79,7 +88,11 @@ export async function removeAllDevices(app: AccountsApp, userId: string, keep?: 
   await tellOfRemoval(app, userId, gone);
 }
 
-async function tellOfRemoval(app: AccountsApp, userId: string, gone: { readonly devices: readonly string[]; readonly tokens: readonly number[] }): Promise<void> {
+async function tellOfRemoval(
+  app: AccountsApp,
+  userId: string,
+  gone: { readonly devices: readonly string[]; readonly tokens: readonly number[] },
+): Promise<void> {
   const { listeners, onError } = app.accounts;
   await Promise.all([
     gone.devices.length > 0 && tell(onError, listeners.devicesDeleted, { userId, deviceIds: gone.devices }),

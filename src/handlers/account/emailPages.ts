@@ -7,7 +7,9 @@ const page = (text: string, more = ""): string => `<!DOCTYPE html>
 /** What the link in a mail shows. */
 export const emailConfirmed = page("Your email has now been validated, please return to your client. You may now close this window.");
 export const emailRefused = (reason: string): string => page(`The request failed for the following reason: ${reason}.`);
-export const passwordResetDone = page("Your email has now been validated, please return to your client to reset your password. You may now close this window.");
+export const passwordResetDone = page(
+  "Your email has now been validated, please return to your client to reset your password. You may now close this window.",
+);
 
 /** Programs that follow links in mails must not reset passwords, so a person has to press a button. */
 export function passwordResetQuestion(fields: { readonly token: string; readonly clientSecret: string; readonly sid: string }): string {

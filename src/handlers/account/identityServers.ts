@@ -51,7 +51,11 @@ function signRequest(key: OwnSigningKey, serverName: string, request: { uri: str
 
 async function unbindAt(app: IdentityApp, web: WebClient, userId: string, idServer: string, threepid: JsonObject): Promise<boolean> {
   const content: JsonObject = { mxid: userId, threepid };
-  const authorization = signRequest(app.signingKey, app.serverName, { uri: "/_matrix/identity/v2/3pid/unbind", destination: idServer, content });
+  const authorization = signRequest(app.signingKey, app.serverName, {
+    uri: "/_matrix/identity/v2/3pid/unbind",
+    destination: idServer,
+    content,
+  });
   try {
     await web.postJson(`${identityBaseUrl(idServer)}/3pid/unbind`, content, { authorization });
     return true;

@@ -24,7 +24,10 @@ export function loginFlows(app: AccountsApp): JsonObject[] {
   if (accounts.signOn) flows.push(...accounts.signOn.flows());
   const tokens = config.login_via_existing_session.enabled;
   if (accounts.signOn || tokens) flows.push({ type: "m.login.token", ...(tokens && { get_login_token: true }) });
-  if (config.password_config.enabled === true && (config.password_config.localdb_enabled || accounts.listeners.passwordCheckers.length > 0)) {
+  if (
+    config.password_config.enabled === true &&
+    (config.password_config.localdb_enabled || accounts.listeners.passwordCheckers.length > 0)
+  ) {
     flows.push({ type: "m.login.password" });
   }
   flows.push({ type: "m.login.application_service" });
@@ -55,7 +58,11 @@ async function withToken(app: AccountsApp, body: JsonObject): Promise<string> {
 }
 
 /** An application service logs one of its users in, with its own token (specification: Appservice Login). */
-async function asAppservice(app: AccountsApp, body: JsonObject, request: LoginRequest): Promise<{ userId: string; appservice: AppService }> {
+async function asAppservice(
+  app: AccountsApp,
+  body: JsonObject,
+  request: LoginRequest,
+): Promise<{ userId: string; appservice: AppService }> {
   if (request.accessToken === undefined) throw missingToken();
   const appservice = app.config.derived.appServices.find((service) => service.asToken === request.accessToken);
   if (!appservice) throw unknownToken("Unrecognised access token", false);

@@ -64,7 +64,12 @@ async function provenAddresses(app: AccountsApp, completed: UiaOutcome["complete
   return proven;
 }
 
-async function upgrade(app: AccountsApp, userId: string, passwordHash: string, session: SessionRequest | undefined): Promise<Session | undefined> {
+async function upgrade(
+  app: AccountsApp,
+  userId: string,
+  passwordHash: string,
+  session: SessionRequest | undefined,
+): Promise<Session | undefined> {
   if (!(await upgradeGuest(app.db, userId, passwordHash))) throw userInUse();
   await removeAllDevices(app, userId);
   return session && createSession(app, userId, session);
@@ -99,12 +104,19 @@ async function finish(app: AccountsApp, outcome: UiaOutcome, passwordHash: strin
   await Promise.all([
     uia.stored && updateUiaSession(app.db, uia.id, { serverDict: { registered_user_id: userId } }),
     typeof token === "string" && completeRegistrationToken(app.db, token),
-    deleteThreepidSessions(app.db, proven.flatMap(({ sid }) => (typeof sid === "string" ? [sid] : []))),
+    deleteThreepidSessions(
+      app.db,
+      proven.flatMap(({ sid }) => (typeof sid === "string" ? [sid] : [])),
+    ),
     ...proven.map(({ medium, address, validatedAt }) => addThreepid(app.db, { medium, address, userId, validatedAt, addedAt: now })),
   ]);
   await app.hooks.userRegistered(userId, { isGuest: false });
   if (approval === "wait") {
-    throw new MatrixError(403, "ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL", "This account needs to be approved by an administrator before it can be used.");
+    throw new MatrixError(
+      403,
+      "ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL",
+      "This account needs to be approved by an administrator before it can be used.",
+    );
   }
   return registrationBody(app, userId, made);
 }

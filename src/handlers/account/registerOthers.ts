@@ -17,7 +17,11 @@ export async function registerGuest(app: AccountsApp, body: JsonObject, ip: stri
   const displayName = body["initial_device_display_name"];
   const { userId, session } = await createNumberedAccount(app, {
     kind: "guest",
-    session: { kind: "lasting", deviceId: GUEST_DEVICE, ...(typeof displayName === "string" && { displayName: displayName.slice(0, 100) }) },
+    session: {
+      kind: "lasting",
+      deviceId: GUEST_DEVICE,
+      ...(typeof displayName === "string" && { displayName: displayName.slice(0, 100) }),
+    },
   });
   await app.hooks.userRegistered(userId, { isGuest: true });
   return registrationBody(app, userId, session);
@@ -30,7 +34,11 @@ export async function registerAppserviceUser(app: AccountsApp, appservice: AppSe
   if (typeof localpart !== "string" || localpart === "") throw missingParam("Missing params: ['username']");
   const userId = qualify(localpart, app.serverName);
   // Bridges may use the historical grammar (specification: appendices, user identifiers).
-  if (!/^[\x21-\x39\x3b-\x7e]+$/.test(localpart) || Buffer.byteLength(userId) > 255 || userId.slice(1) !== `${localpart}:${app.serverName}`) {
+  if (
+    !/^[\x21-\x39\x3b-\x7e]+$/.test(localpart) ||
+    Buffer.byteLength(userId) > 255 ||
+    userId.slice(1) !== `${localpart}:${app.serverName}`
+  ) {
     throw new MatrixError(400, "M_INVALID_USERNAME", "Invalid user localpart for this application service.");
   }
   if (!ownsUser(appservice, userId)) throw new MatrixError(400, "M_EXCLUSIVE", "Invalid user localpart for this application service.");

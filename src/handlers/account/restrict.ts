@@ -21,7 +21,13 @@ export async function readRestriction(app: App, userId: string, restriction: Res
 }
 
 /** 403 for oneself and for other administrators. */
-export async function setRestriction(app: App, requester: Requester, userId: string, restriction: Restriction, value: boolean): Promise<void> {
+export async function setRestriction(
+  app: App,
+  requester: Requester,
+  userId: string,
+  restriction: Restriction,
+  value: boolean,
+): Promise<void> {
   const user = await requireTarget(app, userId);
   if (userId === requester.userId || user.admin) throw forbidden("Administrators cannot be locked or suspended");
   await changeFlags(app, userId, { [restriction]: value });

@@ -51,7 +51,11 @@ export function lifetimesOf(config: Config, now: number, kind: "refreshable" | "
 }
 
 /** Fresh token texts for a user. */
-export function newTokens(random: Random, userId: string, kind: "refreshable" | "lasting"): { accessToken: string; refreshToken: string | undefined } {
+export function newTokens(
+  random: Random,
+  userId: string,
+  kind: "refreshable" | "lasting",
+): { accessToken: string; refreshToken: string | undefined } {
   const localpart = localpartOf(userId);
   return {
     accessToken: newAccessToken(random, localpart),
@@ -67,7 +71,8 @@ export function checkDevice(deviceId: string | undefined, displayName: string | 
   if (deviceId !== undefined && (deviceId === "" || deviceId.length > MAX_DEVICE_ID)) {
     throw refuse(`device_id cannot be empty or longer than ${MAX_DEVICE_ID} characters`);
   }
-  if (displayName !== undefined && displayName.length > MAX_DEVICE_NAME) throw refuse(`Device display name is too long (max ${MAX_DEVICE_NAME})`);
+  if (displayName !== undefined && displayName.length > MAX_DEVICE_NAME)
+    throw refuse(`Device display name is too long (max ${MAX_DEVICE_NAME})`);
 }
 
 async function insertTokens(
@@ -133,7 +138,12 @@ export async function registerDevice(app: AccountsApp, userId: string, deviceId:
 }
 
 /** A token with which an administrator acts as a user, without a device (POST /_synapse/admin/v1/users/:id/login). */
-export async function createPuppetToken(app: AccountsApp, userId: string, admin: string, validUntilTs: number | undefined): Promise<string> {
+export async function createPuppetToken(
+  app: AccountsApp,
+  userId: string,
+  admin: string,
+  validUntilTs: number | undefined,
+): Promise<string> {
   const { accessToken } = newTokens(app.random, userId, "lasting");
   const tokenHash = hashToken(accessToken);
   await insertAccessToken(app.db, { tokenHash, userId, deviceId: undefined, validUntilTs, issuedBy: admin, refreshTokenId: undefined });

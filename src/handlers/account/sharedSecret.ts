@@ -24,7 +24,10 @@ function secretOf(app: AccountsApp): string {
 }
 
 function macOf(app: AccountsApp, content: Uint8Array): Buffer {
-  return createHmac("sha256", `nonce ${secretOf(app)}`).update(content).digest().subarray(0, MAC);
+  return createHmac("sha256", `nonce ${secretOf(app)}`)
+    .update(content)
+    .digest()
+    .subarray(0, MAC);
 }
 
 /** GET /_synapse/admin/v1/register: a nonce, good for a minute. */

@@ -26,7 +26,10 @@ export async function createLoginToken(
 }
 
 /** A token with which somebody else can learn who the user is, over federation (specification: OpenID). */
-export async function createOpenIdToken(app: Pick<AccountsApp, "db" | "clock" | "random" | "serverName">, userId: string): Promise<JsonObject> {
+export async function createOpenIdToken(
+  app: Pick<AccountsApp, "db" | "clock" | "random" | "serverName">,
+  userId: string,
+): Promise<JsonObject> {
   const token = app.random.letters(24);
   await insertOpenIdToken(app.db, { tokenHash: hashToken(token), userId, expiresTs: app.clock.now() + OPENID_LIFETIME_MS });
   return { access_token: token, token_type: "Bearer", matrix_server_name: app.serverName, expires_in: OPENID_LIFETIME_MS / 1000 };

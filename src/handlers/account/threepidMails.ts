@@ -30,7 +30,11 @@ const TEXTS: Readonly<Record<Purpose, { readonly intro: string; readonly action:
   },
 };
 
-export function validationLink(config: Config, purpose: Purpose, parts: { readonly token: string; readonly clientSecret: string; readonly sid: string }): string {
+export function validationLink(
+  config: Config,
+  purpose: Purpose,
+  parts: { readonly token: string; readonly clientSecret: string; readonly sid: string },
+): string {
   const query = new URLSearchParams({ token: parts.token, client_secret: parts.clientSecret, sid: parts.sid });
   return `${config.derived.publicBaseurl}${PATHS[purpose]}?${query.toString()}`;
 }
@@ -38,7 +42,8 @@ export function validationLink(config: Config, purpose: Purpose, parts: { readon
 export function validationMail(config: Config, purpose: Purpose, to: string, link: string): Mail {
   const { intro, action, outro } = TEXTS[purpose];
   const subjects = config.email?.subjects;
-  const template = (purpose === "password" ? subjects?.password_reset : subjects?.email_validation) ?? "[%(server_name)s] Validate your email";
+  const template =
+    (purpose === "password" ? subjects?.password_reset : subjects?.email_validation) ?? "[%(server_name)s] Validate your email";
   const subject = template.replaceAll("%(server_name)s", config.server_name).replaceAll("%(app)s", config.email?.app_name ?? "Matrix");
   return {
     to,

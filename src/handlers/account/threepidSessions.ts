@@ -66,7 +66,12 @@ export function limitTokenRequests(app: AccountsApp, ip: string, address: string
  * Mails a link that proves who reads the address. Gives the id of the session; the same one when the client repeats itself.
  * Throws 400 M_THREEPID_IN_USE or M_THREEPID_NOT_FOUND, 403 M_THREEPID_DENIED, 429.
  */
-export async function requestEmailToken(app: AccountsApp, purpose: Purpose, email: string, request: TokenRequest): Promise<{ sid: string }> {
+export async function requestEmailToken(
+  app: AccountsApp,
+  purpose: Purpose,
+  email: string,
+  request: TokenRequest,
+): Promise<{ sid: string }> {
   const { mailer } = app.accounts;
   if (!mailer) throw new MatrixError(400, "M_UNKNOWN", "Email validation is not possible on this server");
   const address = canonicalEmail(email);
@@ -131,7 +136,10 @@ export async function requestMsisdnToken(
 }
 
 /** What the link in the mail does. Gives where the browser goes next, if anywhere. Throws 400 M_THREEPID_AUTH_FAILED. */
-export async function submitEmailToken(app: AccountsApp, given: { token: string; clientSecret: string; sid: string }): Promise<{ nextLink: string | undefined }> {
+export async function submitEmailToken(
+  app: AccountsApp,
+  given: { token: string; clientSecret: string; sid: string },
+): Promise<{ nextLink: string | undefined }> {
   const done = await validateThreepidSession(app.db, {
     tokenHash: hashToken(given.token),
     sessionId: given.sid,
@@ -143,7 +151,10 @@ export async function submitEmailToken(app: AccountsApp, given: { token: string;
 }
 
 /** Passes the code of a text message on to the delegate. Gives its answer. */
-export async function submitMsisdnToken(app: AccountsApp, given: { token: string; clientSecret: string; sid: string }): Promise<JsonObject> {
+export async function submitMsisdnToken(
+  app: AccountsApp,
+  given: { token: string; clientSecret: string; sid: string },
+): Promise<JsonObject> {
   const delegate = app.config.account_threepid_delegates.msisdn;
   if (delegate === undefined) throw new MatrixError(400, "M_UNKNOWN", "This homeserver is not validating phone numbers");
   return app.accounts.web.postJson(`${delegate.replace(/\/$/, "")}/_matrix/identity/api/v1/validate/msisdn/submitToken`, {
@@ -158,7 +169,9 @@ async function askDelegate(app: AccountsApp, given: { sid: string; clientSecret:
   if (delegate === undefined) return undefined;
   const query = new URLSearchParams({ sid: given.sid, client_secret: given.clientSecret });
   try {
-    const answer = await app.accounts.web.getJson(`${delegate.replace(/\/$/, "")}/_matrix/identity/api/v1/3pid/getValidated3pid?${query.toString()}`);
+    const answer = await app.accounts.web.getJson(
+      `${delegate.replace(/\/$/, "")}/_matrix/identity/api/v1/3pid/getValidated3pid?${query.toString()}`,
+    );
     const { medium, address, validated_at: validatedAt } = answer;
     if (typeof medium !== "string" || typeof address !== "string") return undefined;
     return { medium, address, validatedAt: typeof validatedAt === "number" ? validatedAt : app.clock.now(), sessionId: undefined };
@@ -170,7 +183,11 @@ async function askDelegate(app: AccountsApp, given: { sid: string; clientSecret:
 }
 
 /** The address that a session proved; undefined while it has not, and for a wrong secret. */
-export async function findValidated(app: AccountsApp, given: { sid: string; clientSecret: string }, medium?: string): Promise<ValidatedAddress | undefined> {
+export async function findValidated(
+  app: AccountsApp,
+  given: { sid: string; clientSecret: string },
+  medium?: string,
+): Promise<ValidatedAddress | undefined> {
   checkClientSecret(given.clientSecret);
   const session = await getThreepidSession(app.db, given.sid);
   if (session && session.clientSecret === given.clientSecret) {
@@ -181,7 +198,11 @@ export async function findValidated(app: AccountsApp, given: { sid: string; clie
 }
 
 /** As findValidated, for stages of user-interactive authentication: throws 401 M_UNAUTHORIZED. */
-export async function requireValidated(app: AccountsApp, given: { sid: string; clientSecret: string }, medium: string): Promise<ValidatedAddress> {
+export async function requireValidated(
+  app: AccountsApp,
+  given: { sid: string; clientSecret: string },
+  medium: string,
+): Promise<ValidatedAddress> {
   const validated = await findValidated(app, given, medium);
   if (!validated) throw new MatrixError(401, "M_UNAUTHORIZED", "Unable to get validated threepid");
   return validated;

@@ -21,7 +21,11 @@ export async function listThreepids(app: AccountsApp, userId: string): Promise<J
  * Adds the address that a validation session proved. Throws 400 M_THREEPID_AUTH_FAILED, M_THREEPID_IN_USE, 403 M_THREEPID_DENIED and
  * when the operator wants no changes.
  */
-export async function addValidated(app: AccountsApp, userId: string, given: { readonly sid: string; readonly clientSecret: string }): Promise<void> {
+export async function addValidated(
+  app: AccountsApp,
+  userId: string,
+  given: { readonly sid: string; readonly clientSecret: string },
+): Promise<void> {
   checkChangesAllowed(app);
   const validated = await findValidated(app, given);
   if (!validated || (validated.medium !== "email" && validated.medium !== "msisdn")) {

@@ -51,7 +51,12 @@ export function createClientAuthenticator(app: AuthApp): ClientAuthenticator {
   const appservices = createAppserviceAuth(app);
   const requesters = new WeakMap<CachedToken, Requester>();
 
-  function accept(cached: CachedToken, request: AuthRequest, mode: ClientAuthMode, allow: readonly RestrictedState[]): Requester | Promise<Requester> {
+  function accept(
+    cached: CachedToken,
+    request: AuthRequest,
+    mode: ClientAuthMode,
+    allow: readonly RestrictedState[],
+  ): Requester | Promise<Requester> {
     const { owner } = cached;
     const now = clock.now();
     if (owner.validUntilTs !== null && owner.validUntilTs < now) throw unknownToken("Access token has expired", true);

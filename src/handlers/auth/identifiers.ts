@@ -4,8 +4,7 @@ import type { JsonObject } from "../../lib/json";
 
 /** Whom somebody says they are (specification: Identifier types). */
 export type Identifier =
-  | { readonly kind: "user"; readonly user: string }
-  | { readonly kind: "threepid"; readonly medium: string; readonly address: string };
+  { readonly kind: "user"; readonly user: string } | { readonly kind: "threepid"; readonly medium: string; readonly address: string };
 
 const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -14,7 +14,10 @@ const MAX_USER_AGENT = 256;
 
 export interface LastSeen {
   /** Notes where a request came from, in memory. */
-  note(from: { readonly userId: string; readonly deviceId: string | undefined; readonly ip: string; readonly userAgent: string }, cached?: CachedToken): void;
+  note(
+    from: { readonly userId: string; readonly deviceId: string | undefined; readonly ip: string; readonly userAgent: string },
+    cached?: CachedToken,
+  ): void;
   /** Writes what was noted. */
   flush(): Promise<void>;
   start(): void;
@@ -23,7 +26,11 @@ export interface LastSeen {
 }
 
 /** Where devices were last seen: noted in memory and written in batches, so that no request waits for it. */
-export function createLastSeen(options: { readonly db: Database; readonly clock: Clock; readonly onError: (error: unknown) => void }): LastSeen {
+export function createLastSeen(options: {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}): LastSeen {
   const { db, clock, onError } = options;
   const noted = createLru<string, number>(50_000);
   let pending = new Map<string, SeenRow>();

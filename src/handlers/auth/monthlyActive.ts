@@ -31,7 +31,9 @@ export interface MonthlyActive {
    * Throws 403 M_RESOURCE_LIMIT_EXCEEDED when the server is switched off, or full and the user is not among its active ones. For a
    * registration there is no user yet. Call it where a user becomes active: login, registration, sync, sending.
    */
-  check(who: { readonly userId: string; readonly isAdmin?: boolean; readonly appservice?: Requester["appservice"] } | "new user"): Promise<void>;
+  check(
+    who: { readonly userId: string; readonly isAdmin?: boolean; readonly appservice?: Requester["appservice"] } | "new user",
+  ): Promise<void>;
   /** Counts the user as active, at most once an hour; in the background. */
   note(cached: CachedToken): void;
   /** Forgets those who have not been here for 30 days. */
@@ -68,7 +70,11 @@ export function createMonthlyActive({ db, clock, config, onError }: Deps): Month
   }
 
   async function isExempt(userId: string): Promise<boolean> {
-    const [active, user, threepids] = await Promise.all([isMonthlyActive(db, userId), getUser(db, userId), reserved.length > 0 ? getThreepids(db, [userId]) : []]);
+    const [active, user, threepids] = await Promise.all([
+      isMonthlyActive(db, userId),
+      getUser(db, userId),
+      reserved.length > 0 ? getThreepids(db, [userId]) : [],
+    ]);
     if (active || threepids.some((t) => reserved.includes(`${t.medium}:${t.address}`))) return true;
     if (!user || user.userType === "support") return user !== undefined;
     const appserviceDays = user.appserviceId === null ? undefined : config.mau_appservice_trial_days[user.appserviceId];

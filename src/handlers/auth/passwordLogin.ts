@@ -28,7 +28,11 @@ function takeAttempt(app: PasswordApp, key: string): void {
   }
 }
 
-async function isRight(app: PasswordApp, candidate: { readonly userId: string; readonly passwordHash: string | null }, password: string): Promise<boolean> {
+async function isRight(
+  app: PasswordApp,
+  candidate: { readonly userId: string; readonly passwordHash: string | null },
+  password: string,
+): Promise<boolean> {
   const { config, accounts } = app;
   if (config.password_config.localdb_enabled && candidate.passwordHash !== null) {
     if (await accounts.passwords.verify(password, candidate.passwordHash)) return true;

@@ -22,7 +22,8 @@ export function checkPasswordPolicy(policy: PasswordPolicy, password: string): v
   if (length < policy.minimum_length) {
     throw refuse("M_PASSWORD_TOO_SHORT", `The password must be at least ${policy.minimum_length} characters long`);
   }
-  if (policy.require_digit && !/\p{Nd}/u.test(password)) throw refuse("M_PASSWORD_NO_DIGIT", "The password must include at least one digit");
+  if (policy.require_digit && !/\p{Nd}/u.test(password))
+    throw refuse("M_PASSWORD_NO_DIGIT", "The password must include at least one digit");
   if (policy.require_symbol && !/[^\p{L}\p{N}]/u.test(password)) {
     throw refuse("M_PASSWORD_NO_SYMBOL", "The password must include at least one symbol");
   }

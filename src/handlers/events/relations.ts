@@ -90,7 +90,9 @@ async function threadsFor(
     if (thread && relTypeOf(event) !== "m.thread") threads.set(event.row.eventId, thread);
   }
   const ignored = threads.size > 0 ? await ignoredUsersOf(app, userId) : new Set<string>();
-  const touched = [...threads].filter(([, { participants }]) => [...ignored].some((user) => participants.has(user))).map(([eventId]) => eventId);
+  const touched = [...threads]
+    .filter(([, { participants }]) => [...ignored].some((user) => participants.has(user)))
+    .map(([eventId]) => eventId);
   if (touched.length === 0) return threads;
   const rows = new Map((await threadsOf(app.db, touched, [...ignored])).map((row) => [row.target, row]));
   for (const eventId of touched) {

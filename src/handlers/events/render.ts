@@ -23,7 +23,11 @@ export interface RenderOptions {
  * Events as clients see them, ready to be spliced into an answer: the shared part is rendered once and kept, `unsigned` is made for
  * this reader. Parallel to the request.
  */
-export async function renderEvents(app: Pick<App, "caches" | "clock">, events: readonly StoredEvent[], options: RenderOptions): Promise<JsonText[]> {
+export async function renderEvents(
+  app: Pick<App, "caches" | "clock">,
+  events: readonly StoredEvent[],
+  options: RenderOptions,
+): Promise<JsonText[]> {
   const wanted = events.flatMap(({ row }) => row.replacesNid ?? []);
   const redactions = events.flatMap(({ row }) => row.redactedBy ?? []);
   const [replaced, because] = await Promise.all([
@@ -62,7 +66,8 @@ interface Context {
 /** What an event carries outside of its signed part (client-server API, "UnsignedData"). */
 function unsignedOf({ row }: StoredEvent, { reader, relations }: RenderOptions, now: number, { replaced, because }: Context): JsonObject {
   const unsigned: JsonObject = { age: Math.max(0, now - row.originServerTs) };
-  if (row.txnId !== null && row.sender === reader.userId && row.txnDevice === (reader.deviceId ?? "")) unsigned["transaction_id"] = row.txnId;
+  if (row.txnId !== null && row.sender === reader.userId && row.txnDevice === (reader.deviceId ?? ""))
+    unsigned["transaction_id"] = row.txnId;
   if (replaced) {
     unsigned["replaces_state"] = replaced.row.eventId;
     unsigned["prev_content"] = replaced.shown.content;
@@ -70,7 +75,9 @@ function unsignedOf({ row }: StoredEvent, { reader, relations }: RenderOptions, 
   }
   if (because) {
     unsigned["redacted_by"] = because.row.eventId;
-    unsigned["redacted_because"] = JSON.parse(withUnsigned(renderClientEvent(because.shown), { age: Math.max(0, now - because.row.originServerTs) })) as JsonObject;
+    unsigned["redacted_because"] = JSON.parse(
+      withUnsigned(renderClientEvent(because.shown), { age: Math.max(0, now - because.row.originServerTs) }),
+    ) as JsonObject;
   }
   const related = relations?.get(row.eventId);
   if (related) unsigned["m.relations"] = related;

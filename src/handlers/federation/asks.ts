@@ -128,6 +128,16 @@ export async function askMissingEvents(app: AskApp, host: string, roomId: string
 }
 
 /** `GET /backfill`: events before and with the given ones. */
-export async function askBackfill(app: AskApp, host: string, roomId: string, eventIds: readonly string[], limit: number, patience: FederationRequestOptions): Promise<JsonValue[]> {
-  return arrayIn(await app.federation.client.get(host, `${V1}/backfill/${enc(roomId)}`, { ...patience, query: { v: eventIds, limit } }), "pdus");
+export async function askBackfill(
+  app: AskApp,
+  host: string,
+  roomId: string,
+  eventIds: readonly string[],
+  limit: number,
+  patience: FederationRequestOptions,
+): Promise<JsonValue[]> {
+  return arrayIn(
+    await app.federation.client.get(host, `${V1}/backfill/${enc(roomId)}`, { ...patience, query: { v: eventIds, limit } }),
+    "pdus",
+  );
 }

@@ -24,13 +24,18 @@ const unauthorized = (message: string): MatrixError => new MatrixError(401, "M_U
  * Finds out which server sends a request (server-server API, "Request Authentication"). Throws 401 M_UNAUTHORIZED for missing and wrong
  * signatures, 400 for headers that cannot be read, 403 for servers that we don't talk to.
  */
-export async function authenticateServer(app: FederationAuthApp, request: HttpRequest, content: JsonValue | undefined): Promise<ServerRequester> {
+export async function authenticateServer(
+  app: FederationAuthApp,
+  request: HttpRequest,
+  content: JsonValue | undefined,
+): Promise<ServerRequester> {
   const headers = authorizationHeaders(request);
   if (headers.length === 0) throw unauthorized("Missing Authorization headers");
   const claims = headers.map(parseXMatrix);
   const [first] = claims;
   const origin = first?.origin;
-  if (origin === undefined || claims.some((claim) => claim.origin !== origin)) throw unauthorized("Authorization headers of different servers");
+  if (origin === undefined || claims.some((claim) => claim.origin !== origin))
+    throw unauthorized("Authorization headers of different servers");
   if (!isServerName(origin)) throw new MatrixError(400, "M_UNKNOWN", `Invalid server name ${JSON.stringify(origin)}`);
   if (!app.federation.allowed(origin)) throw new FederationDeniedError(origin);
   for (const { destination } of claims) {
@@ -41,12 +46,20 @@ export async function authenticateServer(app: FederationAuthApp, request: HttpRe
   throw unauthorized(`Invalid signature for server ${origin} with key ${first?.keyId}`);
 }
 
-async function isProven({ federation, clock }: FederationAuthApp, claim: XMatrix, request: HttpRequest, content: JsonValue | undefined): Promise<boolean> {
+async function isProven(
+  { federation, clock }: FederationAuthApp,
+  claim: XMatrix,
+  request: HttpRequest,
+  content: JsonValue | undefined,
+): Promise<boolean> {
   const key = await federation.keys.get(claim.origin, claim.keyId, clock.now());
   if (!key) return false;
   const { method, url: uri } = request;
   const { origin, destination, signature } = claim;
-  return key.verifies(requestText({ method, uri, origin, destination, content: content === undefined ? undefined : canonicalJson(content) }), signature);
+  return key.verifies(
+    requestText({ method, uri, origin, destination, content: content === undefined ? undefined : canonicalJson(content) }),
+    signature,
+  );
 }
 
 /** Node joins headers of the same name except this one, of which it keeps the first. */

@@ -8,7 +8,7 @@ const MAX_CHAIN = 100_000;
 export async function authChainOf(app: Pick<App, "caches">, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
   const chain = new Map<string, StoredEvent>();
   const asked = new Set<string>();
-  for (let level = events; level.length > 0 && chain.size < MAX_CHAIN; ) {
+  for (let level = events; level.length > 0 && chain.size < MAX_CHAIN;) {
     const wanted = new Set(level.flatMap(({ event }) => event.authEvents).filter((id) => !asked.has(id)));
     for (const id of wanted) asked.add(id);
     const found = await app.caches.events.byIds([...wanted]);

@@ -11,8 +11,7 @@ export type KeysApp = Pick<App, "federation">;
 
 /** A PDU that has passed the checks that need no state, or what is wrong with it, as an error for whoever sent it. */
 export type PduCheck =
-  | { readonly checked: CheckedPdu; readonly event: RoomEvent; readonly received: ReceivedPdu }
-  | { readonly fault: MatrixError };
+  { readonly checked: CheckedPdu; readonly event: RoomEvent; readonly received: ReceivedPdu } | { readonly fault: MatrixError };
 
 /** How many events are checked before others have a turn: about 10 ms of signatures. */
 const CHUNK = 40;
@@ -32,7 +31,8 @@ export async function checkSignatures(app: KeysApp, received: ReceivedPdu): Prom
   const { event, json } = received;
   const signed = await Promise.all(received.signers.map((server) => isSignedBy(app, received, server)));
   const unsigned = received.signers.find((_, i) => !signed[i]);
-  if (unsigned !== undefined) return { fault: new MatrixError(403, "M_FORBIDDEN", `Event ${event.eventId} has no valid signature of ${unsigned}`) };
+  if (unsigned !== undefined)
+    return { fault: new MatrixError(403, "M_FORBIDDEN", `Event ${event.eventId} has no valid signature of ${unsigned}`) };
   return { checked: { eventId: event.eventId, json }, event, received };
 }
 

@@ -37,7 +37,12 @@ export async function missingBefore(app: App, { room, origin }: Source, { event 
 /** Stores the auth chain of an event (server-server API, `/event_auth`). */
 export async function fetchAuthOf(app: App, { room, origin }: Source, eventId: string): Promise<void> {
   const chain = await goodPdus(app, room.version, room.roomId, await askEventAuth(app, origin, room.roomId, eventId));
-  await storeOutliers(app, room.roomId, room.version.id, chain.map(({ checked }) => checked));
+  await storeOutliers(
+    app,
+    room.roomId,
+    room.version.id,
+    chain.map(({ checked }) => checked),
+  );
 }
 
 /**
@@ -52,7 +57,13 @@ export async function fetchWithState(app: App, source: Source, eventId: string):
   const event = fetched.get(eventId) ?? known.get(eventId);
   if (!event) throw new Error(`${origin} does not give the event ${eventId}`);
   const pick = (wanted: readonly string[]): CheckedPdu[] => wanted.flatMap((id) => known.get(id) ?? fetched.get(id) ?? []);
-  await storeWithState(app, { roomId: room.roomId, version: room.version.id, event, state: pick(ids.state), authChain: pick(ids.authChain) });
+  await storeWithState(app, {
+    roomId: room.roomId,
+    version: room.version.id,
+    event,
+    state: pick(ids.state),
+    authChain: pick(ids.authChain),
+  });
 }
 
 async function knownEvents(app: App, room: RoomInfo, ids: readonly string[]): Promise<Map<string, CheckedPdu>> {
@@ -76,7 +87,12 @@ async function fetchUnknown(
     unknown.length > MANY_UNKNOWN
       ? [await fetchEvent(app, origin, eventId), ...(await askState(app, origin, room.roomId, eventId))]
       : await fetchEvents(app, origin, [eventId, ...unknown]);
-  const good = await goodPdus(app, room.version, room.roomId, pdus.filter((pdu) => pdu !== undefined));
+  const good = await goodPdus(
+    app,
+    room.version,
+    room.roomId,
+    pdus.filter((pdu) => pdu !== undefined),
+  );
   return new Map(good.map(({ checked }) => [checked.eventId, checked]));
 }
 

@@ -27,10 +27,16 @@ export interface IncomingInvite {
  * `PUT /invite` (server-server API, "Inviting to a room"): signs the invitation of a user of ours and stores it, although the room is
  * not known here. Gives the signed event.
  */
-export async function receiveInvite(app: App, origin: string, { roomId, version: versionId, event, strippedState }: IncomingInvite): Promise<JsonText> {
+export async function receiveInvite(
+  app: App,
+  origin: string,
+  { roomId, version: versionId, event, strippedState }: IncomingInvite,
+): Promise<JsonText> {
   const version = roomVersion(versionId);
   if (!version) {
-    throw new MatrixError(400, "M_INCOMPATIBLE_ROOM_VERSION", `This server does not know room version ${versionId}`, { room_version: versionId });
+    throw new MatrixError(400, "M_INCOMPATIBLE_ROOM_VERSION", `This server does not know room version ${versionId}`, {
+      room_version: versionId,
+    });
   }
   const pdu = requireGood(await checkPdu(app, version, event));
   const room = await findRoom(app, roomId);
@@ -45,10 +51,17 @@ export async function receiveInvite(app: App, origin: string, { roomId, version:
   return new JsonText(signed.json);
 }
 
-async function checkInvite(app: App, origin: string, roomId: string, room: RoomInfo | undefined, { event, received }: GoodPdu): Promise<void> {
+async function checkInvite(
+  app: App,
+  origin: string,
+  roomId: string,
+  room: RoomInfo | undefined,
+  { event, received }: GoodPdu,
+): Promise<void> {
   const { type, stateKey, sender, content } = event;
   if (event.roomId !== roomId) throw badJson("The room_id in path does not match event");
-  if (type !== "m.room.member" || own(content, "membership") !== "invite" || received.redacted) throw badJson("The event was not an m.room.member invite event");
+  if (type !== "m.room.member" || own(content, "membership") !== "invite" || received.redacted)
+    throw badJson("The event was not an m.room.member invite event");
   if (stateKey === undefined || domainOf(stateKey) !== app.serverName) throw badJson("The invite event must be for this server");
   if (domainOf(sender) !== origin) throw forbidden("The invite event was not from the server sending it");
   if (app.config.block_non_admin_invites) throw forbidden("This server does not accept room invites");

@@ -87,7 +87,12 @@ export async function receiveLeave(app: App, origin: string, roomId: string, bod
 }
 
 /** `PUT /send_knock`. */
-export async function receiveKnock(app: App, origin: string, roomId: string, body: JsonObject): Promise<{ knock_room_state: JsonObject[] }> {
+export async function receiveKnock(
+  app: App,
+  origin: string,
+  roomId: string,
+  body: JsonObject,
+): Promise<{ knock_room_state: JsonObject[] }> {
   const { room, stored } = await receive(app, origin, roomId, "knock", body);
   if (!room.version.auth.knocking) throw new MatrixError(403, "M_FORBIDDEN", "This room version does not support knocking");
   return { knock_room_state: await strippedState(app, stored) };

@@ -26,7 +26,13 @@ export async function inviteRemotely(app: App, room: RoomInfo, intent: SendInten
 }
 
 /** The event that came back must be the one that was sent, and carry the other server's signature. */
-async function coSigned(app: App, room: RoomInfo, { eventId }: CheckedPdu, host: string, answer: Parameters<typeof readPdu>[1]): Promise<CheckedPdu> {
+async function coSigned(
+  app: App,
+  room: RoomInfo,
+  { eventId }: CheckedPdu,
+  host: string,
+  answer: Parameters<typeof readPdu>[1],
+): Promise<CheckedPdu> {
   const received = readPdu(room.version, answer);
   if ("fault" in received || received.event.eventId !== eventId || received.redacted || !(await isSignedBy(app, received, host))) {
     throw new MatrixError(502, "M_UNKNOWN", `${host} did not sign the invitation`);

@@ -50,5 +50,6 @@ async function signedByBoth(app: App, join: FilledTemplate, { event }: JoinAnswe
 function checkCreate(version: RoomVersion, events: readonly GoodPdu[]): void {
   const create = events.find(({ event }) => event.type === "m.room.create" && event.stateKey === "");
   const claimed = create && (own(create.event.content, "room_version") ?? "1");
-  if (claimed !== version.id) throw new MatrixError(502, "M_UNKNOWN", "The room's create event is missing, or of another version than promised");
+  if (claimed !== version.id)
+    throw new MatrixError(502, "M_UNKNOWN", "The room's create event is missing, or of another version than promised");
 }

@@ -19,7 +19,9 @@ const options = { timeoutMs: TIMEOUT_MS, retries: "none", ignoreBackoff: true, m
 /** Another server has nothing of that name. Other errors of it are no business of the client. */
 function asClientError(error: unknown, missing: string): unknown {
   if (!(error instanceof FederationError)) return error;
-  return error.status === 404 ? notFound(missing) : new MatrixError(502, "M_UNKNOWN", `${error.destination} refused to answer: ${error.message}`);
+  return error.status === 404
+    ? notFound(missing)
+    : new MatrixError(502, "M_UNKNOWN", `${error.destination} refused to answer: ${error.message}`);
 }
 
 /** The profile of a user of another server. 404 where there is none. */
@@ -53,7 +55,12 @@ export async function askPublicRooms({ federation }: AskApp, server: string, req
     const answer =
       search === undefined && types === undefined
         ? await federation.client.get(server, `${V1}/publicRooms`, { ...options, query: { limit, since, include_all_networks: "false" } })
-        : await federation.client.post(server, `${V1}/publicRooms`, { limit, since, filter: { generic_search_term: search, room_types: types && [...types] } }, options);
+        : await federation.client.post(
+            server,
+            `${V1}/publicRooms`,
+            { limit, since, filter: { generic_search_term: search, room_types: types && [...types] } },
+            options,
+          );
     const chunk = own(answer, "chunk");
     if (!Array.isArray(chunk) || !chunk.every(isJsonObject)) throw new MatrixError(502, "M_UNKNOWN", `${server} answered without rooms`);
     return withPlainNumbers(answer) as JsonObject;

@@ -30,7 +30,8 @@ async function requireInAny(app: RestrictedApp, userId: string, roomIds: readonl
   const members = await app.caches.memberships.ofRooms([...rooms.values()].map(({ nid }) => nid));
   const ours = [...rooms.values()].filter(({ nid }) => (members.get(nid)?.local.size ?? 0) > 0);
   for (const room of ours) if (await isJoined(app, userId, room)) return;
-  if (ours.length < roomIds.length) throw new MatrixError(400, "M_UNABLE_TO_AUTHORISE_JOIN", "Not in all of the rooms whose members may join");
+  if (ours.length < roomIds.length)
+    throw new MatrixError(400, "M_UNABLE_TO_AUTHORISE_JOIN", "Not in all of the rooms whose members may join");
   throw forbidden("You do not belong to any of the required rooms/spaces to join this room.");
 }
 

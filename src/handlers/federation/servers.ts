@@ -9,7 +9,12 @@ import type { App } from "../app";
 const MAX_SERVERS = 10;
 
 /** Answers of a server that say nothing about what the next one would. */
-const tryElsewhere: ReadonlySet<string> = new Set(["M_NOT_FOUND", "M_UNABLE_TO_AUTHORISE_JOIN", "M_UNABLE_TO_GRANT_JOIN", "M_UNRECOGNIZED"]);
+const tryElsewhere: ReadonlySet<string> = new Set([
+  "M_NOT_FOUND",
+  "M_UNABLE_TO_AUTHORISE_JOIN",
+  "M_UNABLE_TO_GRANT_JOIN",
+  "M_UNRECOGNIZED",
+]);
 
 /** Whether another server answered that it has no such endpoint: as the specification says, or as proxies and old servers do. */
 export function isUnknownEndpoint(error: unknown): boolean {
@@ -21,10 +26,20 @@ export function isUnknownEndpoint(error: unknown): boolean {
 /** Servers that may help with a room, likely ones first. */
 export async function helpfulServers(
   app: Pick<App, "caches" | "serverName">,
-  { roomId, room, via = [], inviter }: { roomId: string; room: RoomInfo | undefined; via?: readonly string[]; inviter?: string | undefined },
+  {
+    roomId,
+    room,
+    via = [],
+    inviter,
+  }: { roomId: string; room: RoomInfo | undefined; via?: readonly string[]; inviter?: string | undefined },
 ): Promise<string[]> {
   const members = room && (await app.caches.memberships.ofRoom(room.nid));
-  const hosts = [...via, ...(inviter === undefined ? [] : [hostOf(inviter)]), ...byCount(members?.hosts ?? new Map<string, number>()), domainOf(roomId)];
+  const hosts = [
+    ...via,
+    ...(inviter === undefined ? [] : [hostOf(inviter)]),
+    ...byCount(members?.hosts ?? new Map<string, number>()),
+    domainOf(roomId),
+  ];
   const others = new Set(hosts.filter((host) => host !== undefined && host !== app.serverName) as string[]);
   return [...others].slice(0, MAX_SERVERS);
 }

@@ -96,7 +96,11 @@ interface Question {
 }
 
 /** What there is now. Everything is sampled as of one moment. */
-async function answerTo(app: App, requester: Requester, { from, scope, limit }: Question): Promise<{ chunk: readonly Tree[]; end: StreamToken }> {
+async function answerTo(
+  app: App,
+  requester: Requester,
+  { from, scope, limit }: Question,
+): Promise<{ chunk: readonly Tree[]; end: StreamToken }> {
   const { userId } = requester;
   const joined = await joinedPlaces(app, userId);
   const now = legacyNow(app);
@@ -124,6 +128,7 @@ async function answerTo(app: App, requester: Requester, { from, scope, limit }: 
 async function presenceOf(app: App, userId: string, scope: StreamScope, from: StreamToken, events: NewEvents) {
   if (scope.only && scope.peeking) return presenceInRoom(app, scope.only, app.userData.presence.changedSince(from.presence));
   const newlyShared = new Set(events.joiners);
-  for (const roomNid of events.enteredRooms) for (const member of (await app.caches.memberships.ofRoom(roomNid)).local.keys()) newlyShared.add(member);
+  for (const roomNid of events.enteredRooms)
+    for (const member of (await app.caches.memberships.ofRoom(roomNid)).local.keys()) newlyShared.add(member);
   return presenceSince(app, { userId, from: from.presence, newlyShared });
 }

@@ -38,7 +38,10 @@ export async function readInitialSync(
   const all = [...(await app.caches.memberships.ofUser(userId)).values()].filter((place) => isWanted(place, archived));
   const [rooms, published] = await Promise.all([
     app.caches.rooms.byNids(all.map(({ roomNid }) => roomNid)),
-    getRooms(app.db, all.map(({ roomId }) => roomId)),
+    getRooms(
+      app.db,
+      all.map(({ roomId }) => roomId),
+    ),
   ]);
   const known = all.flatMap((place): RoomPlace[] => {
     const room = rooms.get(place.roomNid);
@@ -49,7 +52,12 @@ export async function readInitialSync(
     invitationsOf(app, requester, all),
     presenceFor(app, userId),
     allAccountDataOf(app, userId),
-    receiptsSince(app, { roomIds: all.filter(({ membership }) => membership === "join").map(({ roomId }) => roomId), from: 0, to: now.receipts, userId }),
+    receiptsSince(app, {
+      roomIds: all.filter(({ membership }) => membership === "join").map(({ roomId }) => roomId),
+      from: 0,
+      to: now.receipts,
+      userId,
+    }),
   ]);
   const isPublic = new Map(published.map((row) => [row.roomId, row.isPublic]));
   return {
@@ -80,12 +88,26 @@ function isWanted(place: UserRoom, archived: "withLeft" | "withoutLeft"): boolea
   return place.membership === "join" || place.membership === "invite" || (archived === "withLeft" && isGone(place));
 }
 
-function snapshotsOf(app: App, requester: Requester, places: readonly RoomPlace[], options: { limit: number; now: StreamToken }): Promise<Map<number, Snapshot>> {
+function snapshotsOf(
+  app: App,
+  requester: Requester,
+  places: readonly RoomPlace[],
+  options: { limit: number; now: StreamToken },
+): Promise<Map<number, Snapshot>> {
   const shown = places.filter(({ place }) => place.membership !== "invite");
-  return roomSnapshots(app, requester, shown.map(({ place, room }) => ({ room, left: isGone(place) ? place : undefined })), options);
+  return roomSnapshots(
+    app,
+    requester,
+    shown.map(({ place, room }) => ({ room, left: isGone(place) ? place : undefined })),
+    options,
+  );
 }
 
-async function invitationsOf(app: App, requester: Requester, places: readonly UserRoom[]): Promise<Map<number, { readonly [key: string]: Tree }>> {
+async function invitationsOf(
+  app: App,
+  requester: Requester,
+  places: readonly UserRoom[],
+): Promise<Map<number, { readonly [key: string]: Tree }>> {
   const invited = places.filter(({ membership }) => membership === "invite");
   const events = await app.caches.events.byNids(invited.map(({ eventNid }) => eventNid));
   const found = [...events.values()];
@@ -102,7 +124,11 @@ function tagsFirst(events: readonly AccountDataEvent[]): AccountDataEvent[] {
 async function presenceFor(app: App, userId: string): Promise<PresenceEvent[]> {
   const presence = await presenceSince(app, { userId, from: undefined });
   if (app.config.presence.enabled !== true || presence.some(({ sender }) => sender === userId)) return presence;
-  const own: PresenceEvent = { type: "m.presence", sender: userId, content: { presence: "online", last_active_ago: 0, currently_active: true } };
+  const own: PresenceEvent = {
+    type: "m.presence",
+    sender: userId,
+    content: { presence: "online", last_active_ago: 0, currently_active: true },
+  };
   return [...presence, own];
 }
 

@@ -69,7 +69,13 @@ async function newestEvents(app: App, places: readonly SnapshotPlace[], limit: n
   const pages = await Promise.all(
     [...byEnd].map(([upTo, group]): Promise<TimelineEntry[]> => {
       const nids = group.map(({ room }) => room.nid);
-      return timelinesBetween(app.db, nids, nids.map(() => 0), upTo, limit);
+      return timelinesBetween(
+        app.db,
+        nids,
+        nids.map(() => 0),
+        upTo,
+        limit,
+      );
     }),
   );
   const byRoom = groupBy(pages.flat(), ({ roomNid }) => roomNid);

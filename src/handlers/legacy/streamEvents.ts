@@ -40,7 +40,10 @@ interface Entry {
 export async function roomEventsBetween(app: App, requester: Requester, query: NewEventsQuery): Promise<NewEvents> {
   const { entries, upTo } = await entriesBetween(app, requester.userId, query);
   if (entries.length === 0) return { texts: [], upTo, joiners: [], enteredRooms: [] };
-  const [stored, ignored] = await Promise.all([app.caches.events.byNids(entries.map(({ nid }) => nid)), ignoredUsersOf(app, requester.userId)]);
+  const [stored, ignored] = await Promise.all([
+    app.caches.events.byNids(entries.map(({ nid }) => nid)),
+    ignoredUsersOf(app, requester.userId),
+  ]);
   const events = entries.flatMap(({ nid }) => stored.get(nid) ?? []);
   const shown = (await visibleIn(app, requester.userId, events)).filter(({ row }) => row.stateKey !== null || !ignored.has(row.sender));
   const joins = shown.filter((event) => event.row.type === "m.room.member" && membershipOf(event.shown) === "join");

@@ -24,7 +24,8 @@ const ownsAliasAlone = (service: AppService, alias: string): boolean =>
 function checkNamespace(app: Pick<App, "config">, requester: Requester, alias: string): void {
   const { appservice } = requester;
   if (appservice) {
-    if (!ownsAlias(appservice, alias)) throw new MatrixError(400, "M_EXCLUSIVE", "This application service has not reserved this kind of alias.");
+    if (!ownsAlias(appservice, alias))
+      throw new MatrixError(400, "M_EXCLUSIVE", "This application service has not reserved this kind of alias.");
     return;
   }
   if (app.config.derived.appServices.some((service) => ownsAliasAlone(service, alias))) {
@@ -119,10 +120,9 @@ async function forgetCanonical(app: App, requester: Requester, roomId: string, a
     if (without.length > 0) content["alt_aliases"] = without;
     else delete content["alt_aliases"];
   }
-  await sendEvent(
-    app,
-    sendIntent({ roomId, sender: requester.userId, type: "m.room.canonical_alias", content }, { stateKey: "" }),
-  ).catch(() => undefined);
+  await sendEvent(app, sendIntent({ roomId, sender: requester.userId, type: "m.room.canonical_alias", content }, { stateKey: "" })).catch(
+    () => undefined,
+  );
 }
 
 /** `GET /rooms/{roomId}/aliases`: for members, and for everybody where the history is world readable. */
@@ -130,7 +130,8 @@ export async function localAliases(app: App, requester: Requester, roomId: strin
   const room = await requireRoom(app, roomId);
   if (!requester.isAdmin && !(await isJoined(app, requester.userId, room))) {
     const visibility = await currentEvent(app, room, "m.room.history_visibility");
-    if (own(visibility?.shown.content ?? {}, "history_visibility") !== "world_readable") throw forbidden("You are not a member of the room");
+    if (own(visibility?.shown.content ?? {}, "history_visibility") !== "world_readable")
+      throw forbidden("You are not a member of the room");
   }
   return (await aliasesOfRooms(app.db, [roomId])).map((row) => row.alias);
 }

@@ -35,7 +35,11 @@ async function joinOrCreate(app: App, userId: string, alias: string): Promise<vo
 }
 
 async function createAutoJoinRoom(app: App, creator: string, alias: string): Promise<string | undefined> {
-  const { autocreate_auto_join_rooms: mayCreate, autocreate_auto_join_rooms_federated: federated, autocreate_auto_join_room_preset: preset } = app.config;
+  const {
+    autocreate_auto_join_rooms: mayCreate,
+    autocreate_auto_join_rooms_federated: federated,
+    autocreate_auto_join_room_preset: preset,
+  } = app.config;
   if (!mayCreate || !alias.endsWith(`:${app.serverName}`)) return undefined;
   const made = await createRoom(app, requesterFor(creator), {
     preset: preset as "public_chat" | "private_chat" | "trusted_private_chat",

@@ -28,7 +28,8 @@ export interface CreateRoomRequest {
   readonly invite3pid?: readonly ThirdPartyInvite[] | undefined;
   readonly roomVersion?: string | undefined;
   readonly creationContent?: JsonObject | undefined;
-  readonly initialState?: readonly { readonly type: string; readonly stateKey?: string | undefined; readonly content: JsonObject }[] | undefined;
+  readonly initialState?:
+    readonly { readonly type: string; readonly stateKey?: string | undefined; readonly content: JsonObject }[] | undefined;
   readonly preset?: PresetName | undefined;
   readonly isDirect?: boolean | undefined;
   readonly powerLevelContentOverride?: JsonObject | undefined;
@@ -48,7 +49,11 @@ interface Plan {
  * Makes a room (client-server API, "Creation"). All of its first events are stored in one transaction or none; invitations
  * follow one by one. Answers the room id and the alias, if one was asked for.
  */
-export async function createRoom(app: App, requester: Requester, request: CreateRoomRequest): Promise<{ roomId: string; roomAlias: string | undefined }> {
+export async function createRoom(
+  app: App,
+  requester: Requester,
+  request: CreateRoomRequest,
+): Promise<{ roomId: string; roomAlias: string | undefined }> {
   const plan = planOf(app, requester, request);
   const create = buildCreate(app, plan);
   if (plan.alias !== undefined) await claimAlias(app, requester, plan.alias, create.roomId);
@@ -92,7 +97,11 @@ function planOf(app: App, requester: Requester, request: CreateRoomRequest): Pla
   const alias = roomAliasName === undefined ? undefined : `#${roomAliasName}:${app.serverName}`;
   if (roomAliasName !== undefined && /[:#\s\u0000]/.test(roomAliasName)) throw invalidParam("Invalid characters in room alias");
   const presetName = request.preset ?? (request.visibility === "public" ? "public_chat" : "private_chat");
-  for (const content of [request.creationContent, request.powerLevelContentOverride, ...(request.initialState ?? []).map((e) => e.content)]) {
+  for (const content of [
+    request.creationContent,
+    request.powerLevelContentOverride,
+    ...(request.initialState ?? []).map((e) => e.content),
+  ]) {
     if (content && version.canonicalJsonEnforced && !isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
   }
   return { request, requester, version, presetName, invitees, alias };
@@ -162,7 +171,10 @@ async function firstEvents(app: App, plan: Plan, roomId: string): Promise<SendIn
 
   add("m.room.member", { ...(await profileFields(app, requester.userId)), membership: "join" }, requester.userId);
   const configured = configuredOverride(app.config.default_power_level_content_override as JsonObject | undefined, presetName);
-  const levels = powerLevelsContent(version, preset, { creator: requester.userId, invitees }, [configured, request.powerLevelContentOverride]);
+  const levels = powerLevelsContent(version, preset, { creator: requester.userId, invitees }, [
+    configured,
+    request.powerLevelContentOverride,
+  ]);
   addUnlessGiven("m.room.power_levels", levels);
   if (alias !== undefined) addUnlessGiven("m.room.canonical_alias", { alias });
   addUnlessGiven("m.room.join_rules", { join_rule: preset.joinRule });

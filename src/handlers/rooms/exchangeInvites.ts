@@ -25,7 +25,8 @@ interface SignedInvite {
 
 function signedInvite(roomId: JsonValue | undefined, sender: JsonValue | undefined, signed: JsonValue | undefined): SignedInvite {
   const [target, token] = isJsonObject(signed) ? [own(signed, "mxid"), own(signed, "token")] : [];
-  if (!isJsonObject(signed) || typeof token !== "string" || typeof target !== "string" || !isUserId(target)) throw badJson("mxid and token must be signed");
+  if (!isJsonObject(signed) || typeof token !== "string" || typeof target !== "string" || !isUserId(target))
+    throw badJson("mxid and token must be signed");
   if (typeof roomId !== "string" || typeof sender !== "string" || !isUserId(sender)) throw badJson("room_id and sender are required");
   return { roomId, sender, target, token, signed };
 }

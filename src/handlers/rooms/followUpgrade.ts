@@ -44,6 +44,8 @@ export async function followUpgrade(app: App, userId: string, room: RoomInfo): P
     if (own(tombstone?.shown.content ?? {}, "replacement_room") === room.roomId) await moveListing(app, old, room);
     await carryOver(app, userId, old.roomId, room.roomId);
   } catch (error) {
-    app.log("synapse.handlers.room_member").warn(`Cannot carry over what ${userId} had set up for the predecessor of ${room.roomId}`, { error });
+    app
+      .log("synapse.handlers.room_member")
+      .warn(`Cannot carry over what ${userId} had set up for the predecessor of ${room.roomId}`, { error });
   }
 }

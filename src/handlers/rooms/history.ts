@@ -55,7 +55,8 @@ async function newestPlace(app: App, { room, left }: Standing): Promise<Topologi
   return (await topologicalPositionAt(app.db, room.nid, position)) ?? { depth: 0, streamOrdering: 0 };
 }
 
-const isAfter = (a: TopologicalPosition, b: TopologicalPosition): boolean => a.depth > b.depth || (a.depth === b.depth && a.streamOrdering > b.streamOrdering);
+const isAfter = (a: TopologicalPosition, b: TopologicalPosition): boolean =>
+  a.depth > b.depth || (a.depth === b.depth && a.streamOrdering > b.streamOrdering);
 
 /**
  * `GET /rooms/{roomId}/messages` (client-server API, "Room messages"). A page that is not empty has an `end`, as clients that count
@@ -67,7 +68,8 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
   const { direction } = request;
   const backwards = direction === "b";
   const newest = await newestPlace(app, standing);
-  let from = request.from === undefined ? (backwards ? newest : { depth: 0, streamOrdering: 0 }) : await placeOfToken(app, room, request.from);
+  let from =
+    request.from === undefined ? (backwards ? newest : { depth: 0, streamOrdering: 0 }) : await placeOfToken(app, room, request.from);
   // Who left reads no further than to the moment of leaving.
   if (standing.left && isAfter(from, newest)) from = newest;
   const to = request.to === undefined ? (standing.left && !backwards ? newest : undefined) : await placeOfToken(app, room, request.to);
@@ -93,7 +95,10 @@ export async function shownEvents(
   entries: readonly HistoryEntry[],
   filter: EventFilter,
 ): Promise<StoredEvent[]> {
-  const [stored, ignored] = await Promise.all([app.caches.events.byNids(entries.map(({ nid }) => nid)), ignoredUsersOf(app, requester.userId)]);
+  const [stored, ignored] = await Promise.all([
+    app.caches.events.byNids(entries.map(({ nid }) => nid)),
+    ignoredUsersOf(app, requester.userId),
+  ]);
   const events = entries.flatMap(({ nid }) => stored.get(nid) ?? []);
   const visible = await visibleEvents(app, requester.userId, room, events);
   return visible.filter((event) => (event.row.stateKey !== null || !ignored.has(event.sender)) && filter.matches(event));
@@ -187,7 +192,13 @@ export async function readContext(
   };
 }
 
-async function contextState(app: App, requester: Requester, last: StoredEvent, filter: EventFilter, shown: readonly StoredEvent[]): Promise<JsonText[]> {
+async function contextState(
+  app: App,
+  requester: Requester,
+  last: StoredEvent,
+  filter: EventFilter,
+  shown: readonly StoredEvent[],
+): Promise<JsonText[]> {
   if (filter.lazyLoadMembers) {
     const members = await membersOfSenders(app, requester, last.room, [...shown, last]);
     return members;

@@ -95,9 +95,11 @@ async function changeFromAfar(
 ): Promise<SentEvent> {
   const { roomId, action, target } = request;
   if (action !== "join" && action !== "knock" && action !== "leave") throw notFound("Nobody of this server is in the room");
-  if (action === "leave" && place?.membership !== "invite" && place?.membership !== "knock") throw notFound("Can't leave a room that you are not in");
+  if (action === "leave" && place?.membership !== "invite" && place?.membership !== "knock")
+    throw notFound("Can't leave a room that you are not in");
   const hosts = await helpfulServers(app, { roomId, room, via: request.via ?? [], inviter: place?.sender });
-  if (hosts.length === 0 && room && action !== "leave" && hostOf(roomId) === app.serverName) throw forbidden("Nobody is in the room any more");
+  if (hosts.length === 0 && room && action !== "leave" && hostOf(roomId) === app.serverName)
+    throw forbidden("Nobody is in the room any more");
   const membership = { roomId, userId: target, content: await baseContent(app, request) };
   if (action === "leave") return leaveRemotely(app, hosts, room, place, { ...membership, action });
   if (action === "knock") return knockRemotely(app, hosts, { ...membership, action });
@@ -116,7 +118,13 @@ async function changeFromAfar(
   return joined;
 }
 
-async function checkAction(app: App, requester: Requester, room: RoomInfo, request: MembershipRequest, place: UserRoom | undefined): Promise<void> {
+async function checkAction(
+  app: App,
+  requester: Requester,
+  room: RoomInfo,
+  request: MembershipRequest,
+  place: UserRoom | undefined,
+): Promise<void> {
   const { action, target } = request;
   const membership = place?.membership;
   if (action === "kick" && membership !== "join" && membership !== "invite" && membership !== "knock") {
@@ -177,7 +185,8 @@ export async function forgetRoom(app: App, requester: Requester, roomId: string)
   const room = await findRoom(app, roomId);
   const place = room && (await placeOf(app, requester.userId, room));
   if (!room || !place) throw new MatrixError(400, "M_UNKNOWN", `User ${requester.userId} not in room ${roomId}`);
-  if (place.membership !== "leave" && place.membership !== "ban") throw new MatrixError(400, "M_UNKNOWN", `User ${requester.userId} in room ${roomId}`);
+  if (place.membership !== "leave" && place.membership !== "ban")
+    throw new MatrixError(400, "M_UNKNOWN", `User ${requester.userId} in room ${roomId}`);
   await setForgotten(app.db, room.nid, requester.userId);
   app.caches.memberships.forgetUser(requester.userId);
 }

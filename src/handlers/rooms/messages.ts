@@ -29,7 +29,16 @@ export interface SendRequest {
 }
 
 /** Event types that guests may send. */
-const guestTypes: ReadonlySet<string> = new Set(["m.room.message", "m.room.encrypted", "m.sticker", "m.call.invite", "m.call.candidates", "m.call.answer", "m.call.hangup", "m.reaction"]);
+const guestTypes: ReadonlySet<string> = new Set([
+  "m.room.message",
+  "m.room.encrypted",
+  "m.sticker",
+  "m.call.invite",
+  "m.call.candidates",
+  "m.call.answer",
+  "m.call.hangup",
+  "m.reaction",
+]);
 
 /**
  * Sends a message or state event (client-server API, "Sending events to a room"). Membership and power levels are the owner's to
@@ -39,10 +48,14 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   const { roomId, type, stateKey, content } = request;
   if (stateKey !== undefined && type === "m.room.member") return sendMembership(app, requester, request, stateKey);
   if (type === "m.room.create") throw forbidden("A room has one create event only");
-  if (!fitsId(type) || (stateKey !== undefined && !fitsId(stateKey))) throw new MatrixError(413, "M_TOO_LARGE", "type or state_key too large");
+  if (!fitsId(type) || (stateKey !== undefined && !fitsId(stateKey)))
+    throw new MatrixError(413, "M_TOO_LARGE", "type or state_key too large");
   if (requester.isGuest && !guestTypes.has(type)) throw new MatrixError(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not send such events");
   if (!requester.appservice || requester.appservice.rateLimited) {
-    app.rateLimiter.check(type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction ? "rc_admin_redaction" : "rc_message", requester.userId);
+    app.rateLimiter.check(
+      type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction ? "rc_admin_redaction" : "rc_message",
+      requester.userId,
+    );
   }
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
   if (stateKey !== undefined) await checkStateContent(app, roomId, type, content);
@@ -94,7 +107,9 @@ async function checkRelation(app: App, requester: Requester, { roomId, content, 
   if (relation.relType !== "m.annotation" || relation.key === null) return;
   if (relation.key.length > MAX_AGGREGATION_KEY) throw badJson("Aggregation key is too long");
   const room = await requireJoined(app, requester.userId, roomId);
-  if (await findAnnotation(app.db, { roomNid: room.nid, relatesTo: relation.relatesTo, type, key: relation.key, sender: requester.userId })) {
+  if (
+    await findAnnotation(app.db, { roomNid: room.nid, relatesTo: relation.relatesTo, type, key: relation.key, sender: requester.userId })
+  ) {
     throw new MatrixError(400, "M_DUPLICATE_ANNOTATION", "Can't send same reaction twice");
   }
 }
@@ -104,7 +119,13 @@ const MAX_AGGREGATION_KEY = 500;
 /** A membership sent as plain state goes the way of the membership endpoints, so that the same rules hold. */
 function sendMembership(app: App, requester: Requester, request: SendRequest, target: string): Promise<SentEvent> {
   const { membership, ...content } = request.content;
-  const ownAction: Readonly<Record<string, MembershipAction>> = { join: "join", invite: "invite", leave: "leave", ban: "ban", knock: "knock" };
+  const ownAction: Readonly<Record<string, MembershipAction>> = {
+    join: "join",
+    invite: "invite",
+    leave: "leave",
+    ban: "ban",
+    knock: "knock",
+  };
   const action = typeof membership === "string" ? ownAction[membership] : undefined;
   if (!action) throw badJson("Invalid membership");
   if ((action === "join" || action === "knock") && target !== requester.userId) throw forbidden("Cannot act for another user");

@@ -12,7 +12,12 @@ export interface MutualRooms {
 }
 
 /** `GET /mutual_rooms`: rooms that both users are joined to, in the order of their ids. A token names the room after which a page starts. */
-export async function readMutualRooms(app: Pick<App, "caches">, requester: Requester, userId: string, from: string | undefined): Promise<MutualRooms> {
+export async function readMutualRooms(
+  app: Pick<App, "caches">,
+  requester: Requester,
+  userId: string,
+  from: string | undefined,
+): Promise<MutualRooms> {
   if (!isUserId(userId) || !fitsId(userId)) throw invalidParam("Not a user id");
   if (userId === requester.userId) throw invalidParam("You cannot request a list of shared rooms with yourself");
   const after = from === undefined ? "" : Buffer.from(from, "base64url").toString();
@@ -25,5 +30,9 @@ export async function readMutualRooms(app: Pick<App, "caches">, requester: Reque
     .sort();
   const rest = all.filter((roomId) => roomId > after);
   const last = rest.length > PAGE ? rest[PAGE - 1] : undefined;
-  return { joined: rest.slice(0, PAGE), count: all.length, ...(last !== undefined && { next_batch: Buffer.from(last).toString("base64url") }) };
+  return {
+    joined: rest.slice(0, PAGE),
+    count: all.length,
+    ...(last !== undefined && { next_batch: Buffer.from(last).toString("base64url") }),
+  };
 }

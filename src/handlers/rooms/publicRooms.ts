@@ -39,7 +39,8 @@ export async function listPublicRooms(app: App, request: DirectoryRequest): Prom
   };
 }
 
-const pageToken = ({ joinedMembers, roomId }: PublicRoomRow): string => Buffer.from(JSON.stringify([joinedMembers, roomId])).toString("base64url");
+const pageToken = ({ joinedMembers, roomId }: PublicRoomRow): string =>
+  Buffer.from(JSON.stringify([joinedMembers, roomId])).toString("base64url");
 
 function parsePageToken(token: string): { joinedMembers: number; roomId: string } {
   try {
@@ -94,7 +95,11 @@ async function isPublished(app: App, roomId: string): Promise<boolean> {
 export async function publishRoom(app: App, requester: Requester, roomId: string, visibility: "public" | "private"): Promise<void> {
   const room = await requireRoom(app, roomId);
   const levels = await currentLevels(app, room);
-  if (!requester.isAdmin && !requester.appservice && levels.userLevel(requester.userId) < levels.requiredFor("m.room.canonical_alias", "state")) {
+  if (
+    !requester.isAdmin &&
+    !requester.appservice &&
+    levels.userLevel(requester.userId) < levels.requiredFor("m.room.canonical_alias", "state")
+  ) {
     throw forbidden("This server requires you to be a moderator in the room to edit its room list entry");
   }
   await setRoomPublic(app.db, room.nid, visibility === "public");

@@ -71,7 +71,9 @@ export async function listRelations(app: App, requester: Requester, request: Rel
   return {
     chunk,
     ...(original[0] && { original_event: original[0] }),
-    ...(last && { next_batch: formatTopological(direction === "b" ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last) }),
+    ...(last && {
+      next_batch: formatTopological(direction === "b" ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last),
+    }),
     ...(request.from !== undefined && { prev_batch: request.from }),
     ...(request.recurse === "recurse" && { recursion_depth: RECURSION_DEPTH }),
   };
@@ -85,7 +87,11 @@ export interface ThreadsRequest {
 }
 
 /** `GET /rooms/{roomId}/threads` (client-server API, "Querying threads in a room"). Tokens are positions of threads' newest events. */
-export async function listThreads(app: App, requester: Requester, request: ThreadsRequest): Promise<{ chunk: JsonText[]; next_batch?: string }> {
+export async function listThreads(
+  app: App,
+  requester: Requester,
+  request: ThreadsRequest,
+): Promise<{ chunk: JsonText[]; next_batch?: string }> {
   const { room } = await standingIn(app, requester, request.roomId);
   if (request.from !== undefined && !/^\d{1,15}$/.test(request.from)) throw invalidParam("Unknown pagination token");
   const limit = Math.min(request.limit, MAX_PAGE);

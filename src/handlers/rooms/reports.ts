@@ -27,7 +27,14 @@ export async function reportEvent(app: App, requester: Requester, request: Event
   await requireJoined(app, requester.userId, roomId).catch(refused);
   await requireVisibleEvent(app, requester, eventId, roomId).catch(refused);
   const receivedTs = app.clock.now();
-  await insertEventReport(app.db, { receivedTs, roomId, eventId, userId: requester.userId, reason: clean(reason) ?? null, score: score ?? null });
+  await insertEventReport(app.db, {
+    receivedTs,
+    roomId,
+    eventId,
+    userId: requester.userId,
+    reason: clean(reason) ?? null,
+    score: score ?? null,
+  });
 }
 
 /** The reporter need not be in the room. 404 for rooms that nobody here knows. */

@@ -10,7 +10,8 @@ type RestrictedApp = Pick<App, "caches">;
 /** The rooms whose members may join a restricted room; undefined where its join rule is another one. */
 export function allowedRooms(room: RoomInfo, joinRules: JsonObject | undefined): readonly string[] | undefined {
   const rule = joinRules && own(joinRules, "join_rule");
-  const restricted = (rule === "restricted" && room.version.auth.restrictedJoins) || (rule === "knock_restricted" && room.version.auth.knockRestricted);
+  const restricted =
+    (rule === "restricted" && room.version.auth.restrictedJoins) || (rule === "knock_restricted" && room.version.auth.knockRestricted);
   if (!joinRules || !restricted) return undefined;
   const allow = own(joinRules, "allow");
   return Array.isArray(allow) ? allow.flatMap(roomOfCondition) : [];
@@ -41,7 +42,8 @@ export async function authorisingUser(
   const joinRules = await currentEvent(app, room, "m.room.join_rules");
   const allowed = allowedRooms(room, joinRules?.shown.content);
   if (!allowed || membership === "invite" || membership === "join") return undefined;
-  if (!(await isJoinedToAny(app, userId, allowed))) throw forbidden("You do not belong to any of the required rooms/spaces to join this room.");
+  if (!(await isJoinedToAny(app, userId, allowed)))
+    throw forbidden("You do not belong to any of the required rooms/spaces to join this room.");
   const [levels, members] = await Promise.all([currentLevels(app, room), app.caches.memberships.ofRoom(room.nid)]);
   for (const member of members.local.keys()) if (levels.userLevel(member) >= levels.invite) return member;
   throw forbidden("No member of this server could invite you");

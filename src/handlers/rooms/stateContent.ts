@@ -40,7 +40,9 @@ async function checkCanonicalAlias(app: App, roomId: string, content: JsonObject
 
 function aliasesIn(content: JsonObject): string[] {
   const alternatives = own(content, "alt_aliases");
-  return [own(content, "alias"), ...(Array.isArray(alternatives) ? alternatives : [])].filter((alias): alias is string => typeof alias === "string" && alias !== "");
+  return [own(content, "alias"), ...(Array.isArray(alternatives) ? alternatives : [])].filter(
+    (alias): alias is string => typeof alias === "string" && alias !== "",
+  );
 }
 
 const levelKeys = ["users_default", "events_default", "state_default", "ban", "kick", "redact", "invite"];

@@ -49,7 +49,10 @@ async function inviteUnknown(app: App, requester: Requester, room: RoomInfo, thr
   if (levels.userLevel(userId) < levels.invite) throw forbidden("You don't have permission to invite users");
   const { token, content } = await storeInvite(app, threepid, await aboutRoom(app, userId, room));
   if (!fitsId(token)) throw new MatrixError(502, "M_UNKNOWN", "The identity server gave a token that is too long");
-  await sendEvent(app, sendIntent({ roomId: room.roomId, sender: userId, type: "m.room.third_party_invite", content }, { stateKey: token }));
+  await sendEvent(
+    app,
+    sendIntent({ roomId: room.roomId, sender: userId, type: "m.room.third_party_invite", content }, { stateKey: token }),
+  );
 }
 
 const shown: readonly (readonly [field: string, type: string, key: string])[] = [
@@ -64,7 +67,12 @@ const shown: readonly (readonly [field: string, type: string, key: string])[] = 
 async function aboutRoom(app: App, userId: string, room: RoomInfo): Promise<JsonObject> {
   const about: JsonObject = { room_id: room.roomId, sender: userId };
   const current = await app.caches.roomState.current(room.nid);
-  const events = current ? await app.caches.roomState.pick(current.state, shown.map(([, type]): StatePair => [type, ""])) : [];
+  const events = current
+    ? await app.caches.roomState.pick(
+        current.state,
+        shown.map(([, type]): StatePair => [type, ""]),
+      )
+    : [];
   shown.forEach(([field, , key], i) => {
     const value = own(events[i]?.shown.content ?? {}, key);
     if (typeof value === "string") about[field] = value;

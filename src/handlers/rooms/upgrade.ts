@@ -127,7 +127,8 @@ async function createReplacement(app: App, upgrade: Upgrade, predecessor: JsonOb
 async function firstEvents(app: App, { requester, old, version, additional }: Upgrade, roomId: string): Promise<SendIntent[]> {
   const { userId } = requester;
   const levels = copiedLevels(old, version, { upgrader: userId, additional });
-  const event = (type: string, content: JsonObject, stateKey = ""): SendIntent => sendIntent({ roomId, sender: userId, type, content }, { stateKey });
+  const event = (type: string, content: JsonObject, stateKey = ""): SendIntent =>
+    sendIntent({ roomId, sender: userId, type, content }, { stateKey });
   const [profile, state] = await Promise.all([profileFields(app, userId), copiedState(app, old, version)]);
   return [
     event("m.room.member", { ...profile, membership: "join" }, userId),

@@ -59,12 +59,15 @@ export async function copiedState(app: Pick<App, "caches" | "db">, old: OldRoom,
   const pairs: StatePair[] = [...copiedTypes.map((type): StatePair => [type, ""]), ...(await spaceChildren(app, old))];
   const [found, bans] = await Promise.all([app.caches.roomState.pick(old.state, pairs), membersOfRooms(app.db, [old.room.nid], "ban")]);
   const banEvents = await app.caches.events.byNids(bans.map(({ eventNid }) => eventNid));
-  return pairs.map(([type], i) => found[i] ?? type).concat(...banEvents.values()).flatMap((event): CopiedState[] => {
-    if (typeof event === "string") return defaultsFor(event);
-    if (isEmptied(event)) return [];
-    const { type, content, stateKey = "" } = event.shown;
-    return [{ type, stateKey, content: type === "m.room.join_rules" ? joinRulesFor(version, content) : content }];
-  });
+  return pairs
+    .map(([type], i) => found[i] ?? type)
+    .concat(...banEvents.values())
+    .flatMap((event): CopiedState[] => {
+      if (typeof event === "string") return defaultsFor(event);
+      if (isEmptied(event)) return [];
+      const { type, content, stateKey = "" } = event.shown;
+      return [{ type, stateKey, content: type === "m.room.join_rules" ? joinRulesFor(version, content) : content }];
+    });
 }
 
 /** What the old room lacks and every new room has: as in a private chat. */
@@ -109,7 +112,11 @@ export interface CopiedLevels {
 }
 
 /** The power levels of the new room: those of the old one, as the new version has to write them. */
-export function copiedLevels(old: OldRoom, version: RoomVersion, people: { readonly upgrader: string; readonly additional: readonly string[] }): CopiedLevels {
+export function copiedLevels(
+  old: OldRoom,
+  version: RoomVersion,
+  people: { readonly upgrader: string; readonly additional: readonly string[] },
+): CopiedLevels {
   const { upgrader } = people;
   const given = old.levels?.shown.content ?? powerLevelsContent(version, presets.private_chat, { creator: upgrader, invitees: [] }, []);
   const content = wholeLevels(old.room.version, given);

@@ -19,7 +19,9 @@ export async function visibleEvents(
   room: RoomInfo,
   events: readonly StoredEvent[],
 ): Promise<StoredEvent[]> {
-  const shown = events.filter(({ row }) => row.rejected === null && !row.softFailed && row.stateGroup !== null && row.type !== "org.matrix.dummy_event");
+  const shown = events.filter(
+    ({ row }) => row.rejected === null && !row.softFailed && row.stateGroup !== null && row.type !== "org.matrix.dummy_event",
+  );
   const place = await placeOf(app, userId, room);
   if (place?.membership === "join" && (await isSharedThroughout(app, room))) return shown;
   return bySituation(app, userId, place, shown);
@@ -34,7 +36,12 @@ async function isSharedThroughout(app: VisibilityApp, room: RoomInfo): Promise<b
 }
 
 /** Looks at the state before and after each event. */
-async function bySituation(app: VisibilityApp, userId: string, place: UserRoom | undefined, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
+async function bySituation(
+  app: VisibilityApp,
+  userId: string,
+  place: UserRoom | undefined,
+  events: readonly StoredEvent[],
+): Promise<StoredEvent[]> {
   const { stateKeys, roomState } = app.caches;
   const [keys, groups, lastJoin] = await Promise.all([
     stateKeys.find([

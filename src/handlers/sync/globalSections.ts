@@ -33,7 +33,9 @@ export async function globalSections(app: App, requester: Requester, request: Gl
   const [accountData, pushRules, presence, toDevice] = await Promise.all([
     since ? accountDataSince(app, userId, since.account_data, now.account_data) : allAccountDataOf(app, userId),
     pushRulesEvent(app, userId, since, now),
-    filter.presence.blocksAll ? [] : presenceSince(app, { userId, from: since?.presence, newlyShared: await newcomers(app, userId, request) }),
+    filter.presence.blocksAll
+      ? []
+      : presenceSince(app, { userId, from: since?.presence, newlyShared: await newcomers(app, userId, request) }),
     deviceId === undefined
       ? { events: [], position: now.to_device }
       : toDeviceSince(app, { userId, deviceId }, since?.to_device ?? 0, now.to_device),

@@ -56,7 +56,10 @@ export async function stateSections(app: App, jobs: readonly StateJob[], options
   for (const job of jobs) {
     const found = Array.from(maps.get(job.roomNid)?.values ?? []).flatMap((nid) => events.get(nid) ?? []);
     const inTimeline = shownIn(job, options.at);
-    out.set(job.roomNid, found.filter((event) => !inTimeline.has(event.row.nid) && options.filter.matches(event)));
+    out.set(
+      job.roomNid,
+      found.filter((event) => !inTimeline.has(event.row.nid) && options.filter.matches(event)),
+    );
   }
   return out;
 }
@@ -72,7 +75,9 @@ function shownIn({ timeline }: StateJob, at: StateOptions["at"]): ReadonlySet<nu
  */
 async function resolve(app: App, jobs: readonly StateJob[], { at, filter }: StateOptions): Promise<Resolved[]> {
   const needsState = (job: StateJob): boolean => job.kind === "full" || filter.lazyLoadMembers;
-  const states = await app.caches.roomState.currents(jobs.filter((job) => needsState(job) && job.endGroup === undefined).map((job) => job.roomNid));
+  const states = await app.caches.roomState.currents(
+    jobs.filter((job) => needsState(job) && job.endGroup === undefined).map((job) => job.roomNid),
+  );
   const groups = await app.caches.roomState.groups(jobs.flatMap((job) => (needsState(job) ? (job.endGroup ?? []) : [])));
   const stretches = jobs.map((job) => {
     const current = job.endGroup === undefined ? states.get(job.roomNid) : undefined;
@@ -80,7 +85,10 @@ async function resolve(app: App, jobs: readonly StateJob[], { at, filter }: Stat
     const told: Stretch = { roomNid: job.roomNid, after: job.kind === "full" ? job.timeline.start : job.since, upTo: job.upTo };
     return { job, later, told, state: job.endGroup === undefined ? current?.state : groups.get(job.endGroup) };
   });
-  const moves = await movesIn(app, stretches.flatMap(({ later, told }) => [later, told]));
+  const moves = await movesIn(
+    app,
+    stretches.flatMap(({ later, told }) => [later, told]),
+  );
   return stretches.map(({ job, later, told, state }) => {
     const inTimeline = shownIn(job, at);
     const since = moves.get(told) ?? [];

@@ -17,7 +17,12 @@ const MAX_ROOMS = 10_000;
 const MAX_MEMBERS = 100;
 
 export function createLazyMembers(clock: Clock): LazyMembers {
-  const sent = new LRUCache<string, Set<string>>({ max: MAX_ROOMS, ttl: TTL_MS, updateAgeOnGet: true, perf: { now: () => clock.monotonic() } });
+  const sent = new LRUCache<string, Set<string>>({
+    max: MAX_ROOMS,
+    ttl: TTL_MS,
+    updateAgeOnGet: true,
+    perf: { now: () => clock.monotonic() },
+  });
   const keyOf = (device: string, roomId: string): string => `${device}\u0000${roomId}`;
   return {
     unsent(device, roomId, members) {

@@ -33,7 +33,9 @@ export async function withOtherStreams(
   request: OtherStreamsRequest,
 ): Promise<{ readonly join?: Tree; readonly leave?: Tree }> {
   const { sections, joined } = request;
-  const fresh = new Set(sections.filter(({ job }) => job.section === "join" && (job.newlyJoined || !request.since)).map(({ job }) => job.room.roomId));
+  const fresh = new Set(
+    sections.filter(({ job }) => job.section === "join" && (job.newlyJoined || !request.since)).map(({ job }) => job.room.roomId),
+  );
   const extras: RoomExtras = {
     ephemeral: await ephemeral(app, requester, request, fresh),
     accountData: await roomAccountData(app, requester, request, fresh),

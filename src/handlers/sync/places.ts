@@ -45,7 +45,9 @@ interface Past {
 
 async function pastOf(app: App, userId: string, since: number, now: number): Promise<Map<number, Past>> {
   const changes = await membershipChangesOfUser(app.db, userId, since, now);
-  const events = await app.caches.events.byNids(changes.flatMap(({ nid, replacesNid }) => (replacesNid === null ? [nid] : [nid, replacesNid])));
+  const events = await app.caches.events.byNids(
+    changes.flatMap(({ nid, replacesNid }) => (replacesNid === null ? [nid] : [nid, replacesNid])),
+  );
   const out = new Map<number, Past>();
   for (const [roomNid, list] of groupBy(changes, (change) => change.roomNid)) {
     const first = list[0];
@@ -73,7 +75,10 @@ export async function roomJobs(app: App, places: readonly UserRoom[], request: P
       if (isNew || request.fullState) pending.push(place);
       continue;
     }
-    const job = place.membership === "join" ? joinJob(place, room, request, past.get(place.roomNid)) : leaveJob(place, room, request, past.get(place.roomNid));
+    const job =
+      place.membership === "join"
+        ? joinJob(place, room, request, past.get(place.roomNid))
+        : leaveJob(place, room, request, past.get(place.roomNid));
     if (job) jobs.push(job);
   }
   return { jobs, pending };

@@ -100,13 +100,25 @@ async function statesOf(
 }
 
 /** Summaries are due with lazy loading, whenever membership may have changed. */
-async function summariesFor(app: App, jobs: readonly RoomJob[], timelines: ReadonlyMap<number, Timeline>, { requester, filter }: SectionRequest) {
+async function summariesFor(
+  app: App,
+  jobs: readonly RoomJob[],
+  timelines: ReadonlyMap<number, Timeline>,
+  { requester, filter }: SectionRequest,
+) {
   if (!filter.room.state.lazyLoadMembers) return new Map<number, RoomSummary>();
   const due = jobs.filter((job) => {
     const timeline = timelines.get(job.room.nid);
-    return job.section === "join" && (job.kind === "full" || timeline?.limited || timeline?.events.some(({ row }) => row.type === "m.room.member"));
+    return (
+      job.section === "join" &&
+      (job.kind === "full" || timeline?.limited || timeline?.events.some(({ row }) => row.type === "m.room.member"))
+    );
   });
-  return summariesOf(app, requester.userId, due.map(({ room }) => room.nid));
+  return summariesOf(
+    app,
+    requester.userId,
+    due.map(({ room }) => room.nid),
+  );
 }
 
 async function section(

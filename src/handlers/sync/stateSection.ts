@@ -30,15 +30,31 @@ export async function movesIn(app: Pick<App, "caches" | "db">, stretches: readon
     }
     const tail = app.caches.tails.between(stretch.roomNid, stretch.after, stretch.upTo);
     if (!tail) ask.push(stretch);
-    else out.set(stretch, tail.flatMap(({ streamOrdering, keyNid, prevNid, nid }) => (keyNid === undefined ? [] : [{ streamOrdering, keyNid, prevNid, nid }])));
+    else
+      out.set(
+        stretch,
+        tail.flatMap(({ streamOrdering, keyNid, prevNid, nid }) =>
+          keyNid === undefined ? [] : [{ streamOrdering, keyNid, prevNid, nid }],
+        ),
+      );
   }
   if (ask.length === 0) return out;
   const upTo = Math.max(...ask.map((stretch) => stretch.upTo));
-  const rows = await stateDeltasBetween(app.db, ask.map(({ roomNid }) => roomNid), ask.map(({ after }) => after), upTo);
+  const rows = await stateDeltasBetween(
+    app.db,
+    ask.map(({ roomNid }) => roomNid),
+    ask.map(({ after }) => after),
+    upTo,
+  );
   const byRoom = groupBy(rows, (row) => row.roomNid);
   for (const stretch of ask) {
-    const found = (byRoom.get(stretch.roomNid) ?? []).filter((row) => row.streamOrdering > stretch.after && row.streamOrdering <= stretch.upTo);
-    out.set(stretch, found.map((row) => ({ ...row, prevNid: row.prevNid ?? undefined, nid: row.nid ?? undefined })));
+    const found = (byRoom.get(stretch.roomNid) ?? []).filter(
+      (row) => row.streamOrdering > stretch.after && row.streamOrdering <= stretch.upTo,
+    );
+    out.set(
+      stretch,
+      found.map((row) => ({ ...row, prevNid: row.prevNid ?? undefined, nid: row.nid ?? undefined })),
+    );
   }
   return out;
 }
@@ -49,7 +65,13 @@ export function undo(state: PackedMap, moves: readonly StateMove[]): PackedMap {
   const before = new Map<number, number | undefined>();
   for (const move of moves) if (!before.has(move.keyNid)) before.set(move.keyNid, move.prevNid);
   const restored = [...before].filter((entry): entry is [number, number] => entry[1] !== undefined);
-  let out = packedMerge(state, packedMapOf(restored.map(([key]) => key), restored.map(([, nid]) => nid)));
+  let out = packedMerge(
+    state,
+    packedMapOf(
+      restored.map(([key]) => key),
+      restored.map(([, nid]) => nid),
+    ),
+  );
   for (const [key, nid] of before) if (nid === undefined) out = packedWithout(out, key);
   return out;
 }

@@ -14,7 +14,11 @@ export interface RoomSummary {
 }
 
 /** `m.joined_member_count` and so on (client-server API, "RoomSummary"). Heroes where the room has neither name nor alias. */
-export async function summariesOf(app: Pick<App, "caches" | "db">, userId: string, roomNids: readonly number[]): Promise<Map<number, RoomSummary>> {
+export async function summariesOf(
+  app: Pick<App, "caches" | "db">,
+  userId: string,
+  roomNids: readonly number[],
+): Promise<Map<number, RoomSummary>> {
   if (roomNids.length === 0) return new Map();
   const [counts, nameless] = await Promise.all([memberCounts(app.db, roomNids), namelessOf(app, roomNids)]);
   const heroes = nameless.length === 0 ? [] : await heroesOfRooms(app.db, nameless, userId);

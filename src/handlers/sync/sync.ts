@@ -88,7 +88,12 @@ function aheadOf({ presence: _presence, typing: _typing, ...durable }: StreamTok
 }
 
 /** What to say now. Everything is sampled as of one moment: the positions are read in the same turn as the memberships. */
-async function answerTo(app: App, requester: Requester, request: SyncRequest, since: StreamToken | undefined): Promise<{ tree: Tree; hasNews: boolean }> {
+async function answerTo(
+  app: App,
+  requester: Requester,
+  request: SyncRequest,
+  since: StreamToken | undefined,
+): Promise<{ tree: Tree; hasNews: boolean }> {
   const { filter } = request;
   const { userId } = requester;
   const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
@@ -107,7 +112,14 @@ async function answerTo(app: App, requester: Requester, request: SyncRequest, si
     pendingSections(app, pending, ignored),
     globalSections(app, requester, { filter, since, now, jobs }),
   ]);
-  const rooms = await withOtherStreams(app, requester, { sections, joined: places.joined, since, now, filter, roomAccountData: global.roomAccountData });
+  const rooms = await withOtherStreams(app, requester, {
+    sections,
+    joined: places.joined,
+    since,
+    now,
+    filter,
+    roomAccountData: global.roomAccountData,
+  });
   const lists = { ...rooms, ...invitations.rooms };
   const hasNews = global.hasNews || Object.keys(lists).length > 0;
   return {

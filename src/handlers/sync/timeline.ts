@@ -53,7 +53,11 @@ async function pages(app: Pick<App, "caches" | "db">, requests: readonly Timelin
     else {
       const shown = tail.slice(-limit);
       const complete = shown.length === tail.length;
-      out.set(room.nid, { nids: shown.map(({ nid }) => nid), from: complete ? since : (shown[0]?.streamOrdering ?? upTo + 1) - 1, complete });
+      out.set(room.nid, {
+        nids: shown.map(({ nid }) => nid),
+        from: complete ? since : (shown[0]?.streamOrdering ?? upTo + 1) - 1,
+        complete,
+      });
     }
   }
   // Requests mostly end at the same position: one query then.
@@ -70,7 +74,11 @@ async function pages(app: Pick<App, "caches" | "db">, requests: readonly Timelin
       const found = byRoom.get(room.nid) ?? [];
       const complete = found.length <= limit;
       const shown = found.slice(-limit || found.length);
-      out.set(room.nid, { nids: shown.map(({ nid }) => nid), from: complete ? since : (shown[0]?.streamOrdering ?? upTo + 1) - 1, complete });
+      out.set(room.nid, {
+        nids: shown.map(({ nid }) => nid),
+        from: complete ? since : (shown[0]?.streamOrdering ?? upTo + 1) - 1,
+        complete,
+      });
     }
   }
   return out;
@@ -135,11 +143,16 @@ async function fill(
 /** What the user may see, and what is part of the room's present state: members know that anyway. */
 async function visibleOrCurrent(app: App, userId: string, room: RoomInfo, stored: readonly StoredEvent[]): Promise<StoredEvent[]> {
   const visible = new Set(await visibleEvents(app, userId, room, stored));
-  const hidden = stored.filter((event) => !visible.has(event) && event.row.stateKey !== null && event.row.rejected === null && !event.row.softFailed);
+  const hidden = stored.filter(
+    (event) => !visible.has(event) && event.row.stateKey !== null && event.row.rejected === null && !event.row.softFailed,
+  );
   const isMember = hidden.length > 0 && (await placeOf(app, userId, room))?.membership === "join";
   const current = isMember ? await app.caches.roomState.current(room.nid) : undefined;
   if (!current) return [...visible];
-  const held = await app.caches.roomState.pick(current.state, hidden.map(({ row }) => [row.type, row.stateKey ?? ""]));
+  const held = await app.caches.roomState.pick(
+    current.state,
+    hidden.map(({ row }) => [row.type, row.stateKey ?? ""]),
+  );
   hidden.forEach((event, i) => held[i]?.row.nid === event.row.nid && visible.add(event));
   return stored.filter((event) => visible.has(event));
 }

@@ -38,7 +38,8 @@ export const accountRoutes = group("client.account", [
     body: optional(anyObject()),
     handle: async ({ app, requester, body = {}, request }) => {
       const { erase, id_server: idServer } = body;
-      if (erase !== undefined && typeof erase !== "boolean") throw new MatrixError(400, "M_BAD_JSON", "Param 'erase' must be a boolean, if given");
+      if (erase !== undefined && typeof erase !== "boolean")
+        throw new MatrixError(400, "M_BAD_JSON", "Param 'erase' must be a boolean, if given");
       if (!requester.appservice) {
         await confirmIdentity(app, requester, { request, body, description: "deactivate your account", reuse: "never" });
       }

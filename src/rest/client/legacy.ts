@@ -29,7 +29,10 @@ export const legacyRoutes = group("client.legacy", [
     auth: "user",
     query: object({ limit, archived: optional(string()) }),
     handle: ({ app, requester, query }) =>
-      readInitialSync(app, requester, { limit: query.limit ?? DEFAULT_LIMIT, archived: query.archived === "true" ? "withLeft" : "withoutLeft" }),
+      readInitialSync(app, requester, {
+        limit: query.limit ?? DEFAULT_LIMIT,
+        archived: query.archived === "true" ? "withLeft" : "withoutLeft",
+      }),
   }),
   route("GET /_matrix/client/v3/rooms/:roomId/initialSync", {
     servlet: "RoomInitialSyncRestServlet",

@@ -29,7 +29,14 @@ async function roomOf(app: App, request: HttpRequest, roomIdOrAlias: string): Pr
 }
 
 /** Joining or knocking by id or alias, with the same answer. Whatever else a client sends becomes part of its member event, as in Synapse. */
-async function enter(app: App, requester: Requester, request: HttpRequest, action: "join" | "knock", roomIdOrAlias: string, body: JsonObject = {}) {
+async function enter(
+  app: App,
+  requester: Requester,
+  request: HttpRequest,
+  action: "join" | "knock",
+  roomIdOrAlias: string,
+  body: JsonObject = {},
+) {
   const { roomId, via } = await roomOf(app, request, roomIdOrAlias);
   const { third_party_signed: signed, ...content } = body;
   if (isJsonObject(signed)) await acceptSignedInvite(app, requester, roomId, signed);

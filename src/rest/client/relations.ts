@@ -49,7 +49,10 @@ const common = { servlet: "RelationPaginationServlet", aliases: ["unstable"], au
 
 export const relationRoutes = group("client.relations", [
   route("GET /_matrix/client/v1/rooms/:roomId/relations/:eventId", { ...common, handle: (context) => relations(context, context.params) }),
-  route("GET /_matrix/client/v1/rooms/:roomId/relations/:eventId/:relType", { ...common, handle: (context) => relations(context, context.params) }),
+  route("GET /_matrix/client/v1/rooms/:roomId/relations/:eventId/:relType", {
+    ...common,
+    handle: (context) => relations(context, context.params),
+  }),
   route("GET /_matrix/client/v1/rooms/:roomId/relations/:eventId/:relType/:eventType", {
     ...common,
     handle: (context) => relations(context, context.params),
@@ -57,7 +60,11 @@ export const relationRoutes = group("client.relations", [
   route("GET /_matrix/client/v1/rooms/:roomId/threads", {
     servlet: "ThreadsServlet",
     auth: "user",
-    query: object({ include: optional(oneOf("all", "participated")), limit: optional(integerText({ minimum: 1 })), from: optional(string()) }),
+    query: object({
+      include: optional(oneOf("all", "participated")),
+      limit: optional(integerText({ minimum: 1 })),
+      from: optional(string()),
+    }),
     handle: ({ app, requester, params, query: asked }) =>
       listThreads(app, requester, {
         roomId: params.roomId,

@@ -21,7 +21,12 @@ export const roomReadRoutes = group("client.roomRead", [
     auth: "guest",
     query: stateQuery,
     handle: ({ app, requester, params, query }) =>
-      readStateEvent(app, requester, { roomId: params.roomId, type: params.eventType, stateKey: params.stateKey, format: query.format ?? "content" }),
+      readStateEvent(app, requester, {
+        roomId: params.roomId,
+        type: params.eventType,
+        stateKey: params.stateKey,
+        format: query.format ?? "content",
+      }),
   }),
   route("GET /_matrix/client/v3/rooms/:roomId/state/:eventType", {
     servlet: "RoomStateEventRestServlet",
@@ -37,7 +42,11 @@ export const roomReadRoutes = group("client.roomRead", [
     auth: "guest",
     query: object({ membership: optional(string()), not_membership: optional(string()), at: optional(string()) }),
     handle: async ({ app, requester, params, query }) => ({
-      chunk: await readMembers(app, requester, params.roomId, { membership: query.membership, notMembership: query.not_membership, at: query.at }),
+      chunk: await readMembers(app, requester, params.roomId, {
+        membership: query.membership,
+        notMembership: query.not_membership,
+        at: query.at,
+      }),
     }),
   }),
   route("GET /_matrix/client/v3/rooms/:roomId/joined_members", {

@@ -31,7 +31,12 @@ export const roomSendRoutes = group("client.roomSend", [
     query: sendQuery,
     body: anyObject(),
     handle: async ({ app, requester, params, query, body }) => {
-      const { eventId } = await sendRoomEvent(app, requester, { roomId: params.roomId, type: params.eventType, content: body, originServerTs: query.ts });
+      const { eventId } = await sendRoomEvent(app, requester, {
+        roomId: params.roomId,
+        type: params.eventType,
+        content: body,
+        originServerTs: query.ts,
+      });
       return { event_id: eventId };
     },
   }),

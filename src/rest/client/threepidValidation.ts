@@ -52,8 +52,14 @@ async function submit(app: App, given: { token: string; client_secret: string; s
 export const threepidValidationRoutes = group("client.threepidValidation", [
   route("POST /_matrix/client/v3/register/email/requestToken", { servlet: "EmailRegisterRequestTokenRestServlet", ...email("register") }),
   route("POST /_matrix/client/v3/register/msisdn/requestToken", { servlet: "MsisdnRegisterRequestTokenRestServlet", ...phone("register") }),
-  route("POST /_matrix/client/v3/account/password/email/requestToken", { servlet: "EmailPasswordRequestTokenRestServlet", ...email("password") }),
-  route("POST /_matrix/client/v3/account/password/msisdn/requestToken", { servlet: "MsisdnPasswordRequestTokenRestServlet", ...phone("password") }),
+  route("POST /_matrix/client/v3/account/password/email/requestToken", {
+    servlet: "EmailPasswordRequestTokenRestServlet",
+    ...email("password"),
+  }),
+  route("POST /_matrix/client/v3/account/password/msisdn/requestToken", {
+    servlet: "MsisdnPasswordRequestTokenRestServlet",
+    ...phone("password"),
+  }),
   route("POST /_matrix/client/v3/account/3pid/email/requestToken", { servlet: "EmailThreepidRequestTokenRestServlet", ...email("add") }),
   route("POST /_matrix/client/v3/account/3pid/msisdn/requestToken", { servlet: "MsisdnThreepidRequestTokenRestServlet", ...phone("add") }),
   route("GET /_matrix/client/unstable/registration/:medium/submit_token", {

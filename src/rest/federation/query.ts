@@ -25,7 +25,8 @@ export const federationQueryRoutes = group("federation.query", [
     query: object({ user_id: optional(string()), field: optional(string()) }),
     handle: async ({ app, query }) => {
       const { user_id: userId, field } = query;
-      if (!app.config.allow_profile_lookup_over_federation) throw forbidden("Profile lookup over federation is disabled on this homeserver");
+      if (!app.config.allow_profile_lookup_over_federation)
+        throw forbidden("Profile lookup over federation is disabled on this homeserver");
       if (userId === undefined) throw missingParam("Missing parameter user_id");
       if (!userId.startsWith("@") || hostOf(userId) !== app.serverName) throw invalidParam("User is not hosted on this homeserver");
       const profile = await ownProfile(app, userId);
@@ -61,7 +62,12 @@ export const federationPublicRoomsRoutes = group("federation.publicRooms", [
     body: object({ limit: optional(integer()), since: optional(nullable(string())), filter: optional(anyJson()) }),
     handle: ({ app, body }) => {
       checkDirectoryOpen(app);
-      return listPublicRooms(app, { limit: body.limit, since: body.since ?? undefined, server: undefined, ...directoryFilter(body.filter) });
+      return listPublicRooms(app, {
+        limit: body.limit,
+        since: body.since ?? undefined,
+        server: undefined,
+        ...directoryFilter(body.filter),
+      });
     },
   }),
 ]);

@@ -18,7 +18,12 @@ export function checkThirdPartyInvite({ event, target, state, membership }: Memb
   const invitation = state("m.room.third_party_invite", token);
   if (!invitation) return reject("third-party invite: unknown token");
   if (invitation.sender !== event.sender) return reject("third-party invite: sender did not invite");
-  return isSignedByAny(signed, keysOf(invitation).map(({ publicKey }) => publicKey)) ? allow : reject("third-party invite: no valid signature");
+  return isSignedByAny(
+    signed,
+    keysOf(invitation).map(({ publicKey }) => publicKey),
+  )
+    ? allow
+    : reject("third-party invite: no valid signature");
 }
 
 /** `content.third_party_invite.signed` */

@@ -157,9 +157,16 @@ class MemberIndex implements PushMembers {
     this.delete(userId);
     const rules = rulesInRoom(stored, this.roomId);
     const globs = rules.patterns.length === 0 ? noGlobs : rules.patterns.map((pattern) => compileGlob(pattern, "words"));
-    const member: Member = { user, rules, globs, keys: this.keysOf(user, rules), own: stored === untouchedRules ? defaultRuleset : undefined };
+    const member: Member = {
+      user,
+      rules,
+      globs,
+      keys: this.keysOf(user, rules),
+      own: stored === untouchedRules ? defaultRuleset : undefined,
+    };
     this.members.set(userId, member);
-    if (rules.patterns.length + rules.senders.length > 0) addException((this.exceptions ??= { patterns: new Set(), senders: new Map() }), member);
+    if (rules.patterns.length + rules.senders.length > 0)
+      addException((this.exceptions ??= { patterns: new Set(), senders: new Map() }), member);
     this.count(rules, 1);
   }
 

@@ -67,6 +67,9 @@ export async function ensureOutliers(deps: OutlierDeps, room: RoomInfo, events: 
   const fresh = [...new Map(events.map((event) => [event.eventId, event])).values()].filter(({ eventId }) => !known.has(eventId));
   if (fresh.length === 0) return known;
   const nids = await deps.eventNids.take(fresh.length);
-  await insertEvents(deps.db, fresh.map((pdu, i) => outlierRow(nids[i] ?? 0, room, eventOf(room, pdu), pdu.json, deps.now())));
+  await insertEvents(
+    deps.db,
+    fresh.map((pdu, i) => outlierRow(nids[i] ?? 0, room, eventOf(room, pdu), pdu.json, deps.now())),
+  );
   return deps.caches.events.byIds(ids);
 }

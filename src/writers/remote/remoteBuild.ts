@@ -54,7 +54,11 @@ export async function lookupIn(caches: Caches, event: RoomEvent, state: PackedMa
 
 /** Checks an event at its auth events and at the state before it (server-server API, "Checks performed on receipt of a PDU"). */
 export async function verdictAt(caches: Caches, { event, authEvents, before, tip }: RemoteInput): Promise<Verdict> {
-  const cited = checkAuthEvents(event.version, event, authEvents.map(({ event: auth, row }) => ({ event: auth, rejected: row.rejected !== null })));
+  const cited = checkAuthEvents(
+    event.version,
+    event,
+    authEvents.map(({ event: auth, row }) => ({ event: auth, rejected: row.rejected !== null })),
+  );
   if (!cited.allowed) return cited;
   const create = await createOf(caches, tip.room, event, before.state);
   const atAuth = checkAuth(event.version, event, lookupOf([...(create ? [create] : []), ...authEvents.map((auth) => auth.event)]));
@@ -95,7 +99,10 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   };
 }
 
-async function stateAfter(deps: RemoteBuildDeps, { event, tip, before, nid }: RemoteInput): Promise<{ group: StateGroup; row: StateGroupRow | undefined; keyNid: number | undefined }> {
+async function stateAfter(
+  deps: RemoteBuildDeps,
+  { event, tip, before, nid }: RemoteInput,
+): Promise<{ group: StateGroup; row: StateGroupRow | undefined; keyNid: number | undefined }> {
   if (event.stateKey === undefined) return { group: before, row: undefined, keyNid: undefined };
   const [keyNid = 0] = await deps.caches.stateKeys.intern([[event.type, event.stateKey]]);
   const [id = 0] = await deps.groupIds.take(1);
@@ -130,14 +137,22 @@ export async function resolvedGroup(
 ): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
   const [only] = groups;
   if (only && groups.length === 1) return { group: only, rows: [] };
-  const state = await resolveStates(deps.caches, room, groups.map((group) => group.state));
+  const state = await resolveStates(
+    deps.caches,
+    room,
+    groups.map((group) => group.state),
+  );
   const same = groups.find((group) => packedDiff(group.state, state).length === 0);
   if (same) return { group: same, rows: [] };
   return snapshotGroup(deps, room, state);
 }
 
 /** A group that stores a state whole. */
-export async function snapshotGroup(deps: RemoteBuildDeps, room: RoomInfo, state: PackedMap): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
+export async function snapshotGroup(
+  deps: RemoteBuildDeps,
+  room: RoomInfo,
+  state: PackedMap,
+): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
   const [id = 0] = await deps.groupIds.take(1);
   return { group: { id, state, hops: 0, weight: 0 }, rows: [stateGroupRow(id, room.nid, undefined, state, state)] };
 }
@@ -145,5 +160,9 @@ export async function snapshotGroup(deps: RemoteBuildDeps, room: RoomInfo, state
 async function movesBetween(caches: Caches, before: PackedMap | undefined, after: PackedMap): Promise<CurrentMove[]> {
   const differences = packedDiff(before ?? { keys: new Int32Array(0), values: new Float64Array(0) }, after);
   const previous = await caches.events.byNids(differences.flatMap((difference) => difference.before ?? []));
-  return differences.map(({ key, before: prev, after: nid }) => ({ keyNid: key, prev: prev === undefined ? undefined : previous.get(prev), nid }));
+  return differences.map(({ key, before: prev, after: nid }) => ({
+    keyNid: key,
+    prev: prev === undefined ? undefined : previous.get(prev),
+    nid,
+  }));
 }

@@ -23,7 +23,11 @@ export type RemoteBuild = { readonly outcome: RemoteOutcome } | { readonly built
 type PlacedRequest = Exclude<RemoteRequest, { kind: "outliers" | "older" }>;
 
 /** Works on one room at a time: its owner calls it in the order of the room's queue, when nothing of the room waits to be stored. */
-export async function buildRemote(deps: RemoteStoreDeps, request: PlacedRequest, tipOf: () => Promise<RoomTip | undefined>): Promise<RemoteBuild> {
+export async function buildRemote(
+  deps: RemoteStoreDeps,
+  request: PlacedRequest,
+  tipOf: () => Promise<RoomTip | undefined>,
+): Promise<RemoteBuild> {
   const stored = (await deps.caches.events.byIds([request.event.eventId])).get(request.event.eventId);
   if (stored && isPlaced(stored)) return { outcome: { kind: "known" } };
   const nid = stored?.row.nid ?? (await deps.eventNids.take(1))[0] ?? 0;
@@ -39,7 +43,12 @@ export async function buildRemote(deps: RemoteStoreDeps, request: PlacedRequest,
 
 const isPlaced = ({ row }: StoredEvent): boolean => row.streamOrdering !== null;
 
-async function buildEvent(deps: RemoteStoreDeps, request: Extract<RemoteRequest, { kind: "event" }>, nid: number, tip: RoomTip | undefined): Promise<RemoteBuild> {
+async function buildEvent(
+  deps: RemoteStoreDeps,
+  request: Extract<RemoteRequest, { kind: "event" }>,
+  nid: number,
+  tip: RoomTip | undefined,
+): Promise<RemoteBuild> {
   if (!tip) return { outcome: { kind: "rejected", reason: "unknown room" } };
   const event = eventOf(tip.room, request.event);
   const [prev, auth] = await Promise.all([deps.caches.events.byIds(event.prevEvents), deps.caches.events.byIds(event.authEvents)]);
@@ -87,14 +96,22 @@ function still({ event, json, nid, tip }: Pick<RemoteInput, "event" | "json" | "
   };
 }
 
-async function buildWithState(deps: RemoteStoreDeps, request: EventWithState, nid: number, known: RoomTip | undefined): Promise<RemoteBuild> {
+async function buildWithState(
+  deps: RemoteStoreDeps,
+  request: EventWithState,
+  nid: number,
+  known: RoomTip | undefined,
+): Promise<RemoteBuild> {
   const room = known?.room ?? (await ensureRoom(deps, request.roomId, request.version));
   if (!room) return { outcome: { kind: "rejected", reason: `room version ${request.version} is not supported` } };
   const event = eventOf(room, request.event);
   const outliers = await ensureOutliers(deps, room, [...request.authChain, ...request.state]);
   const state = request.state.flatMap(({ eventId }) => outliers.get(eventId) ?? []).filter(({ row }) => row.stateKey !== null);
   const keys = await deps.caches.stateKeys.intern(state.map(({ row }) => [row.type, row.stateKey ?? ""]));
-  const map = packedMapOf(keys, state.map(({ row }) => row.nid));
+  const map = packedMapOf(
+    keys,
+    state.map(({ row }) => row.nid),
+  );
   const auth = await deps.caches.events.byIds(event.authEvents);
   const missing = event.authEvents.filter((id) => !auth.has(id));
   if (missing.length > 0) return { outcome: { kind: "missing", prev: [], auth: missing } };
@@ -157,4 +174,3 @@ export async function storeOlder(deps: RemoteStoreDeps, request: OlderEvents): P
 }
 
 const isKnown = (event: StoredEvent | undefined): boolean => event !== undefined && isPlaced(event);
-

@@ -28,7 +28,10 @@ export async function resolveStates(caches: Caches, room: RoomInfo, states: read
 }
 
 async function readable(caches: Caches, state: PackedMap): Promise<{ map: StateMap; stored: StoredEvent[] }> {
-  const [pairs, events] = await Promise.all([caches.stateKeys.pairs(Array.from(state.keys)), caches.events.byNids(Array.from(state.values))]);
+  const [pairs, events] = await Promise.all([
+    caches.stateKeys.pairs(Array.from(state.keys)),
+    caches.events.byNids(Array.from(state.values)),
+  ]);
   const map = new Map<string, string>();
   const stored: StoredEvent[] = [];
   state.keys.forEach((key, i) => {

@@ -19,7 +19,14 @@ beforeAll(async () => {
       hs_token: "hs-token",
       sender_localpart: "_bot",
       "io.element.msc4190": true,
-      namespaces: { users: [{ exclusive: true, regex: "@_bridge_.*" }, { exclusive: false, regex: "@shared_.*" }], aliases: [], rooms: [] },
+      namespaces: {
+        users: [
+          { exclusive: true, regex: "@_bridge_.*" },
+          { exclusive: false, regex: "@shared_.*" },
+        ],
+        aliases: [],
+        rooms: [],
+      },
     }),
   );
   server = await createAccountServer({ app_service_config_files: [file] });
@@ -35,19 +42,26 @@ const whoami = (query: string) => server.call("GET", v3(`/account/whoami${query}
 const as = (user: string) => `?user_id=${encodeURIComponent(`@${user}:test.local`)}`;
 
 test("an application service registers users of its namespace, capitals included", async () => {
-  expect((await register("_bridge_a", { inhibit_login: true })).body).toEqual({ user_id: "@_bridge_a:test.local", home_server: "test.local" });
+  expect((await register("_bridge_a", { inhibit_login: true })).body).toEqual({
+    user_id: "@_bridge_a:test.local",
+    home_server: "test.local",
+  });
   expect((await register("_bridge_Mixed")).body.user_id).toBe("@_bridge_Mixed:test.local");
   expect((await register("_bridge_a")).body.errcode).toBe("M_USER_IN_USE");
   expect((await register("someone")).body.errcode).toBe("M_EXCLUSIVE");
   expect((await register("_bridge_a:b")).body.errcode).toBe("M_INVALID_USERNAME");
   const noToken = await server.call("POST", v3("/register"), { body: { type: "m.login.application_service", username: "_bridge_x" } });
   expect(noToken.body.errcode).toBe("M_MISSING_TOKEN");
-  const wrong = await server.call("POST", v3("/register"), { token: "x", body: { type: "m.login.application_service", username: "_bridge_x" } });
+  const wrong = await server.call("POST", v3("/register"), {
+    token: "x",
+    body: { type: "m.login.application_service", username: "_bridge_x" },
+  });
   expect(wrong.body.errcode).toBe("M_UNKNOWN_TOKEN");
 });
 
 test("its namespace is closed to others, where it is exclusive", async () => {
-  const attempt = (username: string) => server.call("POST", v3("/register"), { body: { username, password: PASSWORD, auth: { type: "m.login.dummy" } } });
+  const attempt = (username: string) =>
+    server.call("POST", v3("/register"), { body: { username, password: PASSWORD, auth: { type: "m.login.dummy" } } });
   expect((await attempt("shared_x")).body.user_id).toBe("@shared_x:test.local");
   for (const name of ["_bridge_z", "_bot"]) expect(["M_EXCLUSIVE", "M_INVALID_USERNAME"]).toContain((await attempt(name)).body.errcode);
 });

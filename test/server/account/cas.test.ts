@@ -24,7 +24,13 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => cas.listen(0, "127.0.0.1", resolve));
   server = await createAccountServer({
     public_baseurl: "https://hs.test/",
-    cas_config: { enabled: true, server_url: `${casUrl()}/`, displayname_attribute: "name", required_attributes: { member: "staff", name: null }, idp_name: "Work" },
+    cas_config: {
+      enabled: true,
+      server_url: `${casUrl()}/`,
+      displayname_attribute: "name",
+      required_attributes: { member: "staff", name: null },
+      idp_name: "Work",
+    },
     sso: { client_whitelist: ["https://trusted.test/"] },
   });
 });
@@ -33,7 +39,8 @@ afterAll(async () => {
   await new Promise((resolve) => cas.close(resolve));
 });
 
-const ticket = (query: Record<string, string>) => server.call("GET", `/_matrix/client/r0/login/cas/ticket?${new URLSearchParams({ ticket: "ST-1", ...query }).toString()}`);
+const ticket = (query: Record<string, string>) =>
+  server.call("GET", `/_matrix/client/r0/login/cas/ticket?${new URLSearchParams({ ticket: "ST-1", ...query }).toString()}`);
 const tokenIn = (text: string): string => /loginToken=([^"&#]+)/.exec(text)?.[1] ?? "";
 
 async function signOn(name: string, extra: object = {}) {
@@ -44,7 +51,13 @@ async function signOn(name: string, extra: object = {}) {
 
 test("the flows name the provider", async () => {
   const { flows } = (await server.call("GET", v3("/login"))).body;
-  expect(flows).toEqual(expect.arrayContaining([{ type: "m.login.cas" }, { type: "m.login.sso", identity_providers: [{ id: "cas", name: "Work" }] }, { type: "m.login.token" }]));
+  expect(flows).toEqual(
+    expect.arrayContaining([
+      { type: "m.login.cas" },
+      { type: "m.login.sso", identity_providers: [{ id: "cas", name: "Work" }] },
+      { type: "m.login.token" },
+    ]),
+  );
 });
 
 test.each(["/login/sso/redirect", "/login/cas/redirect", "/login/sso/redirect/cas"])("%s leads to the CAS server", async (path) => {
@@ -52,7 +65,9 @@ test.each(["/login/sso/redirect", "/login/cas/redirect", "/login/sso/redirect/ca
   expect(status).toBe(302);
   const url = new URL(headers.get("location") ?? "");
   expect(url.origin + url.pathname).toBe(`${casUrl()}/login`);
-  expect(url.searchParams.get("service")).toBe(`https://hs.test/_matrix/client/r0/login/cas/ticket?redirectUrl=${encodeURIComponent(CLIENT)}`);
+  expect(url.searchParams.get("service")).toBe(
+    `https://hs.test/_matrix/client/r0/login/cas/ticket?redirectUrl=${encodeURIComponent(CLIENT)}`,
+  );
 });
 
 test.each([
@@ -74,7 +89,9 @@ test("a new user gets an account, by way of a page that asks", async () => {
   const check = new URL(asked.at(-1) ?? "", casUrl());
   expect(check.pathname).toBe("/cas/proxyValidate");
   expect(check.searchParams.get("ticket")).toBe("ST-1");
-  expect(check.searchParams.get("service")).toBe(`https://hs.test/_matrix/client/r0/login/cas/ticket?redirectUrl=${encodeURIComponent(CLIENT)}`);
+  expect(check.searchParams.get("service")).toBe(
+    `https://hs.test/_matrix/client/r0/login/cas/ticket?redirectUrl=${encodeURIComponent(CLIENT)}`,
+  );
   const login = await server.call("POST", v3("/login"), { body: { type: "m.login.token", token: tokenIn(text) } });
   expect(login.body.user_id).toBe("@new_user=21:test.local");
   const rows = await server.app.db`select displayname from profiles where user_id = ${login.body.user_id}`;
@@ -101,7 +118,12 @@ test("accounts of before belong to their namesakes; guests and numbers to nobody
 
 test.each([
   ["lacks an attribute", () => user("lacking"), 403],
-  ["is none", () => "<cas:serviceResponse><cas:authenticationFailure code='INVALID_TICKET'>Ticket &lt;b&gt; not recognized</cas:authenticationFailure></cas:serviceResponse>", 401],
+  [
+    "is none",
+    () =>
+      "<cas:serviceResponse><cas:authenticationFailure code='INVALID_TICKET'>Ticket &lt;b&gt; not recognized</cas:authenticationFailure></cas:serviceResponse>",
+    401,
+  ],
   ["is garbled", () => "<html>", 502],
 ])("a ticket that %s lets nobody in", async (_name, answer, status) => {
   reply = answer();
@@ -114,7 +136,8 @@ test.each([
 describe("user-interactive authentication", () => {
   async function start(name: string) {
     const { body } = await signOn(name, { device_id: "DEVICE" });
-    const remove = (auth?: object) => server.call("DELETE", v3("/devices/DEVICE"), { token: body.access_token, body: auth ? { auth } : {} });
+    const remove = (auth?: object) =>
+      server.call("DELETE", v3("/devices/DEVICE"), { token: body.access_token, body: auth ? { auth } : {} });
     const first = await remove();
     expect(first).toMatchObject({ status: 401, body: { flows: [{ stages: ["m.login.sso"] }] } });
     return { remove, session: first.body.session };
@@ -124,7 +147,9 @@ describe("user-interactive authentication", () => {
     const { remove, session } = await start("confirmer");
     const page = await server.call("GET", v3(`/auth/m.login.sso/fallback/web?session=${session}`));
     expect(page.text).toContain("Work");
-    expect(page.text).toContain(encodeURIComponent(`https://hs.test/_matrix/client/r0/login/cas/ticket?session=${session}`).replaceAll("'", "&#39;"));
+    expect(page.text).toContain(
+      encodeURIComponent(`https://hs.test/_matrix/client/r0/login/cas/ticket?session=${session}`).replaceAll("'", "&#39;"),
+    );
     expect((await ticket({ session })).text).toContain("authDone");
     expect((await remove({ session })).status).toBe(200);
   });

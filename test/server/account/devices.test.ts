@@ -78,7 +78,10 @@ test("devices that come, change and go are announced", async () => {
 });
 
 test("whois shows where a user is connected", async () => {
-  const { status, body } = await server.call("GET", v3("/admin/whois/@alice:test.local"), { token: alice.access_token, headers: { "user-agent": "Test/1" } });
+  const { status, body } = await server.call("GET", v3("/admin/whois/@alice:test.local"), {
+    token: alice.access_token,
+    headers: { "user-agent": "Test/1" },
+  });
   expect(status).toBe(200);
   const own = (body.devices as unknown as Record<string, { sessions: { connections: object[] }[] }>)[alice.device_id];
   expect(own?.sessions[0]?.connections).toEqual([{ ip: "127.0.0.1", last_seen: expect.any(Number), user_agent: expect.any(String) }]);
@@ -87,7 +90,8 @@ test("whois shows where a user is connected", async () => {
 });
 
 describe("changing the password", () => {
-  const change = (token: string | undefined, body: object) => server.call("POST", v3("/account/password"), { body, ...(token !== undefined && { token }) });
+  const change = (token: string | undefined, body: object) =>
+    server.call("POST", v3("/account/password"), { body, ...(token !== undefined && { token }) });
 
   test("logs the other devices out, unless told otherwise", async () => {
     const me = await server.register("carol");
@@ -121,7 +125,8 @@ describe("deactivation", () => {
   const deactivate = (token: string, body: object) => server.call("POST", v3("/account/deactivate"), { token, body });
 
   beforeAll(() => {
-    (server.app.hooks as { userDeactivated: AccountHooks["userDeactivated"] }).userDeactivated = async (userId, options) => void told.push([userId, options]);
+    (server.app.hooks as { userDeactivated: AccountHooks["userDeactivated"] }).userDeactivated = async (userId, options) =>
+      void told.push([userId, options]);
   });
 
   test("needs the password, ends all sessions, and keeps the name forever", async () => {
@@ -135,7 +140,9 @@ describe("deactivation", () => {
     for (const { access_token: token } of [me, other]) expect((await server.call("GET", v3("/devices"), { token })).status).toBe(401);
     const login = await server.call("POST", v3("/login"), { body: byPassword("frank") });
     expect([login.status, login.body.errcode]).toEqual([403, "M_USER_DEACTIVATED"]);
-    const again = await server.call("POST", v3("/register"), { body: { username: "frank", password: PASSWORD, auth: { type: "m.login.dummy" } } });
+    const again = await server.call("POST", v3("/register"), {
+      body: { username: "frank", password: PASSWORD, auth: { type: "m.login.dummy" } },
+    });
     expect(again.body.errcode).toBe("M_USER_IN_USE");
   });
 });

@@ -62,7 +62,9 @@ test("what is switched off is refused", async () => {
   expect((await closed.call("GET", v3("/login"))).body.flows).toEqual([{ type: "m.login.application_service" }]);
   const login = await closed.call("POST", v3("/login"), { body: { type: "m.login.password", user: "a", password: "b" } });
   expect([login.status, login.body.errcode]).toEqual([400, "M_UNKNOWN"]);
-  expect((await open.call("POST", "/_matrix/client/v1/login/get_token", { token: (await open.login("alice")).access_token, body: {} })).status).toBe(404);
+  expect(
+    (await open.call("POST", "/_matrix/client/v1/login/get_token", { token: (await open.login("alice")).access_token, body: {} })).status,
+  ).toBe(404);
 });
 
 test("the login page is there", async () => {

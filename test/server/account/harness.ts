@@ -75,7 +75,11 @@ export interface AccountServer {
   readonly url: string;
   /** Time goes on by so many ms. */
   advance(ms: number): void;
-  call(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string>; form?: Record<string, string> }): Promise<Answer>;
+  call(
+    method: string,
+    path: string,
+    options?: { token?: string; body?: unknown; headers?: Record<string, string>; form?: Record<string, string> },
+  ): Promise<Answer>;
   /** Registers with the dummy stage. */
   register(username: string, extra?: Record<string, unknown>): Promise<Body>;
   login(username: string, extra?: Record<string, unknown>): Promise<Body>;
@@ -93,11 +97,19 @@ export const byPassword = (user: string, password = PASSWORD) => ({
 });
 
 /** A server of account routes alone, over a database of its own, with a clock that tests move. */
-export async function createAccountServer(overrides: Parameters<typeof testConfig>[0] = {}, prepare: (app: App) => void = () => undefined): Promise<AccountServer> {
+export async function createAccountServer(
+  overrides: Parameters<typeof testConfig>[0] = {},
+  prepare: (app: App) => void = () => undefined,
+): Promise<AccountServer> {
   const database = await createTestDatabase();
   let offset = 0;
   const clock: Clock = { now: () => Date.now() + offset, monotonic: () => performance.now() + offset };
-  const config = testConfig({ enable_registration: true, enable_registration_without_verification: true, allow_guest_access: true, ...overrides });
+  const config = testConfig({
+    enable_registration: true,
+    enable_registration_without_verification: true,
+    allow_guest_access: true,
+    ...overrides,
+  });
   const metrics = createMetrics(config.server_name);
   const running = createApp({
     config,

@@ -40,7 +40,11 @@ let alice: Body;
 let idServer: string;
 const directory = mkdtempSync(join(tmpdir(), "identity-"));
 const [key, cert] = [join(directory, "key"), join(directory, "crt")];
-execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2", "-keyout", key, "-out", cert], { stdio: "ignore" });
+execFileSync(
+  "openssl",
+  ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2", "-keyout", key, "-out", cert],
+  { stdio: "ignore" },
+);
 const https = createHttps({ key: readFileSync(key), cert: readFileSync(cert) }, play);
 const http = createHttp(play);
 
@@ -73,12 +77,18 @@ test("an address is bound, and unbound where it was, by a signed request", async
   answers.set("/v2/3pid/bind", { body: { medium: "email", address: "a@example.com" } });
   answers.set("/v2/3pid/unbind", { body: {} });
   expect((await bind()).body).toEqual({});
-  expect(calls[0]).toEqual({ path: "/v2/3pid/bind", authorization: "Bearer idt", body: { sid: "s", client_secret: "c", mxid: "@alice:test.local" } });
+  expect(calls[0]).toEqual({
+    path: "/v2/3pid/bind",
+    authorization: "Bearer idt",
+    body: { sid: "s", client_secret: "c", mxid: "@alice:test.local" },
+  });
   const gone = await post("/account/3pid/unbind", { medium: "email", address: "a@example.com" });
   expect(gone.body).toEqual({ id_server_unbind_result: "success" });
 
   const [, signed] = calls;
-  const fields = Object.fromEntries([...(signed?.authorization ?? "").matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
+  const fields = Object.fromEntries(
+    [...(signed?.authorization ?? "").matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+  );
   expect(fields).toMatchObject({ origin: "test.local", destination: idServer, key: "ed25519:test" });
   const text = canonicalJson({
     method: "POST",
@@ -88,7 +98,9 @@ test("an address is bound, and unbound where it was, by a signed request", async
     content: { mxid: "@alice:test.local", threepid: { medium: "email", address: "a@example.com" } },
   });
   expect(verifyKeyFromBase64(server.app.signingKey.publicKey)?.verifies(text, fields["sig"] ?? "")).toBe(true);
-  expect((await post("/account/3pid/unbind", { medium: "email", address: "a@example.com" })).body).toEqual({ id_server_unbind_result: "no-support" });
+  expect((await post("/account/3pid/unbind", { medium: "email", address: "a@example.com" })).body).toEqual({
+    id_server_unbind_result: "no-support",
+  });
 });
 
 test("what the identity server refuses is passed on, and one that knows no unbinding is said to", async () => {

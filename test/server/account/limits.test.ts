@@ -16,9 +16,14 @@ describe("rate limits", () => {
 
   test("hold back registrations by address, logins by account, and guessing", async () => {
     for (const name of ["a", "b", "c"]) await server.register(name);
-    const late = await server.call("POST", v3("/register"), { body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } } });
+    const late = await server.call("POST", v3("/register"), {
+      body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } },
+    });
     expect([late.status, late.body.errcode]).toEqual([429, "M_LIMIT_EXCEEDED"]);
-    const elsewhere = { body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } }, headers: { "x-forwarded-for": "10.0.0.1" } };
+    const elsewhere = {
+      body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } },
+      headers: { "x-forwarded-for": "10.0.0.1" },
+    };
     expect((await server.call("POST", v3("/register"), elsewhere)).status).toBe(200);
 
     for (let i = 0; i < 3; i++) await server.login("a");
@@ -50,7 +55,9 @@ describe("monthly active users", () => {
         admin_contact: "mailto:root@test.local",
       },
     ]);
-    const attempt = await server.call("POST", v3("/register"), { body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } } });
+    const attempt = await server.call("POST", v3("/register"), {
+      body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } },
+    });
     expect(attempt.body.errcode).toBe("M_RESOURCE_LIMIT_EXCEEDED");
     await expect(server.login("a")).resolves.toBeDefined();
     server.advance(31 * 86_400_000);
@@ -73,7 +80,9 @@ describe("a server that is switched off", () => {
   afterAll(() => server.close());
 
   test("says so", async () => {
-    const answer = await server.call("POST", v3("/register"), { body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } } });
+    const answer = await server.call("POST", v3("/register"), {
+      body: { username: "d", password: PASSWORD, auth: { type: "m.login.dummy" } },
+    });
     expect([answer.status, answer.body.error, answer.body["limit_type"]]).toEqual([403, "Gone fishing", "hs_disabled"]);
   });
 });

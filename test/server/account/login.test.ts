@@ -75,7 +75,13 @@ test.each([
   ["legacy fields", { medium: "email", address: "Alice@Example.COM" }],
   ["identifier", { identifier: { type: "m.id.thirdparty", medium: "email", address: "alice@example.com" } }],
 ])("a mail address logs in by %s", async (_, who) => {
-  await addThreepid(server.app.db, { medium: "email", address: "alice@example.com", userId: "@alice:test.local", validatedAt: 1, addedAt: 1 });
+  await addThreepid(server.app.db, {
+    medium: "email",
+    address: "alice@example.com",
+    userId: "@alice:test.local",
+    validatedAt: 1,
+    addedAt: 1,
+  });
   const answer = await login({ type: "m.login.password", password: PASSWORD, ...who });
   expect(answer.body.user_id).toBe("@alice:test.local");
 });

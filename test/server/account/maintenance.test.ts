@@ -10,7 +10,11 @@ const DAY = 86_400_000;
 let server: AccountServer;
 
 beforeAll(async () => {
-  server = await createAccountServer({ delete_stale_devices_after: 10 * DAY, user_ips_max_age: 5 * DAY, refreshable_access_token_lifetime: 60_000 });
+  server = await createAccountServer({
+    delete_stale_devices_after: 10 * DAY,
+    user_ips_max_age: 5 * DAY,
+    refreshable_access_token_lifetime: 60_000,
+  });
 });
 afterAll(() => server.close());
 
@@ -63,7 +67,11 @@ test("the stream of account changes is cut at the end that nobody reads", async 
 test("validation sessions end", async () => {
   const { db } = server.app;
   const token = { hash: Buffer.alloc(32), nextLink: undefined, expiresTs: 2 };
-  await startThreepidSession(db, { sessionId: "s", clientSecret: "c", medium: "email", address: "a@b", lastSendAttempt: 1, createdTs: 1 }, token);
+  await startThreepidSession(
+    db,
+    { sessionId: "s", clientSecret: "c", medium: "email", address: "a@b", lastSendAttempt: 1, createdTs: 1 },
+    token,
+  );
   await deleteOldThreepidSessions(db, 2);
   expect(await getThreepidSession(db, "s")).toBeUndefined();
 });

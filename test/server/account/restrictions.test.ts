@@ -11,7 +11,14 @@ beforeAll(async () => {
     password_config: {
       enabled: true,
       localdb_enabled: true,
-      policy: { enabled: true, minimum_length: 6, require_digit: true, require_symbol: true, require_lowercase: true, require_uppercase: true },
+      policy: {
+        enabled: true,
+        minimum_length: 6,
+        require_digit: true,
+        require_symbol: true,
+        require_lowercase: true,
+        require_uppercase: true,
+      },
     },
   });
 });
@@ -78,7 +85,13 @@ describe("registration by shared secret", () => {
   async function register(username: string, extra: Record<string, unknown> = {}, given?: string): Promise<Answer> {
     const fresh = given ?? (await nonce());
     const type = typeof extra["user_type"] === "string" ? [extra["user_type"]] : [];
-    const body = { nonce: fresh, username, password: PASSWORD, mac: mac([fresh, username, PASSWORD, extra["admin"] ? "admin" : "notadmin", ...type]), ...extra };
+    const body = {
+      nonce: fresh,
+      username,
+      password: PASSWORD,
+      mac: mac([fresh, username, PASSWORD, extra["admin"] ? "admin" : "notadmin", ...type]),
+      ...extra,
+    };
     return server.call("POST", path, { body });
   }
 
@@ -88,7 +101,8 @@ describe("registration by shared secret", () => {
     const whois = await server.call("GET", v3("/admin/whois/@secreta:test.local"), { token: admin.body.access_token });
     expect(whois.status).toBe(200);
     expect((await register("tool", { user_type: "bot" })).status).toBe(200);
-    const rows = await server.app.db`select p.displayname, u.admin, u.user_type from users u join profiles p using (user_id) where user_id in ('@root:test.local', '@tool:test.local') order by 1`;
+    const rows = await server.app
+      .db`select p.displayname, u.admin, u.user_type from users u join profiles p using (user_id) where user_id in ('@root:test.local', '@tool:test.local') order by 1`;
     expect(rows).toEqual([
       { displayname: "The Root", admin: true, user_type: null },
       { displayname: "tool", admin: false, user_type: "bot" },

@@ -27,7 +27,13 @@ beforeAll(async () => {
     recaptcha_public_key: "public",
     recaptcha_private_key: "private",
     recaptcha_siteverify_api: `http://127.0.0.1:${(captcha.address() as AddressInfo).port}/siteverify`,
-    user_consent: { template_dir: "/nowhere", version: "1.0", require_at_registration: true, policy_name: "Rules", send_server_notice_to_guests: false },
+    user_consent: {
+      template_dir: "/nowhere",
+      version: "1.0",
+      require_at_registration: true,
+      policy_name: "Rules",
+      send_server_notice_to_guests: false,
+    },
   });
   await Promise.all([
     insertRegistrationToken(server.app.db, { token: "twice", usesAllowed: 2, expiresTs: undefined }),
@@ -78,7 +84,8 @@ test("a token with a limit is reserved by sessions, and given back by those that
   expect((await reserve()).completed).toEqual([TOKEN]);
   expect((await reserve()).completed).toEqual([TOKEN]);
   expect((await reserve()).errcode).toBe("M_FORBIDDEN");
-  const valid = async () => (await server.call("GET", "/_matrix/client/v1/register/m.login.registration_token/validity?token=twice")).body["valid"];
+  const valid = async () =>
+    (await server.call("GET", "/_matrix/client/v1/register/m.login.registration_token/validity?token=twice")).body["valid"];
   expect(await valid()).toBe(false);
   await deleteOldUiaSessions(server.app.db, Number.MAX_SAFE_INTEGER);
   expect(await tokens("twice")).toMatchObject({ pending: 0, completed: 0 });

@@ -47,7 +47,9 @@ test("somebody registers with a mail address and can log in by it", async () => 
   expect(done.body.user_id).toBe("@mia:test.local");
   const list = await server.call("GET", v3("/account/3pid"), { token: done.body.access_token });
   expect(list.body["threepids"]).toEqual([expect.objectContaining({ medium: "email", address: "mia@example.com" })]);
-  const login = await server.call("POST", v3("/login"), { body: { type: "m.login.password", medium: "email", address: "mia@example.com", password: PASSWORD } });
+  const login = await server.call("POST", v3("/login"), {
+    body: { type: "m.login.password", medium: "email", address: "mia@example.com", password: PASSWORD },
+  });
   expect(login.body.user_id).toBe("@mia:test.local");
 });
 

@@ -30,7 +30,9 @@ export async function createIdentityServer(): Promise<IdentityServer> {
   const directory = mkdtempSync(join(tmpdir(), "identity-"));
   const [keyFile, certFile] = [join(directory, "key"), join(directory, "crt")];
   const subject = ["-subj", "/CN=localhost", "-days", "2"];
-  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...subject, "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...subject, "-keyout", keyFile, "-out", certFile], {
+    stdio: "ignore",
+  });
   const newKey = (): OwnSigningKey => signingKeyFromSeed("identity", "ed25519:0", randomBytes(32));
   let key = newKey();
   const bindings = new Map<string, string>();
@@ -40,7 +42,9 @@ export async function createIdentityServer(): Promise<IdentityServer> {
     if (path.endsWith("/hash_details")) return { lookup_pepper: PEPPER, algorithms: ["sha256"] };
     if (path.endsWith("/pubkey/isvalid")) return { valid: query.get("public_key") === key.publicKey };
     if (path.endsWith("/lookup")) {
-      const hashes = new Map([...bindings].map(([address, user]) => [createHash("sha256").update(`${address} email ${PEPPER}`).digest("base64url"), user]));
+      const hashes = new Map(
+        [...bindings].map(([address, user]) => [createHash("sha256").update(`${address} email ${PEPPER}`).digest("base64url"), user]),
+      );
       const wanted = body["addresses"] as string[];
       return { mappings: Object.fromEntries(wanted.flatMap((hash) => (hashes.has(hash) ? [[hash, hashes.get(hash)]] : []))) };
     }
@@ -56,7 +60,11 @@ export async function createIdentityServer(): Promise<IdentityServer> {
       const url = new URL(request.url ?? "/", "https://localhost");
       const isOpen = url.pathname.endsWith("/isvalid") || request.headers.authorization === "Bearer secret";
       response.writeHead(isOpen ? 200 : 401, { "Content-Type": "application/json" });
-      response.end(JSON.stringify(isOpen ? answer(url.pathname, url.searchParams, text ? JSON.parse(text) : {}) : { errcode: "M_UNAUTHORIZED", error: "no" }));
+      response.end(
+        JSON.stringify(
+          isOpen ? answer(url.pathname, url.searchParams, text ? JSON.parse(text) : {}) : { errcode: "M_UNAUTHORIZED", error: "no" },
+        ),
+      );
     });
   }
 

@@ -16,7 +16,12 @@ const bodies = (events: Event[]): unknown[] => events.filter(({ type }) => type 
 const ofType = (events: Event[], type: string): Event[] => events.filter((event) => event.type === type);
 
 /** Reads the stream from a token until the chunk has what is wanted. */
-async function eventsUntil(client: Client, from: string, wanted: (events: Event[]) => boolean, query = ""): Promise<{ all: Event[]; end: string }> {
+async function eventsUntil(
+  client: Client,
+  from: string,
+  wanted: (events: Event[]) => boolean,
+  query = "",
+): Promise<{ all: Event[]; end: string }> {
   const all: Event[] = [];
   let end = from;
   for (let i = 0; i < 20; i++) {
@@ -43,7 +48,11 @@ test("the event stream goes through everything in order, page by page, in the ol
     from = body.end;
   }
   expect(ofType(seen, "m.room.message").map((event) => event["event_id"])).toEqual(ids);
-  expect(seen.find(({ type }) => type === "m.room.message")).toMatchObject({ room_id: roomId, user_id: alice.userId, age: expect.any(Number) });
+  expect(seen.find(({ type }) => type === "m.room.message")).toMatchObject({
+    room_id: roomId,
+    user_id: alice.userId,
+    age: expect.any(Number),
+  });
   expect((await alice.get(`/events?from=${from}&timeout=0`)).chunk.filter((e: Event) => e.type !== "m.presence")).toEqual([]);
 });
 
@@ -53,9 +62,13 @@ test("a waiting request ends with what happens: messages, invitations, receipts,
   const waiting = eventsUntil(bob, end, (all) => ofType(all, "m.room.member").length > 0);
   await alice.post(`${roomPath(roomId)}/invite`, { user_id: bob.userId });
   const invited = await waiting;
-  expect(ofType(invited.all, "m.room.member")).toMatchObject([{ room_id: roomId, state_key: bob.userId, content: { membership: "invite" } }]);
+  expect(ofType(invited.all, "m.room.member")).toMatchObject([
+    { room_id: roomId, state_key: bob.userId, content: { membership: "invite" } },
+  ]);
   await bob.post(`${roomPath(roomId)}/join`);
-  const joined = await eventsUntil(bob, invited.end, (all) => ofType(all, "m.room.member").some(({ content }) => content["membership"] === "join"));
+  const joined = await eventsUntil(bob, invited.end, (all) =>
+    ofType(all, "m.room.member").some(({ content }) => content["membership"] === "join"),
+  );
 
   const eventId = await alice.text(roomId, "hello");
   await alice.post(`${roomPath(roomId)}/receipt/m.read/${enc(eventId)}`);
@@ -65,7 +78,10 @@ test("a waiting request ends with what happens: messages, invitations, receipts,
   await alice.put(`/presence/${enc(alice.userId)}/status`, { presence: "online", status_msg: "here" });
   const types = ["m.room.message", "m.receipt", "m.typing", "org.example", "m.tag", "m.presence"];
   const { all } = await eventsUntil(bob, joined.end, (events) => types.every((type) => ofType(events, type).length > 0));
-  expect(ofType(all, "m.receipt")[0]).toMatchObject({ room_id: roomId, content: { [eventId]: { "m.read": { [alice.userId]: { ts: expect.any(Number) } } } } });
+  expect(ofType(all, "m.receipt")[0]).toMatchObject({
+    room_id: roomId,
+    content: { [eventId]: { "m.read": { [alice.userId]: { ts: expect.any(Number) } } } },
+  });
   expect(ofType(all, "m.typing")[0]).toEqual({ type: "m.typing", room_id: roomId, content: { user_ids: [alice.userId] } });
   expect(ofType(all, "org.example")).toEqual([{ type: "org.example", content: { n: 1 } }]);
   expect(ofType(all, "m.tag")).toEqual([{ type: "m.tag", room_id: roomId, content: { tags: { "u.tag": { order: 1 } } } }]);
@@ -85,7 +101,11 @@ test("initialSync shows joined rooms and invitations, and those left when asked 
   expect([...rooms.keys()].sort()).toEqual([joined, invited].sort());
   expect(rooms.get(invited)).toMatchObject({ membership: "invite", inviter: alice.userId, invite: { content: { membership: "invite" } } });
   expect(rooms.get(invited).state).toBeUndefined();
-  expect(rooms.get(joined)).toMatchObject({ membership: "join", visibility: "private", account_data: [{ type: "org.example", content: { n: 2 } }] });
+  expect(rooms.get(joined)).toMatchObject({
+    membership: "join",
+    visibility: "private",
+    account_data: [{ type: "org.example", content: { n: 2 } }],
+  });
   expect(bodies(rooms.get(joined).messages.chunk)).toEqual(["two"]);
   expect(body.account_data).toEqual([{ type: "org.example", content: { n: 1 } }]);
   const older = await carol.get(`${roomPath(joined)}/messages?dir=b&limit=1&from=${rooms.get(joined).messages.start}`);
@@ -93,7 +113,10 @@ test("initialSync shows joined rooms and invitations, and those left when asked 
   await carol.text(joined, "three");
   expect(bodies((await carol.get(`/events?from=${body.end}&timeout=0`)).chunk)).toEqual(["three"]);
   const archived = await carol.get("/initialSync?limit=0&archived=true");
-  expect(archived.rooms.find((room: { room_id: string }) => room.room_id === left)).toMatchObject({ membership: "leave", messages: { chunk: [] } });
+  expect(archived.rooms.find((room: { room_id: string }) => room.room_id === left)).toMatchObject({
+    membership: "leave",
+    messages: { chunk: [] },
+  });
 });
 
 test("the initial sync of a room that was left shows it as it was then", async () => {

@@ -19,15 +19,32 @@ beforeEach(async () => {
 afterAll(() => server.close());
 
 type Event = { event_id: string; content: { body?: string } };
-const relate = (client: Client, target: string, relType: string, more: Record<string, unknown> = {}, type = "m.room.message"): Promise<string> =>
-  client.send(roomId, { msgtype: "m.text", body: relType, ...more, "m.relates_to": { rel_type: relType, event_id: target, ...(more["key"] ? { key: more["key"] } : {}) } }, type);
+const relate = (
+  client: Client,
+  target: string,
+  relType: string,
+  more: Record<string, unknown> = {},
+  type = "m.room.message",
+): Promise<string> =>
+  client.send(
+    roomId,
+    {
+      msgtype: "m.text",
+      body: relType,
+      ...more,
+      "m.relates_to": { rel_type: relType, event_id: target, ...(more["key"] ? { key: more["key"] } : {}) },
+    },
+    type,
+  );
 const edit = (client: Client, target: string, body: string): Promise<string> =>
   relate(client, target, "m.replace", { body: `* ${body}`, "m.new_content": { msgtype: "m.text", body } });
 let redactions = 0;
-const redact = (client: Client, eventId: string): Promise<unknown> => client.put(`${room}/redact/${enc(eventId)}/redact${redactions++}`, {});
+const redact = (client: Client, eventId: string): Promise<unknown> =>
+  client.put(`${room}/redact/${enc(eventId)}/redact${redactions++}`, {});
 const bundle = async (client: Client, eventId: string): Promise<Answer["body"]> =>
   (await client.get(`${room}/event/${enc(eventId)}`)).unsigned["m.relations"];
-const relations = (client: Client, eventId: string, rest = ""): Promise<Answer["body"]> => client.get(v1(`${room}/relations/${enc(eventId)}${rest}`));
+const relations = (client: Client, eventId: string, rest = ""): Promise<Answer["body"]> =>
+  client.get(v1(`${room}/relations/${enc(eventId)}${rest}`));
 const ids = (events: Event[]): string[] => events.map((event) => event.event_id);
 
 test("an event shows its newest valid edit, and none once that is redacted or it is itself", async () => {
@@ -40,7 +57,12 @@ test("an event shows its newest valid edit, and none once that is redacted or it
   await relate(alice, target, "m.replace", { body: "without new content" });
   await relate(alice, target, "m.replace", { body: "other type", "m.new_content": {} }, "org.example.other");
   const { "m.replace": shown } = await bundle(bob, target);
-  expect(shown).toMatchObject({ event_id: second, sender: alice.userId, room_id: roomId, content: { "m.new_content": { body: "second" } } });
+  expect(shown).toMatchObject({
+    event_id: second,
+    sender: alice.userId,
+    room_id: roomId,
+    content: { "m.new_content": { body: "second" } },
+  });
   expect((await alice.get(`${room}/event/${enc(target)}`)).content.body).toBe("original");
   await redact(alice, second);
   expect((await bundle(bob, target))["m.replace"].event_id).toBe(first);
@@ -68,7 +90,10 @@ test("a thread is summed up for each reader", async () => {
   expect((await bundle(bob, root))["m.thread"]).toMatchObject({ count: 3, latest_event: { event_id: latest } });
   await redact(alice, latest);
   expect((await bundle(alice, root))["m.thread"]).toMatchObject({ count: 3 });
-  const refused = await alice.call("PUT", `${room}/send/m.room.message/x`, { body: "", "m.relates_to": { rel_type: "m.thread", event_id: inThread } });
+  const refused = await alice.call("PUT", `${room}/send/m.room.message/x`, {
+    body: "",
+    "m.relates_to": { rel_type: "m.thread", event_id: inThread },
+  });
   expect(refused).toMatchObject({ status: 400, body: { errcode: "M_UNKNOWN" } });
 });
 
@@ -109,7 +134,10 @@ test("children are listed by kind, page by page in both directions, without reda
   expect(ids((await relations(alice, target, "/m.annotation/m.reaction")).chunk)).toEqual([...reactions].reverse());
   expect((await relations(alice, target, "/m.annotation/m.room.message")).chunk).toEqual([]);
   expect((await alice.get(`/_matrix/client/unstable${room}/relations/${enc(target)}`)).original_event.event_id).toBe(target);
-  for (const [dir, expected] of [["b", [...reactions].reverse()], ["f", reactions]] as const) {
+  for (const [dir, expected] of [
+    ["b", [...reactions].reverse()],
+    ["f", reactions],
+  ] as const) {
     const first = await relations(alice, target, `/m.annotation?limit=2&dir=${dir}`);
     const second = await relations(alice, target, `/m.annotation?limit=2&dir=${dir}&from=${first.next_batch}`);
     expect([...ids(first.chunk), ...ids(second.chunk)]).toEqual(expected);
@@ -144,7 +172,13 @@ test("relations are for those who can see the parent", async () => {
 
 test("threads are listed by their newest events, all or those the user took part in", async () => {
   const [a, b, c] = [await alice.text(roomId, "a"), await alice.text(roomId, "b"), await bob.text(roomId, "c")];
-  for (const [client, root] of [[alice, a], [bob, b], [alice, c], [alice, a]] as const) await relate(client, root, "m.thread");
+  for (const [client, root] of [
+    [alice, a],
+    [bob, b],
+    [alice, c],
+    [alice, a],
+  ] as const)
+    await relate(client, root, "m.thread");
   const all = await bob.get(v1(`${room}/threads`));
   expect(ids(all.chunk)).toEqual([a, c, b]);
   expect(all.chunk[0].unsigned["m.relations"]["m.thread"].count).toBe(2);

@@ -37,8 +37,12 @@ test("rooms and users are reported with a reason", async () => {
   expect((await bob.call("POST", `${roomPath(roomId)}/report`, { reason: "x".repeat(1001) })).body.errcode).toBe("M_INVALID_PARAM");
   expect((await bob.call("POST", `${roomPath("!none:test.local")}/report`, { reason: "" })).body.errcode).toBe("M_NOT_FOUND");
   expect((await bob.call("POST", `/users/${enc("@none:test.local")}/report`, { reason: "" })).body.errcode).toBe("M_NOT_FOUND");
-  expect([...(await server.app.db`select room_id, user_id, reason from room_reports`)]).toEqual([{ room_id: roomId, user_id: bob.userId, reason: "bad" }]);
-  expect([...(await server.app.db`select target_user_id, user_id from user_reports`)]).toEqual([{ target_user_id: alice.userId, user_id: bob.userId }]);
+  expect([...(await server.app.db`select room_id, user_id, reason from room_reports`)]).toEqual([
+    { room_id: roomId, user_id: bob.userId, reason: "bad" },
+  ]);
+  expect([...(await server.app.db`select target_user_id, user_id from user_reports`)]).toEqual([
+    { target_user_id: alice.userId, user_id: bob.userId },
+  ]);
 });
 
 test("mutual rooms are those that both are in", async () => {

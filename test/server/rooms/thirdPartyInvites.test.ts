@@ -40,7 +40,12 @@ async function roomWithInvite(): Promise<{ roomId: string; token: string }> {
 /** The identity server tells that the address belongs to somebody now. */
 function bind(roomId: string, token: string, user: Client, signed = identity.sign(token, user.userId)): Promise<Answer> {
   const one = { medium: "email", address: "nobody@example.com", mxid: user.userId, room_id: roomId, sender: alice.userId, signed };
-  return server.call("POST", "/_matrix/federation/v1/3pid/onbind", { medium: "email", address: "nobody@example.com", mxid: user.userId, invites: [one] });
+  return server.call("POST", "/_matrix/federation/v1/3pid/onbind", {
+    medium: "email",
+    address: "nobody@example.com",
+    mxid: user.userId,
+    invites: [one],
+  });
 }
 
 test("an address that somebody has bound stands for that user", async () => {
@@ -55,12 +60,25 @@ test("an address that somebody has bound stands for that user", async () => {
 
 test("an address that nobody has bound is kept by the identity server until somebody does", async () => {
   const { roomId, token } = await roomWithInvite();
-  expect(identity.stored.at(-1)).toMatchObject({ room_id: roomId, room_name: "Room", room_join_rules: "invite", sender: alice.userId, sender_display_name: "alice" });
+  expect(identity.stored.at(-1)).toMatchObject({
+    room_id: roomId,
+    room_name: "Room",
+    room_join_rules: "invite",
+    sender: alice.userId,
+    sender_display_name: "alice",
+  });
   const event = await alice.get(`${roomPath(roomId)}/state/m.room.third_party_invite/${token}`);
-  expect(event).toMatchObject({ display_name: "Bob...", public_key: expect.any(String), public_keys: [{ key_validity_url: expect.any(String) }] });
+  expect(event).toMatchObject({
+    display_name: "Bob...",
+    public_key: expect.any(String),
+    public_keys: [{ key_validity_url: expect.any(String) }],
+  });
   expect((await bob.call("POST", `${roomPath(roomId)}/join`, {})).status).toBe(403);
   expect((await bind(roomId, token, bob)).body).toEqual({});
-  expect(await memberOf(roomId, bob)).toMatchObject({ membership: "invite", third_party_invite: { display_name: "Bob...", signed: { mxid: bob.userId, token } } });
+  expect(await memberOf(roomId, bob)).toMatchObject({
+    membership: "invite",
+    third_party_invite: { display_name: "Bob...", signed: { mxid: bob.userId, token } },
+  });
   await bob.post(`${roomPath(roomId)}/join`);
   // Told twice, the invitation must not take the place of the join.
   await bind(roomId, token, bob);
@@ -93,7 +111,9 @@ test("proofs by other keys, and by keys revoked since, count for nothing", async
   for (const signed of [before, identity.sign(token, bob.userId), { mxid: bob.userId }]) {
     expect((await bind(roomId, token, bob, signed)).status).toBeGreaterThan(399);
     expect((await bob.call("POST", `${roomPath(roomId)}/join`, {})).status).toBe(403);
-    expect((await bob.call("POST", `${roomPath(roomId)}/join`, { third_party_signed: { ...signed, sender: alice.userId } })).status).toBeGreaterThan(399);
+    expect(
+      (await bob.call("POST", `${roomPath(roomId)}/join`, { third_party_signed: { ...signed, sender: alice.userId } })).status,
+    ).toBeGreaterThan(399);
   }
 });
 

@@ -92,15 +92,24 @@ test("a moderator may upgrade where tombstones are theirs to send, and has no mo
 });
 
 test("levels written as text become numbers, and those above 100 stay", async () => {
-  const old = await alice.createRoom({ room_version: "5", power_level_content_override: { users: { [alice.userId]: "500" }, users_default: "80", junk: "7" } });
+  const old = await alice.createRoom({
+    room_version: "5",
+    power_level_content_override: { users: { [alice.userId]: "500" }, users_default: "80", junk: "7" },
+  });
   const created = await upgrade(alice, old, "10");
-  expect(await state(alice, created, "m.room.power_levels")).toMatchObject({ users: { [alice.userId]: 500 }, users_default: 80, junk: "7" });
+  expect(await state(alice, created, "m.room.power_levels")).toMatchObject({
+    users: { [alice.userId]: 500 },
+    users_default: 80,
+    junk: "7",
+  });
   expect(await state(alice, old, "m.room.power_levels")).toMatchObject({ events_default: 81, invite: 81 });
 });
 
 test("version 12 takes further creators from the request alone", async () => {
   const old = await furnishedRoom("12");
-  expect((await alice.call("POST", `${roomPath(old)}/upgrade`, { new_version: "12", additional_creators: ["nobody"] })).body.errcode).toBe("M_INVALID_PARAM");
+  expect((await alice.call("POST", `${roomPath(old)}/upgrade`, { new_version: "12", additional_creators: ["nobody"] })).body.errcode).toBe(
+    "M_INVALID_PARAM",
+  );
   const created = await upgrade(alice, old, "12", { additional_creators: [bob.userId] });
   expect((await state(alice, created, "m.room.create")).additional_creators).toEqual([bob.userId]);
 });

@@ -3,7 +3,12 @@ import { checkLocalpart, localpartOf, qualify, serverOf } from "../../../src/han
 import { createLimiter, LimiterFull } from "../../../src/lib/limiter";
 
 test("ids are split at the first colon", () => {
-  expect([localpartOf("@a:b:8448"), serverOf("@a:b:8448"), qualify("a", "b:8448"), qualify("@a:c", "b")]).toEqual(["a", "b:8448", "@a:b:8448", "@a:c"]);
+  expect([localpartOf("@a:b:8448"), serverOf("@a:b:8448"), qualify("a", "b:8448"), qualify("@a:c", "b")]).toEqual([
+    "a",
+    "b:8448",
+    "@a:b:8448",
+    "@a:c",
+  ]);
 });
 
 test.each([
@@ -50,10 +55,11 @@ test("a limiter runs so many at once, in order, and refuses when too many wait",
   const limiter = createLimiter(2, 2);
   const log: string[] = [];
   const gates: (() => void)[] = [];
-  const task = (name: string) => limiter.run(async () => {
-    log.push(name);
-    await new Promise<void>((resolve) => gates.push(resolve));
-  });
+  const task = (name: string) =>
+    limiter.run(async () => {
+      log.push(name);
+      await new Promise<void>((resolve) => gates.push(resolve));
+    });
   const runs = [task("a"), task("b"), task("c"), task("d")];
   await expect(task("e")).rejects.toThrow(LimiterFull);
   expect([log, limiter.waiting()]).toEqual([["a", "b"], 2]);

@@ -9,16 +9,8 @@ export const notServedYet: Readonly<Record<string, readonly string[]>> = {
     "/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}",
     "/_matrix/client/v3/thirdparty/*",
   ],
-  "search and the user directory": [
-    "/_matrix/client/v3/search",
-    "/_matrix/client/v3/user_directory/search",
-    "/_matrix/client/v1/mutual_rooms",
-  ],
+  "search and the user directory": ["/_matrix/client/v3/search", "/_matrix/client/v3/user_directory/search"],
   "spaces and summaries": ["/_matrix/client/v1/rooms/{roomId}/hierarchy", "/_matrix/client/v1/room_summary/{roomIdOrAlias}"],
-  "moderation by administrators": [
-    "/_matrix/client/v3/rooms/{roomId}/report*",
-    "/_matrix/client/v3/users/{userId}/report",
-  ],
   "policy servers": ["/.well-known/matrix/policy_server"],
 };
 
@@ -50,10 +42,7 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "GET /_matrix/key/v2/query/:serverName/?",
     "GET /_matrix/key/v2/query/:serverName/:keyId",
   ],
-  "Synapse: signing on with CAS": [
-    "GET /_matrix/client/v3/login/:kind(sso|cas)/redirect",
-    "GET /_matrix/client/v3/login/cas/ticket",
-  ],
+  "Synapse: signing on with CAS": ["GET /_matrix/client/v3/login/:kind(sso|cas)/redirect", "GET /_matrix/client/v3/login/cas/ticket"],
   "Synapse: notices of identity servers, by another method": ["POST /_matrix/federation/v1/3pid/onbind"],
   "links in mails": [
     "GET /_matrix/client/unstable/registration/:medium/submit_token",
@@ -62,6 +51,7 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
   ],
   "MSC2000: password policies": ["GET /_matrix/client/v3/password_policy"],
   "MSC2432: aliases of a room, before its release": ["GET /_matrix/client/unstable/org.matrix.msc2432/rooms/:roomId/aliases"],
+  "MSC2666: rooms in common, before their release": ["GET /_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms"],
   "MSC2918: refresh tokens, before their release": [
     "POST /_matrix/client/unstable/org.matrix.msc2918.refresh_token/refresh",
     "POST /_matrix/client/v1/refresh",
@@ -76,6 +66,8 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "DELETE /_matrix/client/unstable/org.matrix.msc3391/user/:userId/rooms/:roomId/account_data/:type",
   ],
   "MSC3882: login tokens, before their release": ["POST /_matrix/client/unstable/org.matrix.msc3882/login/token"],
+  "MSC4151: reports of rooms, before their release": ["POST /_matrix/client/unstable/org.matrix.msc4151/rooms/:roomId/report"],
+  "MSC4260: reports of users, before their release": ["POST /_matrix/client/unstable/org.matrix.msc4260/users/:userId/report"],
   "MSC4133: more profile fields, before their release": [
     "GET /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:field",
     "PUT /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:field",

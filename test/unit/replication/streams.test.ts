@@ -17,7 +17,10 @@ test("one process: caches first, then subscribers, then the position, then those
     seen.push(`subscriber ${rows.map(({ id }) => id).join()} ${position} ${streams.position(table.stream)} ${caches.size}`);
   });
   const waited = streams.waitFor({ receipts: 2 }, LONG).then((ok) => seen.push(`position ${ok}`));
-  const woken = notifier.listener("@u", ["!r1"]).wait(LONG).then(() => seen.push(`woken ${streams.position(table.stream)}`));
+  const woken = notifier
+    .listener("@u", ["!r1"])
+    .wait(LONG)
+    .then(() => seen.push(`woken ${streams.position(table.stream)}`));
   streams.publish(table.stream, table.insert(row(1)));
   await Promise.all([waited, woken]);
   expect(seen).toEqual(["subscriber 2 2 1 0", "position true", "woken 2"]);
@@ -100,7 +103,11 @@ test("long gaps are read in pages", async () => {
   await streams.start();
   table.insert(...Array.from({ length: 4_500 }, (_, i) => row(i)));
   expect(await streams.waitFor({ receipts: 4_500 }, LONG)).toBe(true);
-  expect(table.reads).toEqual([[0, 2000], [2000, 4000], [4000, 4500]]);
+  expect(table.reads).toEqual([
+    [0, 2000],
+    [2000, 4000],
+    [4000, 4500],
+  ]);
 });
 
 describe("two processes", () => {
@@ -119,14 +126,26 @@ describe("two processes", () => {
     w2.subscribe(table.stream, (rows) => got.push(...rows));
     w1.publish(table.stream, table.insert(row(1), row(2)));
     expect(await w2.waitFor({ receipts: 2 }, LONG)).toBe(true);
-    expect(got).toEqual([{ id: 1, row: row(1) }, { id: 2, row: row(2) }]);
+    expect(got).toEqual([
+      { id: 1, row: row(1) },
+      { id: 2, row: row(2) },
+    ]);
     expect(table.reads).toEqual([]);
     stop();
   });
 
   test("rows that nobody there wants stay text", async () => {
     const { table, hub, w2, stop } = await pair();
-    const plain = { ...table.stream, invalidates: undefined, row: { ...table.stream.row, decode: () => { throw new Error("decoded"); } } };
+    const plain = {
+      ...table.stream,
+      invalidates: undefined,
+      row: {
+        ...table.stream.row,
+        decode: () => {
+          throw new Error("decoded");
+        },
+      },
+    };
     const w3 = testProcess({ defs: [plain], bus: hub.endpoint(), instance: "w3" }).streams;
     await w3.start();
     w2.publish(table.stream, table.insert(row(1)));

@@ -20,7 +20,10 @@ const warningsOf = (...files: readonly Raw[]) => planOf(...files).warnings.map(f
 
 const http = (port: number, ...names: string[]) => ({ type: "http", port, bind_addresses: ["127.0.0.1"], resources: [{ names }] });
 const worker = (name: string, more: Raw = {}): Raw => ({ worker_app: "synapse.app.generic_worker", worker_name: name, ...more });
-const shared = { instance_map: { main: { host: "localhost", port: 9093 } }, listeners: [http(8008, "client", "federation"), http(9093, "replication")] };
+const shared = {
+  instance_map: { main: { host: "localhost", port: 9093 } },
+  listeners: [http(8008, "client", "federation"), http(9093, "replication")],
+};
 
 test("a process that is alone does everything", () => {
   const { plan: process, errors, warnings } = planOf({ redis: { enabled: false }, listeners: [http(8008, "client", "federation")] });
@@ -28,8 +31,12 @@ test("a process that is alone does everything", () => {
   expect(warnings).toEqual([]);
   expect(process).toMatchObject({ instanceName: "main", role: "main", solo: true, addresses: {} });
   expect(process.writes).toEqual(expect.arrayContaining(["main", "events", "typing", "receipts", "device_lists"]));
-  expect(process.services).toEqual(expect.arrayContaining(["federation_sender", "pusher", "appservice_sender", "user_directory", "background", "media_jobs"]));
-  expect(process.listeners[0]?.families).toEqual(expect.arrayContaining(["client", "federation", "media", "keys", "admin", "wellknown", "health"]));
+  expect(process.services).toEqual(
+    expect.arrayContaining(["federation_sender", "pusher", "appservice_sender", "user_directory", "background", "media_jobs"]),
+  );
+  expect(process.listeners[0]?.families).toEqual(
+    expect.arrayContaining(["client", "federation", "media", "keys", "admin", "wellknown", "health"]),
+  );
   expect(process.listeners[0]?.families).not.toContain("replication");
   expect(process.listeners[0]?.families).not.toContain("metrics");
 });
@@ -150,12 +157,25 @@ test("worker files of 2021: main's address beside the listeners, duties given aw
   const plans = results.map(({ plan: process }) => process);
   expect(checkDeployment(plans)).toEqual([]);
   expect(plans[0]?.services).toEqual(["background", "auto_accept_invites", "delayed_events"]);
-  expect(plans.slice(2).map(({ services }) => services.join())).toEqual(["federation_sender", "pusher", "appservice_sender", "user_directory", "media_jobs"]);
-  expect(plans[1]?.addresses).toEqual({ main: { host: "127.0.0.1", port: 9093, tls: false }, event_persister1: { host: "localhost", port: 8034, tls: false } });
+  expect(plans.slice(2).map(({ services }) => services.join())).toEqual([
+    "federation_sender",
+    "pusher",
+    "appservice_sender",
+    "user_directory",
+    "media_jobs",
+  ]);
+  expect(plans[1]?.addresses).toEqual({
+    main: { host: "127.0.0.1", port: 9093, tls: false },
+    event_persister1: { host: "localhost", port: 8034, tls: false },
+  });
 });
 
 test.each(["frontend_proxy", "client_reader", "event_creator", "federation_reader", "synchrotron"])("%s is a generic worker", (app) => {
-  const { plan: process, errors } = planOf(shared, { worker_app: `synapse.app.${app}`, worker_name: "w1", worker_listeners: [http(8083, "client", "federation")] });
+  const { plan: process, errors } = planOf(shared, {
+    worker_app: `synapse.app.${app}`,
+    worker_name: "w1",
+    worker_listeners: [http(8083, "client", "federation")],
+  });
   expect(errors).toEqual([]);
   const generic = planOf(shared, worker("w1", { worker_listeners: [http(8083, "client", "federation")] })).plan;
   expect(process.listeners.map(({ families }) => families)).toEqual(generic.listeners.map(({ families }) => families));
@@ -163,18 +183,19 @@ test.each(["frontend_proxy", "client_reader", "event_creator", "federation_reade
 });
 
 test("several senders, pushers and writers share by key; names count once; master means main", () => {
-  const { plan: process, errors } = planOf(
-    shared,
-    worker("w1", { worker_listeners: [http(8034, "replication")] }),
-    {
-      instance_map: { ...shared.instance_map, w1: { path: "/run/w1.sock" } },
-      stream_writers: { events: ["w1", "master", "w1"] },
-      federation_sender_instances: ["w1", "master"],
-      pusher_instances: ["w1", "w2"],
-    },
-  );
+  const { plan: process, errors } = planOf(shared, worker("w1", { worker_listeners: [http(8034, "replication")] }), {
+    instance_map: { ...shared.instance_map, w1: { path: "/run/w1.sock" } },
+    stream_writers: { events: ["w1", "master", "w1"] },
+    federation_sender_instances: ["w1", "master"],
+    pusher_instances: ["w1", "w2"],
+  });
   expect(errors).toEqual([]);
-  expect(process.candidates).toMatchObject({ events: ["w1", "main"], federation_sender: ["w1", "main"], pusher: ["w1", "w2"], typing: ["main"] });
+  expect(process.candidates).toMatchObject({
+    events: ["w1", "main"],
+    federation_sender: ["w1", "main"],
+    pusher: ["w1", "w2"],
+    typing: ["main"],
+  });
   expect(process.services).toEqual(["federation_sender", "pusher"]);
   expect(process.addresses["w1"]).toEqual({ path: "/run/w1.sock" });
 });
@@ -199,7 +220,11 @@ describe("what is refused", () => {
       [/redis.enabled/, /pusher_instances/],
     ],
     ["a pusher beside a main process that pushes", [shared, { worker_app: "synapse.app.pusher", worker_name: "p1" }], [/start_pushers/]],
-    ["a sender beside a main process that sends", [shared, { worker_app: "synapse.app.federation_sender", worker_name: "s1" }], [/send_federation/]],
+    [
+      "a sender beside a main process that sends",
+      [shared, { worker_app: "synapse.app.federation_sender", worker_name: "s1" }],
+      [/send_federation/],
+    ],
     ["an appservice worker beside main", [shared, { worker_app: "synapse.app.appservice", worker_name: "a1" }], [/notify_appservices/]],
     ["a user directory beside main", [shared, { worker_app: "synapse.app.user_dir", worker_name: "u1" }], [/update_user_directory/]],
     ["half an address", [shared, { instance_map: { ...shared.instance_map, w1: { host: "h" } } }], [/instance_map.w1/]],
@@ -227,7 +252,11 @@ test.each<[string, Raw[], RegExp]>([
     [{ listeners: [{ ...http(9093, "replication"), bind_addresses: ["0.0.0.0"] }], worker_replication_secret: undefined }],
     /worker_replication_secret/,
   ],
-  ["a media listener without the repository", [shared, { enable_media_repo: false }, worker("w1", { worker_listeners: [http(8083, "media")] })], /media/],
+  [
+    "a media listener without the repository",
+    [shared, { enable_media_repo: false }, worker("w1", { worker_listeners: [http(8083, "media")] })],
+    /media/,
+  ],
   [
     "a pusher that the list of pushers leaves out",
     [shared, { pusher_instances: ["p2"] }, { worker_app: "synapse.app.pusher", worker_name: "p1" }],
@@ -248,7 +277,9 @@ describe("between processes", () => {
   test("a writer that is not there, and one that listens elsewhere", () => {
     const common = { instance_map: { ...shared.instance_map, w1: { host: "h", port: 8034 } }, stream_writers: { events: "w1" } };
     expect(check([common])).toEqual([expect.stringMatching(/events.*w1/)]);
-    expect(check([common], [common, worker("w1", { worker_listeners: [http(8035, "replication")] })])).toEqual([expect.stringMatching(/instance_map.w1/)]);
+    expect(check([common], [common, worker("w1", { worker_listeners: [http(8035, "replication")] })])).toEqual([
+      expect.stringMatching(/instance_map.w1/),
+    ]);
   });
 
   test("a duty that nobody has, and one that two have", () => {
@@ -261,9 +292,18 @@ describe("between processes", () => {
 });
 
 test("the plan in words", () => {
-  const common = { instance_map: { ...shared.instance_map, w1: { host: "h", port: 8034 }, w2: { host: "h", port: 8035 } }, stream_writers: { events: ["w1", "w2"] } };
+  const common = {
+    instance_map: { ...shared.instance_map, w1: { host: "h", port: 8034 }, w2: { host: "h", port: 8035 } },
+    stream_writers: { events: ["w1", "w2"] },
+  };
   expect(formatPlan(planOf(shared, common, worker("w1", { worker_listeners: [http(8034, "replication")] })))).toBe(
-    ["process   w1 (generic_worker)", "listens   127.0.0.1 port 8034: health, replication", "writes    events", "runs      nothing", "shares    events with w2"].join("\n"),
+    [
+      "process   w1 (generic_worker)",
+      "listens   127.0.0.1 port 8034: health, replication",
+      "writes    events",
+      "runs      nothing",
+      "shares    events with w2",
+    ].join("\n"),
   );
   expect(formatPlan(planOf({ redis: { enabled: false }, stream_writers: { typing: [] } }))).toContain("Errors:\n  stream_writers.typing: ");
 });

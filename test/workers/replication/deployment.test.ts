@@ -48,7 +48,11 @@ async function start(file: Readonly<Record<string, unknown>>): Promise<RunningDe
   return deployment;
 }
 
-const worker = (name: string, port: number) => ({ worker_app: "synapse.app.generic_worker", worker_name: name, worker_listeners: replication(port) });
+const worker = (name: string, port: number) => ({
+  worker_app: "synapse.app.generic_worker",
+  worker_name: name,
+  worker_listeners: replication(port),
+});
 
 test("processes find each other, and learn through Redis when one hands over", async () => {
   const [main, w1, w2] = [await start({}), await start(worker("w1", 9101)), await start(worker("w2", 9102))];

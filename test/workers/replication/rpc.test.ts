@@ -33,7 +33,9 @@ const send = defineRpc({
     app.handled.push(roomIds);
     if (roomIds.includes("!broken")) throw new Error("secret details");
     app.write(roomIds);
-    return roomIds.map((roomId) => (roomId === "!forbidden" ? new MatrixError(403, "M_FORBIDDEN", "No", { soft: true }) : `${app.instance} ${roomId}`));
+    return roomIds.map((roomId) =>
+      roomId === "!forbidden" ? new MatrixError(403, "M_FORBIDDEN", "No", { soft: true }) : `${app.instance} ${roomId}`,
+    );
   },
 });
 const single = defineRpc({
@@ -129,7 +131,13 @@ async function deployment() {
       streams.stop();
       await state.rpc.close();
     });
-    return { app, streams, http, call: <I, O>(def: { handle: unknown } & Parameters<typeof state.rpc.call<TestApp, I, O>>[0], input: I) => state.rpc.call(def, input), restart: () => (state.rpc = make()) };
+    return {
+      app,
+      streams,
+      http,
+      call: <I, O>(def: { handle: unknown } & Parameters<typeof state.rpc.call<TestApp, I, O>>[0], input: I) => state.rpc.call(def, input),
+      restart: () => (state.rpc = make()),
+    };
   }
   return { table, owner, ports, start };
 }
@@ -166,8 +174,15 @@ test("errors pass through, each to its own call, and those that are bugs say not
   const [w1] = [await start("w1"), await start("w2")];
   const [ok, forbidden] = await Promise.allSettled(["!ok", "!forbidden"].map((roomId) => w1.call(send, { roomId })));
   expect(ok).toEqual({ status: "fulfilled", value: "w2 !ok" });
-  expect(forbidden).toMatchObject({ status: "rejected", reason: { status: 403, errcode: "M_FORBIDDEN", message: "No", extra: { soft: true } } });
-  await expect(w1.call(send, { roomId: "!broken" })).rejects.toMatchObject({ status: 500, errcode: "M_UNKNOWN", message: "Internal server error" });
+  expect(forbidden).toMatchObject({
+    status: "rejected",
+    reason: { status: 403, errcode: "M_FORBIDDEN", message: "No", extra: { soft: true } },
+  });
+  await expect(w1.call(send, { roomId: "!broken" })).rejects.toMatchObject({
+    status: 500,
+    errcode: "M_UNKNOWN",
+    message: "Internal server error",
+  });
 });
 
 test("an owner that is not up yet is waited for", async () => {

@@ -56,13 +56,20 @@ export async function completeCas(app: AccountsApp, ticket: string, purpose: Cas
     return failed(502, "The server where you signed on did not answer as it should. Please try again later.");
   }
   if ("code" in reply) return failed(401, `The server where you signed on does not confirm it: ${reply.message || reply.code}`);
-  if (!hasAttributes(reply.attributes, app.config.cas_config.required_attributes)) return failed(403, "You are not allowed to use this server.");
+  if (!hasAttributes(reply.attributes, app.config.cas_config.required_attributes))
+    return failed(403, "You are not allowed to use this server.");
   const user = externalUser(app.config, reply);
   return "session" in purpose ? completeReauthentication(app, user, purpose.session) : completeLogin(app, user, purpose.redirectUrl);
 }
 
 /** Reads the query of the callback. Throws 400 M_MISSING_PARAM. */
-export function casPurpose({ redirectUrl, session }: { readonly redirectUrl?: string | undefined; readonly session?: string | undefined }): CasPurpose {
+export function casPurpose({
+  redirectUrl,
+  session,
+}: {
+  readonly redirectUrl?: string | undefined;
+  readonly session?: string | undefined;
+}): CasPurpose {
   if (session !== undefined) return { session };
   if (redirectUrl !== undefined) return { redirectUrl };
   throw new MatrixError(400, "M_MISSING_PARAM", "Missing string query parameter redirectUrl or session");

@@ -19,12 +19,16 @@ export function readCasReply(xml: string): CasReply {
   const user = success && childOf(success, "user")?.text;
   if (!success || !user) throw new Error("the answer names no user");
   const attributes = new Map<string, string[]>();
-  for (const { name, text } of childOf(success, "attributes")?.children ?? []) attributes.set(name, [...(attributes.get(name) ?? []), text]);
+  for (const { name, text } of childOf(success, "attributes")?.children ?? [])
+    attributes.set(name, [...(attributes.get(name) ?? []), text]);
   return { user, attributes };
 }
 
 /** Whether what the operator demands is there: each attribute with its value among its values, or with any where that is null. */
-export function hasAttributes(attributes: ReadonlyMap<string, readonly string[]>, required: Readonly<Record<string, string | null>>): boolean {
+export function hasAttributes(
+  attributes: ReadonlyMap<string, readonly string[]>,
+  required: Readonly<Record<string, string | null>>,
+): boolean {
   return Object.entries(required).every(([name, value]) => {
     const values = attributes.get(name);
     return values !== undefined && (value === null || values.includes(value));

@@ -17,7 +17,8 @@ const UNSAFE_SCHEMES = ["javascript:", "data:", "vbscript:", "blob:", "file:", "
 /** Throws 400 where a client's address is none, or would not leave this page. */
 export function checkRedirectUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || UNSAFE_SCHEMES.includes(url.protocol)) throw new MatrixError(400, "M_INVALID_PARAM", "redirectUrl is not an address of a client");
+  if (!url || UNSAFE_SCHEMES.includes(url.protocol))
+    throw new MatrixError(400, "M_INVALID_PARAM", "redirectUrl is not an address of a client");
   return url;
 }
 

@@ -45,7 +45,8 @@ async function register(app: AccountsApp, external: ExternalUser): Promise<strin
 export async function accountOf(app: AccountsApp, external: ExternalUser): Promise<string> {
   const known = await getExternalUser(app.db, external);
   if (known !== undefined) {
-    if (app.config.sso.update_profile_information && external.displayname !== undefined) await setDisplayName(app.db, known, external.displayname);
+    if (app.config.sso.update_profile_information && external.displayname !== undefined)
+      await setDisplayName(app.db, known, external.displayname);
     return known;
   }
   checkName(app, external.localpart);

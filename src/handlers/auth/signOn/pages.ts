@@ -37,7 +37,10 @@ export const askToConfirm = (description: string, provider: string, location: st
 
 export const wrongUser: BrowserAnswer = {
   status: 200,
-  page: page("Wrong account", text("You signed on as somebody else than the one who has to confirm this. Nothing was done; please try again in your client.")),
+  page: page(
+    "Wrong account",
+    text("You signed on as somebody else than the one who has to confirm this. Nothing was done; please try again in your client."),
+  ),
 };
 
 export const deactivated: BrowserAnswer = { status: 403, page: page("Account deactivated", text("This account has been deactivated.")) };

@@ -61,7 +61,12 @@ async function openSession(app: AccountsApp, request: UiaRequest): Promise<UiaSe
 }
 
 /** Tries the stage that `auth` names. Gives its result, or why it failed. */
-async function attempt(app: AccountsApp, stage: Stage, request: UiaRequest, session: UiaSession): Promise<{ result: JsonValue } | { failure: MatrixError }> {
+async function attempt(
+  app: AccountsApp,
+  stage: Stage,
+  request: UiaRequest,
+  session: UiaSession,
+): Promise<{ result: JsonValue } | { failure: MatrixError }> {
   try {
     return { result: await stage.check(app, request.auth ?? {}, { session, ip: request.ip }) };
   } catch (error) {
@@ -92,7 +97,8 @@ async function store(app: AccountsApp, request: UiaRequest, session: UiaSession,
 
 function stageOf(app: AccountsApp, type: JsonValue): Stage {
   const stage = typeof type === "string" ? stages.get(type) : undefined;
-  if (!stage?.isEnabled(app)) throw new MatrixError(400, "M_UNRECOGNIZED", `Unknown or unsupported authentication type ${JSON.stringify(type)}`);
+  if (!stage?.isEnabled(app))
+    throw new MatrixError(400, "M_UNRECOGNIZED", `Unknown or unsupported authentication type ${JSON.stringify(type)}`);
   return stage;
 }
 

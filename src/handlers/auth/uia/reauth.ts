@@ -24,7 +24,8 @@ export async function reauthenticationFlows(app: AccountsApp, userId: string): P
   const [user, signsOn] = await Promise.all([getUser(app.db, userId), accounts.signOn?.knows(userId)]);
   const hasPassword = user?.hasPassword === true && config.password_config.localdb_enabled;
   const flows: Flow[] = [];
-  if (config.password_config.enabled !== false && (hasPassword || accounts.listeners.passwordCheckers.length > 0)) flows.push(["m.login.password"]);
+  if (config.password_config.enabled !== false && (hasPassword || accounts.listeners.passwordCheckers.length > 0))
+    flows.push(["m.login.password"]);
   if (signsOn) flows.push(["m.login.sso"]);
   if (flows.length === 0) throw new MatrixError(400, "M_UNKNOWN", "This account has no way to authenticate itself again");
   return flows;
