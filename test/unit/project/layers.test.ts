@@ -22,11 +22,13 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   "ipaddr.js": ["remote"],
   "js-yaml": ["config"],
   "lru-cache": ["lib", "caches", "remote", "writers", "handlers"],
+  htmlparser2: ["handlers"],
   nodemailer: ["remote"],
   postgres: ["storage"],
   "prom-client": ["observe"],
   re2js: ["config"],
   redis: ["replication"],
+  sharp: ["handlers"],
   undici: ["remote", "replication", "cli"],
   winston: ["observe"],
 };
