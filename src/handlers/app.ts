@@ -17,6 +17,7 @@ import type { Accounts } from "./auth/accounts";
 import type { InFlight } from "./federation/inFlight";
 import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
+import type { RemoteRooms } from "./spaces/remoteRooms";
 import type { LazyMembers } from "./sync/lazyMembers";
 import type { UserData } from "./userData";
 import type { RateLimiter } from "./rateLimiter";
@@ -56,6 +57,8 @@ export interface App {
   /** Other servers: requests to them, and their keys. */
   readonly federation: Federation;
   readonly inFlight: InFlight;
+  /** What other servers tell of their rooms. */
+  readonly remoteRooms: RemoteRooms;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

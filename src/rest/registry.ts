@@ -27,6 +27,7 @@ import { roomReadRoutes } from "./client/roomRead";
 import { roomSendRoutes } from "./client/roomSend";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
 import { signOnRoutes } from "./client/signOn";
+import { spaceRoutes } from "./client/spaces";
 import { syncRoutes } from "./client/sync";
 import { tagRoutes } from "./client/tags";
 import { threepidRoutes } from "./client/threepids";
@@ -36,6 +37,7 @@ import { uiaFallbackRoutes } from "./client/uiaFallback";
 import { upgradeRoutes } from "./client/upgrade";
 import { versionRoutes } from "./client/versions";
 import { wellKnownRoutes } from "./client/wellKnown";
+import { federationHierarchyRoutes } from "./federation/hierarchy";
 import { notaryRoutes, serverKeyRoutes } from "./federation/keys";
 import { openIdUserInfoRoutes } from "./federation/openId";
 import { federationPublicRoomsRoutes, federationQueryRoutes } from "./federation/query";
@@ -52,6 +54,7 @@ export const allGroups: readonly RouteGroup[] = [
   createRoomRoutes,
   deviceRoutes,
   directoryRoutes,
+  federationHierarchyRoutes,
   federationPublicRoomsRoutes,
   federationQueryRoutes,
   federationVersionRoutes,
@@ -84,6 +87,7 @@ export const allGroups: readonly RouteGroup[] = [
   sendToDeviceRoutes,
   signOnRoutes,
   serverKeyRoutes,
+  spaceRoutes,
   syncRoutes,
   tagRoutes,
   thirdPartyInviteRoutes,

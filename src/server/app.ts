@@ -9,6 +9,7 @@ import { removePushersOfDevices } from "../handlers/push/pushers";
 import { createPush } from "../handlers/push/push";
 import { createRateLimiter } from "../handlers/rateLimiter";
 import { followGuestAccess } from "../handlers/rooms/guestAccess";
+import { createRemoteRooms } from "../handlers/spaces/remoteRooms";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
 import { createUserData } from "../handlers/userData";
 import type { Clock } from "../lib/clock";
@@ -135,6 +136,7 @@ export function createApp(options: AppOptions): RunningApp {
     },
     federation,
     inFlight: createInFlight(),
+    remoteRooms: createRemoteRooms({ client: federation.client, clock, serverName }),
     hooks: createHooks(() => app),
     roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
     background: createBackground(log, metrics, clock),

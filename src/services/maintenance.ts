@@ -1,6 +1,7 @@
 import type { App } from "../handlers/app";
 import { maintainAccounts } from "../handlers/account/maintenance";
 import { forgetOldActions } from "../handlers/push/maintenance";
+import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { purgeToDevice } from "../storage/toDevice";
 
 const HOUR_MS = 3_600_000;
@@ -16,6 +17,7 @@ interface Job {
 const jobs: readonly Job[] = [
   { name: "maintain_accounts", everyMs: HOUR_MS, run: maintainAccounts },
   { name: "purge_to_device", everyMs: HOUR_MS, run: ({ db, clock }) => purgeToDevice(db, clock.now() - DAY_MS, clock.now() - 30 * DAY_MS) },
+  { name: "forget_hierarchy_pages", everyMs: HOUR_MS, run: ({ db, clock }) => deleteExpiredHierarchyPages(db, clock.now()) },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
 ];
 

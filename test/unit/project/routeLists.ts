@@ -10,7 +10,6 @@ export const notServedYet: Readonly<Record<string, readonly string[]>> = {
     "/_matrix/client/v3/thirdparty/*",
   ],
   "search and the user directory": ["/_matrix/client/v3/search", "/_matrix/client/v3/user_directory/search"],
-  "spaces and summaries": ["/_matrix/client/v1/rooms/{roomId}/hierarchy", "/_matrix/client/v1/room_summary/{roomIdOrAlias}"],
   "policy servers": ["/.well-known/matrix/policy_server"],
 };
 
@@ -56,6 +55,11 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "POST /_matrix/client/unstable/org.matrix.msc2918.refresh_token/refresh",
     "POST /_matrix/client/v1/refresh",
     "POST /_matrix/client/v3/tokenrefresh",
+  ],
+  "MSC2946: hierarchies of spaces, before their release": ["GET /_matrix/client/unstable/org.matrix.msc2946/rooms/:roomId/hierarchy"],
+  "MSC3266: summaries of rooms, before their release": [
+    "GET /_matrix/client/unstable/im.nheko.summary/summary/:roomIdOrAlias",
+    "GET /_matrix/client/unstable/im.nheko.summary/rooms/:roomIdOrAlias/summary",
   ],
   "MSC3030: events by time, before their release": ["GET /_matrix/client/unstable/org.matrix.msc3030/rooms/:roomId/timestamp_to_event"],
   "MSC3231: registration tokens, before their release": [
