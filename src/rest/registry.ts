@@ -38,10 +38,13 @@ import { upgradeRoutes } from "./client/upgrade";
 import { versionRoutes } from "./client/versions";
 import { wellKnownRoutes } from "./client/wellKnown";
 import { federationHierarchyRoutes } from "./federation/hierarchy";
+import { federationEventRoutes, federationHistoryRoutes } from "./federation/events";
 import { notaryRoutes, serverKeyRoutes } from "./federation/keys";
+import { federationInviteRoutes, federationJoinRoutes, federationKnockRoutes, federationLeaveRoutes } from "./federation/membership";
 import { openIdUserInfoRoutes } from "./federation/openId";
 import { federationPublicRoomsRoutes, federationQueryRoutes } from "./federation/query";
 import { federationVersionRoutes } from "./federation/version";
+import { transactionRoutes } from "./federation/transactions";
 import { thirdPartyInviteRoutes } from "./federation/thirdPartyInvites";
 import { replicationRoutes } from "./replication/rpc";
 import type { RouteGroup } from "./route";
@@ -55,6 +58,12 @@ export const allGroups: readonly RouteGroup[] = [
   deviceRoutes,
   directoryRoutes,
   federationHierarchyRoutes,
+  federationEventRoutes,
+  federationHistoryRoutes,
+  federationInviteRoutes,
+  federationJoinRoutes,
+  federationKnockRoutes,
+  federationLeaveRoutes,
   federationPublicRoomsRoutes,
   federationQueryRoutes,
   federationVersionRoutes,
@@ -93,6 +102,7 @@ export const allGroups: readonly RouteGroup[] = [
   thirdPartyInviteRoutes,
   threepidRoutes,
   threepidValidationRoutes,
+  transactionRoutes,
   typingRoutes,
   uiaFallbackRoutes,
   upgradeRoutes,

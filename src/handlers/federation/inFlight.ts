@@ -1,4 +1,6 @@
+import { createLru } from "../../lib/lru";
 import { type KeyedQueue, createKeyedQueue } from "../../lib/keyedQueue";
+import type { TransactionAnswer } from "./transactions";
 
 /** What of federation is under way in this process, so that nothing is done twice at a time. */
 export interface InFlight {
@@ -8,8 +10,20 @@ export interface InFlight {
   readonly rooms: KeyedQueue;
   /** Transactions, by server: one at a time. */
   readonly origins: KeyedQueue;
+  /** Answers to transactions, by server and transaction id. What is forgotten does no harm: known events are not stored again. */
+  readonly transactions: Pick<Map<string, Promise<TransactionAnswer>>, "get" | "delete"> & {
+    set(key: string, answer: Promise<TransactionAnswer>): unknown;
+  };
 }
 
+/** Transactions whose answers are remembered, over all servers. */
+const MAX_TRANSACTIONS = 5_000;
+
 export function createInFlight(): InFlight {
-  return { entering: createKeyedQueue(), rooms: createKeyedQueue(), origins: createKeyedQueue() };
+  return {
+    entering: createKeyedQueue(),
+    rooms: createKeyedQueue(),
+    origins: createKeyedQueue(),
+    transactions: createLru<string, Promise<TransactionAnswer>>(MAX_TRANSACTIONS),
+  };
 }

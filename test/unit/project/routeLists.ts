@@ -1,8 +1,11 @@
 /** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
 export const notServedYet: Readonly<Record<string, readonly string[]>> = {
-  federation: ["/_matrix/federation/v*"],
-  "the media repository": ["/_matrix/media/*", "/_matrix/client/v1/media/*"],
-  "keys of devices and their backups": ["/_matrix/client/v3/keys/*", "/_matrix/client/v3/room_keys/*"],
+  "the media repository": ["/_matrix/media/*", "/_matrix/client/v1/media/*", "/_matrix/federation/v1/media/*"],
+  "keys of devices and their backups": [
+    "/_matrix/client/v3/keys/*",
+    "/_matrix/client/v3/room_keys/*",
+    "/_matrix/federation/v1/user/*",
+  ],
   "logins handed to another server": ["/_matrix/client/v1/auth_metadata"],
   "application services that are sent to": [
     "/_matrix/client/v1/appservice/{appserviceId}/ping",
@@ -35,6 +38,22 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "GET /_matrix/client/v3/auth/:stage/fallback/web",
     "POST /_matrix/client/v3/auth/:stage/fallback/web",
   ],
+  "Synapse: with a slash at the end, as servers of old days ask": [
+    "GET /_matrix/federation/v1/event/:eventId/?",
+    "GET /_matrix/federation/v1/state/:roomId/?",
+    "GET /_matrix/federation/v1/state_ids/:roomId/?",
+    "GET /_matrix/federation/v1/timestamp_to_event/:roomId/?",
+    "GET /_matrix/federation/v1/backfill/:roomId/?",
+    "PUT /_matrix/federation/v1/send/:txnId/?",
+  ],
+  "the first versions of what has a second": [
+    "PUT /_matrix/federation/v1/send_join/:roomId/:eventId",
+    "PUT /_matrix/federation/v1/send_leave/:roomId/:eventId",
+  ],
+  "MSC2403: knocking, before its release": [
+    "GET /_matrix/federation/unstable/xyz.amorgan.knock/make_knock/:roomId/:userId",
+    "PUT /_matrix/federation/unstable/xyz.amorgan.knock/send_knock/:roomId/:eventId",
+  ],
   "the keys of servers, one by one, as they were once asked for": [
     "GET /_matrix/key/v2/server/?",
     "GET /_matrix/key/v2/server/:keyId",
@@ -62,6 +81,10 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "GET /_matrix/client/unstable/im.nheko.summary/rooms/:roomIdOrAlias/summary",
   ],
   "MSC3030: events by time, before their release": ["GET /_matrix/client/unstable/org.matrix.msc3030/rooms/:roomId/timestamp_to_event"],
+  "MSC3030: events by time, before their release": [
+    "GET /_matrix/client/unstable/org.matrix.msc3030/rooms/:roomId/timestamp_to_event",
+    "GET /_matrix/federation/unstable/org.matrix.msc3030/timestamp_to_event/:roomId/?",
+  ],
   "MSC3231: registration tokens, before their release": [
     "GET /_matrix/client/unstable/org.matrix.msc3231/register/org.matrix.msc3231.login.registration_token/validity",
   ],

@@ -1,0 +1,57 @@
+import { MatrixError, badJson } from "../../errors";
+import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
+import type { App } from "../app";
+import { receiveEdu } from "./receiveEdu";
+import { type PduResult, receivePdus } from "./receivePdus";
+
+/** Limits of a transaction (server-server API, "Transactions"). */
+const MAX_PDUS = 50;
+const MAX_EDUS = 100;
+
+export interface TransactionAnswer {
+  /** By event id: empty, or why the event was not taken. */
+  readonly pdus: Readonly<Record<string, PduResult>>;
+}
+
+/**
+ * `PUT /send/{txnId}` (server-server API, "Transactions"). One transaction of a server at a time; one that comes again while it is being
+ * worked on, or shortly after, gets the answer of the first.
+ */
+export function receiveTransaction(app: App, origin: string, txnId: string, body: JsonObject): Promise<TransactionAnswer> {
+  const { transactions, origins } = app.inFlight;
+  const key = `${origin}\u0000${txnId}`;
+  const known = transactions.get(key);
+  if (known) return known;
+  const answer = origins.run(origin, () => work(app, origin, body));
+  transactions.set(key, answer);
+  answer.catch(() => transactions.delete(key));
+  return answer;
+}
+
+async function work(app: App, origin: string, body: JsonObject): Promise<TransactionAnswer> {
+  const pdus = listOf(body, "pdus", MAX_PDUS);
+  const edus = listOf(body, "edus", MAX_EDUS);
+  if (own(body, "origin") !== undefined && own(body, "origin") !== origin)
+    throw badJson("origin is not the server that sends the transaction");
+  const [results] = await Promise.all([receivePdus(app, origin, pdus), receiveEdus(app, origin, edus)]);
+  return { pdus: results };
+}
+
+function listOf(body: JsonObject, key: string, max: number): JsonValue[] {
+  const list = own(body, key) ?? [];
+  if (!Array.isArray(list)) throw badJson(`${key} must be an array`);
+  if (list.length > max) throw new MatrixError(400, "M_BAD_JSON", `A transaction has at most ${max} ${key}`);
+  return list;
+}
+
+/** In order, as later ones take the place of earlier ones. A failure concerns nobody but the EDU itself. */
+async function receiveEdus(app: App, origin: string, edus: readonly JsonValue[]): Promise<void> {
+  for (const edu of edus) {
+    if (!isJsonObject(edu)) continue;
+    try {
+      await receiveEdu(app, origin, edu);
+    } catch (error) {
+      app.log("synapse.federation.federation_server").warn("an EDU could not be used", { origin, error });
+    }
+  }
+}
