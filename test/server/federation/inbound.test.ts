@@ -1,4 +1,4 @@
-import { createRoomsServer, enc, roomPath } from "../rooms/harness";
+import { createRoomsServer, roomPath } from "../rooms/harness";
 import type { Client, RoomsServer } from "../rooms/harness";
 import { createPeer, peerConfig } from "../../builders/peer";
 import type { Peer } from "../../builders/peer";
