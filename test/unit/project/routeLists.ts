@@ -76,7 +76,6 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "GET /_matrix/client/unstable/im.nheko.summary/summary/:roomIdOrAlias",
     "GET /_matrix/client/unstable/im.nheko.summary/rooms/:roomIdOrAlias/summary",
   ],
-  "MSC3030: events by time, before their release": ["GET /_matrix/client/unstable/org.matrix.msc3030/rooms/:roomId/timestamp_to_event"],
   "MSC3030: events by time, before their release": [
     "GET /_matrix/client/unstable/org.matrix.msc3030/rooms/:roomId/timestamp_to_event",
     "GET /_matrix/federation/unstable/org.matrix.msc3030/timestamp_to_event/:roomId/?",
