@@ -6,6 +6,7 @@ import { isUserId } from "../rooms/ids";
 import { getProfiles, removeField, setAvatarUrl, setDisplayName, setField } from "../storage/profiles";
 import type { ProfileRow } from "../storage/profiles";
 import { getUser } from "../storage/users";
+import { changeAccounts } from "../writers/accountChanges";
 import { sendAll } from "../writers/eventsRpc";
 import { sendIntent } from "../writers/intents";
 import type { App } from "./app";
@@ -76,7 +77,10 @@ export async function changeProfile(
   await checkWriter(app, requester, userId, field);
   if (field === "displayname" || field === "avatar_url") {
     const text = textOf(field, value);
-    await (field === "displayname" ? setDisplayName : setAvatarUrl)(app.db, userId, text);
+    await changeAccounts(app, async (tx) => ({
+      value: await (field === "displayname" ? setDisplayName : setAvatarUrl)(tx, userId, text),
+      accounts: [{ userId, what: "profile" }],
+    }));
     app.background("update_join_states", () => propagate(app, userId));
     return;
   }

@@ -35,6 +35,7 @@ import { threepidValidationRoutes } from "./client/threepidValidation";
 import { typingRoutes } from "./client/typing";
 import { uiaFallbackRoutes } from "./client/uiaFallback";
 import { upgradeRoutes } from "./client/upgrade";
+import { userDirectoryRoutes } from "./client/userDirectory";
 import { versionRoutes } from "./client/versions";
 import { wellKnownRoutes } from "./client/wellKnown";
 import { federationHierarchyRoutes } from "./federation/hierarchy";
@@ -106,6 +107,7 @@ export const allGroups: readonly RouteGroup[] = [
   typingRoutes,
   uiaFallbackRoutes,
   upgradeRoutes,
+  userDirectoryRoutes,
   versionRoutes,
   voipRoutes,
   wellKnownRoutes,

@@ -4,6 +4,7 @@ import { systemRandom } from "../lib/random";
 import { readFileSync } from "node:fs";
 import { readLogConfig } from "../config/parseLogConfig";
 import { startMaintenance } from "../services/maintenance";
+import { startUserDirectory } from "../services/userDirectory";
 import { createLogging } from "../observe/logging";
 import type { Logging } from "../observe/logging";
 import type { Logger, LoggerFactory } from "../observe/logger";
@@ -57,6 +58,7 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     undo.push(running.stop);
     await running.start();
     if (plan.services.includes("background")) undo.push(startMaintenance(running.app));
+    if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
     const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics });
     await listeners.open();

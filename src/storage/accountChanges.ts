@@ -1,10 +1,10 @@
 import type { Db } from "./db";
 import { asStreamRows } from "./streamIds";
 
-/** What others hold of a user is out of date: "tokens" when some or all access tokens went, "account" when a flag changed. */
+/** What others hold of a user is out of date: "tokens" when some or all access tokens went, "account" when a flag changed. Name and picture ("profile") nobody holds. */
 export interface AccountChange {
   readonly userId: string;
-  readonly what: "tokens" | "account";
+  readonly what: "tokens" | "account" | "profile";
 }
 
 /** Takes ids under the lock of the stream and stores the changes. Call it last in a transaction. */

@@ -23,5 +23,7 @@ export const accountsStream = defineStream<AccountChange, AccountCaches>({
   sequence: "accounts_stream_seq",
   row,
   catchUp: accountChangesBetween,
-  invalidates: ({ userId }, caches) => caches.forgetAccount(userId),
+  invalidates: ({ userId, what }, caches) => {
+    if (what !== "profile") caches.forgetAccount(userId);
+  },
 });

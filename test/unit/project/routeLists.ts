@@ -8,7 +8,7 @@ export const notServedYet: Readonly<Record<string, readonly string[]>> = {
     "/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}",
     "/_matrix/client/v3/thirdparty/*",
   ],
-  "search and the user directory": ["/_matrix/client/v3/search", "/_matrix/client/v3/user_directory/search"],
+  search: ["/_matrix/client/v3/search"],
   "policy servers": ["/.well-known/matrix/policy_server"],
 };
 

@@ -1,6 +1,7 @@
 import { forbidden } from "../../../errors";
 import { addExternalId, getExternalUser } from "../../../storage/externalIds";
 import { setDisplayName } from "../../../storage/profiles";
+import { changeAccounts } from "../../../writers/accountChanges";
 import { findPasswords, getUser } from "../../../storage/users";
 import { checkName } from "../../account/availability";
 import { createAccount } from "../../account/createAccount";
@@ -45,8 +46,13 @@ async function register(app: AccountsApp, external: ExternalUser): Promise<strin
 export async function accountOf(app: AccountsApp, external: ExternalUser): Promise<string> {
   const known = await getExternalUser(app.db, external);
   if (known !== undefined) {
-    if (app.config.sso.update_profile_information && external.displayname !== undefined)
-      await setDisplayName(app.db, known, external.displayname);
+    const { displayname } = external;
+    if (app.config.sso.update_profile_information && displayname !== undefined) {
+      await changeAccounts(app, async (tx) => ({
+        value: await setDisplayName(tx, known, displayname),
+        accounts: [{ userId: known, what: "profile" }],
+      }));
+    }
     return known;
   }
   checkName(app, external.localpart);
