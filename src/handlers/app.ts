@@ -15,6 +15,7 @@ import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
 import type { Accounts } from "./auth/accounts";
 import type { InFlight } from "./federation/inFlight";
+import type { Media } from "./media/media";
 import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
 import type { RemoteRooms } from "./spaces/remoteRooms";
@@ -59,6 +60,7 @@ export interface App {
   readonly inFlight: InFlight;
   /** What other servers tell of their rooms. */
   readonly remoteRooms: RemoteRooms;
+  readonly media: Media;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

@@ -3,7 +3,7 @@ import type { RateLimit } from "../config/types.generated";
 import { limitExceeded } from "../errors";
 import type { Clock } from "../lib/clock";
 
-type Limits = Pick<
+type ConfiguredLimits = Pick<
   Config,
   | "rc_message"
   | "rc_registration"
@@ -23,6 +23,9 @@ type Limits = Pick<
   | "rc_reports"
   | "rc_user_directory"
 >;
+/** Bytes of other servers' media are an action each. */
+type MediaLimit = Pick<Config, "remote_media_download_per_second" | "remote_media_download_burst_count">;
+type Limits = ConfiguredLimits & { readonly remote_media_download: RateLimit };
 type Value<K extends keyof Limits> = NonNullable<Limits[K]>;
 
 /** Names as in the configuration, with a dot where limits are nested: `rc_message`, `rc_login.address`. */
@@ -60,7 +63,9 @@ const MANY_BUCKETS = 50_000;
 const TOO_MANY_BUCKETS = 200_000;
 const SWEEP = 8;
 
-export function createRateLimiter(clock: Clock, limits: Limits): RateLimiter {
+export function createRateLimiter(clock: Clock, config: ConfiguredLimits & MediaLimit): RateLimiter {
+  const { remote_media_download_per_second: per_second, remote_media_download_burst_count: burst_count } = config;
+  const limits: Limits = { ...config, remote_media_download: { per_second, burst_count } };
   const buckets = new Map<string, Bucket>();
 
   /** What a bucket holds now, when it leaks at that rate. */

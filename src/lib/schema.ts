@@ -61,6 +61,16 @@ export function form<F extends Fields>(fields: F): ObjectSchema<InferFields<F>> 
   return { ...object(fields), encoding: "form" };
 }
 
+export interface StreamSchema extends Schema<AsyncIterable<Buffer>> {
+  readonly encoding: "stream";
+  readonly isOptional: false;
+}
+
+/** A body of any bytes, for a route's body: read while it arrives, at the pace of whoever reads it. */
+export function byteStream(): StreamSchema {
+  return { json: {}, encoding: "stream", isOptional: false };
+}
+
 /** A field that may be absent. Null is not absence: see `nullable`. As a whole body: the body may be empty. */
 export function optional<T>(inner: Schema<T>): OptionalSchema<T> {
   return { ...inner, isOptional: true };

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { JsonObject } from "../lib/json";
 import type { JsonText } from "../lib/jsonText";
 import type { VerifyKey } from "../rooms/signing";
@@ -29,7 +30,24 @@ export interface FederationClient {
   /** A JsonText body must be canonical JSON: it is signed and sent as it lies. */
   put(destination: string, path: string, body: JsonObject | JsonText, options?: FederationRequestOptions): Promise<JsonObject>;
   post(destination: string, path: string, body: JsonObject | JsonText, options?: FederationRequestOptions): Promise<JsonObject>;
+  /**
+   * What another server answers as it comes: for what is no JSON. Redirects are not followed; other failures throw as with `get`.
+   * "unsigned": for endpoints that take anybody.
+   */
+  open(
+    destination: string,
+    path: string,
+    options: FederationRequestOptions & { readonly signature: "signed" | "unsigned" },
+  ): Promise<FederationStream>;
   close(): Promise<void>;
+}
+
+export interface FederationStream {
+  readonly status: number;
+  /** A header's first value; names in lower case. */
+  header(name: string): string | undefined;
+  /** Has to be read or destroyed. */
+  readonly body: Readable;
 }
 
 /** A key document of a server as it came, with the signatures that it carries. */

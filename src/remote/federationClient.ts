@@ -9,7 +9,7 @@ import { JsonText } from "../lib/jsonText";
 import type { Random } from "../lib/random";
 import type { Logger } from "../observe/logger";
 import type { SigningKey } from "../rooms/event";
-import type { Backoff, FederationClient, FederationRequestOptions } from "./federation";
+import type { Backoff, FederationClient, FederationRequestOptions, FederationStream } from "./federation";
 import { readBytes } from "./federationConnections";
 import type { Connections } from "./federationConnections";
 import type { Target } from "./federationDiscovery";
@@ -29,6 +29,10 @@ export interface FederationClientDeps {
 }
 
 interface Message {
+  /** JSON unless given. */
+  readonly accept?: string;
+  /** Sent without a signature. */
+  readonly unsigned?: true;
   readonly method: "GET" | "PUT" | "POST";
   readonly destination: string;
   readonly path: string;
@@ -37,6 +41,8 @@ interface Message {
 }
 
 const MAX_ANSWER_BYTES = 100 * 1024 * 1024;
+/** Of a failure, where the answer itself is streamed. */
+const MAX_ERROR_BYTES = 64 * 1024;
 /** The body of an answer may take so many times as long as its beginning. */
 const BODY_FACTOR = 5;
 
@@ -57,14 +63,17 @@ export function requestText(request: {
 export function createFederationClient(deps: FederationClientDeps): FederationClient {
   const { serverName, allowed, backoff } = deps;
 
-  async function send(message: Message, options: FederationRequestOptions): Promise<JsonObject> {
-    const { destination } = message;
+  const send = (message: Message, options: FederationRequestOptions): Promise<JsonObject> =>
+    whileAlive(message.destination, options, () => withRetries(deps, message, options));
+
+  /** Asks nobody who is left alone for a while, and notes who answers. */
+  async function whileAlive<T>(destination: string, options: FederationRequestOptions, work: () => Promise<T>): Promise<T> {
     if (!allowed(destination)) throw new FederationDeniedError(destination);
     if (destination === serverName) throw new ServerUnreachableError(destination, "it is this server");
     const retryAt = options.ignoreBackoff ? undefined : await backoff.retryAt(destination);
     if (retryAt !== undefined) throw new BackingOffError(destination, retryAt);
     try {
-      const answer = await withRetries(deps, message, options);
+      const answer = await work();
       await backoff.alive(destination);
       return answer;
     } catch (error) {
@@ -82,8 +91,34 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
       send({ method: "PUT", destination, path: withQuery(path, options), content: contentOf(body) }, options),
     post: (destination, path, body, options = {}) =>
       send({ method: "POST", destination, path: withQuery(path, options), content: contentOf(body) }, options),
+    open: (destination, path, options) => {
+      const unsigned = options.signature === "unsigned" && ({ unsigned: true } as const);
+      const message: Message = {
+        method: "GET",
+        destination,
+        path: withQuery(path, options),
+        content: undefined,
+        accept: "*/*",
+        ...unsigned,
+      };
+      return whileAlive(destination, options, () => openOnce(deps, message, options));
+    },
     close: () => deps.connections.close(),
   };
+}
+
+async function openOnce(deps: FederationClientDeps, message: Message, options: FederationRequestOptions): Promise<FederationStream> {
+  return reported(deps, message, async () => {
+    const targets = await deps.discover(message.destination);
+    const answer = await toFirstReachable(deps, targets, message, options);
+    const { statusCode: status, headers, body } = answer;
+    if (status < 200 || status >= 400) await readAnswer(message.destination, answer, options.maxBytes ?? MAX_ERROR_BYTES);
+    const header = (name: string): string | undefined => {
+      const value = headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    };
+    return { status, header, body };
+  });
 }
 
 function withQuery(path: string, { query }: FederationRequestOptions): string {
@@ -120,12 +155,19 @@ async function withRetries(deps: FederationClientDeps, message: Message, options
 }
 
 async function attemptOnce(deps: FederationClientDeps, message: Message, options: FederationRequestOptions): Promise<JsonObject> {
-  const { method, destination, path } = message;
-  const name = `${method} ${destination}${path}`;
-  try {
+  const { destination } = message;
+  return reported(deps, message, async () => {
     const targets = await deps.discover(destination);
     const answer = await toFirstReachable(deps, targets, message, options);
-    return await readAnswer(destination, answer, options.maxBytes ?? MAX_ANSWER_BYTES);
+    return readAnswer(destination, answer, options.maxBytes ?? MAX_ANSWER_BYTES);
+  });
+}
+
+/** Logs a failure and gives it its class. */
+async function reported<T>(deps: FederationClientDeps, { method, destination, path }: Message, work: () => Promise<T>): Promise<T> {
+  const name = `${method} ${destination}${path}`;
+  try {
+    return await work();
   } catch (error) {
     if (error instanceof FederationError) {
       deps.log.info(() => `${name}: ${error.status} ${error.errcode}`);
@@ -175,8 +217,8 @@ async function dispatch(
     headers: {
       host: target.hostHeader,
       "user-agent": deps.userAgent,
-      accept: "application/json",
-      authorization: authorizationOf(deps, message),
+      accept: message.accept ?? "application/json",
+      ...(!message.unsigned && { authorization: authorizationOf(deps, message) }),
       ...(content !== undefined && { "content-type": "application/json" }),
     },
     body: content ?? null,

@@ -47,6 +47,9 @@ import { federationPublicRoomsRoutes, federationQueryRoutes } from "./federation
 import { federationVersionRoutes } from "./federation/version";
 import { transactionRoutes } from "./federation/transactions";
 import { thirdPartyInviteRoutes } from "./federation/thirdPartyInvites";
+import { mediaDownloadRoutes, openDownloadRoutes } from "./media/download";
+import { federationMediaRoutes } from "./media/federation";
+import { mediaConfigRoutes, mediaUploadRoutes } from "./media/upload";
 import { replicationRoutes } from "./replication/rpc";
 import type { RouteGroup } from "./route";
 
@@ -65,6 +68,7 @@ export const allGroups: readonly RouteGroup[] = [
   federationJoinRoutes,
   federationKnockRoutes,
   federationLeaveRoutes,
+  federationMediaRoutes,
   federationPublicRoomsRoutes,
   federationQueryRoutes,
   federationVersionRoutes,
@@ -74,10 +78,14 @@ export const allGroups: readonly RouteGroup[] = [
   loginRoutes,
   loginTokenRoutes,
   logoutRoutes,
+  mediaConfigRoutes,
+  mediaDownloadRoutes,
+  mediaUploadRoutes,
   membershipRoutes,
   mutualRoomRoutes,
   notaryRoutes,
   notificationRoutes,
+  openDownloadRoutes,
   openIdRoutes,
   openIdUserInfoRoutes,
   passwordRoutes,

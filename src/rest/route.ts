@@ -26,10 +26,10 @@ export interface RouteDefinition<A extends AuthMode, P, Q, B> {
   /** Checks path parameters; without it they are strings. */
   readonly params?: ObjectSchema<P>;
   readonly query?: ObjectSchema<Q>;
-  /** Absent: the body is not read, and `request.raw` may be streamed. `optional(...)`: an empty body is undefined. */
+  /** Absent: the body is not read. `optional(...)`: an empty body is undefined. `byteStream()`: it is read by the handler as it comes. */
   readonly body?: Schema<B>;
   /** Bytes; 12.5 MiB unless given. */
-  readonly maxBody?: number;
+  readonly maxBody?: number | ((app: App) => number);
   /** Runs after authentication and before the body is read, to refuse early: rate limits. */
   readonly limit?: (context: {
     readonly app: App;

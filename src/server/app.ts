@@ -5,6 +5,7 @@ import { createAccounts } from "../handlers/auth/accounts";
 import { createSignOn } from "../handlers/auth/signOn/signOn";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
 import { followEvents } from "../handlers/followEvents";
+import { createMedia, stopMedia } from "../handlers/media/media";
 import { removePushersOfDevices } from "../handlers/push/pushers";
 import { createPush } from "../handlers/push/push";
 import { createRateLimiter } from "../handlers/rateLimiter";
@@ -120,6 +121,7 @@ export function createApp(options: AppOptions): RunningApp {
   };
   const push = createPush({ ...base, streams });
   const federation = createFederation(base);
+  const background = createBackground(log, metrics, clock);
   const app: App = {
     ...base,
     ...replication,
@@ -137,9 +139,10 @@ export function createApp(options: AppOptions): RunningApp {
     federation,
     inFlight: createInFlight(),
     remoteRooms: createRemoteRooms({ client: federation.client, clock, serverName }),
+    media: createMedia({ ...base, background }),
     hooks: createHooks(() => app),
     roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
-    background: createBackground(log, metrics, clock),
+    background,
   };
   connect(app);
   return { app, start: () => start(app), stop: () => stop(app) };
@@ -159,11 +162,12 @@ async function start({ streams, accounts, userData }: App): Promise<void> {
   await userData.start();
 }
 
-async function stop({ notifier, roomWriter, userData, accounts, streams, rpc, federation }: App): Promise<void> {
+async function stop({ notifier, roomWriter, userData, accounts, streams, rpc, federation, media }: App): Promise<void> {
   notifier.close();
   await roomWriter?.drain();
   await userData.stop();
   await accounts.seen.stop();
+  await stopMedia(media);
   await Promise.all([accounts.web.close(), accounts.guardedWeb.close(), federation.client.close()]);
   streams.stop();
   await rpc.close();

@@ -34,7 +34,7 @@ export interface BodyLimits {
 /** The client left while its body was being read: there is nobody to answer. */
 export class ClientLeftError extends Error {}
 
-const CLIENT_LEFT = "the client left before its request was complete";
+export const CLIENT_LEFT = "the client left before its request was complete";
 const EMPTY = Buffer.alloc(0);
 
 /**
@@ -81,7 +81,7 @@ export function readBody(request: IncomingMessage, { maxBytes, timeoutMs, budget
   });
 }
 
-const bodyTooLarge = (maxBytes: number): MatrixError => tooLarge(`Request content is too large (>${maxBytes} bytes)`);
+export const bodyTooLarge = (maxBytes: number): MatrixError => tooLarge(`Request content is too large (>${maxBytes} bytes)`);
 
 /** Whether numbers are kept as they are written: events of other servers are signed so. */
 export type NumberKeeping = "doubles" | "lossless";

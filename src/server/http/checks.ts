@@ -5,6 +5,7 @@ import type { CompiledRoute } from "../../rest/router";
 import { DEFAULT_MAX_BODY, parseBody, readBody } from "./body";
 import type { Exchange } from "./exchange";
 import { parseQuery } from "./query";
+import { streamBody } from "./streamBody";
 
 const NO_FIELDS = Object.freeze({});
 
@@ -32,8 +33,10 @@ function textError(where: "Path" | "Query" | "Form", { kind, path, message }: Sc
 export async function checkedBody(exchange: Exchange, compiled: CompiledRoute): Promise<unknown> {
   const { body: schema, maxBody = DEFAULT_MAX_BODY, auth } = compiled.route.definition;
   if (!schema) return undefined;
-  const { timeouts, budget } = exchange.listening;
-  const bytes = await readBody(exchange.raw, { maxBytes: maxBody, timeoutMs: timeouts.body, budget });
+  const { app, timeouts, budget } = exchange.listening;
+  const maxBytes = typeof maxBody === "number" ? maxBody : maxBody(app);
+  if (encodingOf(schema) === "stream") return streamBody(exchange.raw, { maxBytes, idleMs: timeouts.body });
+  const bytes = await readBody(exchange.raw, { maxBytes, timeoutMs: timeouts.body, budget });
   if (bytes.length === 0 && schema.isOptional) return undefined;
   if (isForm(schema)) return checkedForm(schema, bytes);
   const value = parseBody(bytes, auth === "federation" ? "lossless" : "doubles");
@@ -43,8 +46,10 @@ export async function checkedBody(exchange: Exchange, compiled: CompiledRoute): 
 }
 
 function isForm(schema: object): schema is ObjectSchema<unknown> {
-  return (schema as { encoding?: string }).encoding === "form";
+  return encodingOf(schema) === "form";
 }
+
+const encodingOf = (schema: object): string | undefined => (schema as { encoding?: string }).encoding;
 
 function checkedForm(schema: ObjectSchema<unknown>, bytes: Buffer): unknown {
   const values = parseQuery(bytes.toString("latin1"));

@@ -1,0 +1,129 @@
+import { link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import type { Config } from "../../config/config";
+import type { Clock } from "../../lib/clock";
+import type { Random } from "../../lib/random";
+import { receiveFile } from "./receiveFile";
+import type { ReceivedFile } from "./receiveFile";
+import { createSecondStores, isMissing } from "./secondStores";
+import type { Kind } from "./secondStores";
+
+export interface OpenFile {
+  readonly size: number;
+  /** Bytes from start to end, both included. Closes the file when it ends or is destroyed. */
+  read(range?: { readonly start: number; readonly end: number }): Readable;
+  close(): Promise<void>;
+}
+
+/** Files below `media_store_path`, which several processes may share. Paths are relative to it. */
+export interface FileStore {
+  /** Writes what comes to a file of its own while it comes. Throws 413 M_TOO_LARGE; whatever fails leaves no file behind. */
+  receive(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<ReceivedFile>;
+  /** Puts the file in its place, on disk for good. `same` has equal contents, and then there is one file by two names. */
+  place(file: ReceivedFile, path: string, options: { readonly kind: Kind; readonly same?: string | undefined }): Promise<void>;
+  /** Undefined where there is no such file, in the second stores neither. */
+  open(path: string): Promise<OpenFile | undefined>;
+  /** Where it lies, for those who read it by themselves. Undefined as for open. */
+  locate(path: string): Promise<string | undefined>;
+  remove(paths: readonly string[]): Promise<void>;
+  /** Removes what was being received by processes that are gone. */
+  removeAbandoned(olderThanMs: number): Promise<void>;
+}
+
+export interface FileStoreDeps {
+  readonly config: Pick<Config, "media_store_path" | "media_storage_providers">;
+  readonly random: Pick<Random, "letters">;
+  readonly clock: Pick<Clock, "now">;
+  readonly background: (name: string, work: () => Promise<void>) => void;
+}
+
+/** On the file system of the store, so that a finished file is moved, not copied. */
+const INCOMING = "incoming";
+const READ_SIZE = 256 * 1024;
+
+export function createFileStore({ config, random, clock, background }: FileStoreDeps): FileStore {
+  const root = config.media_store_path;
+  const seconds = createSecondStores(root, config.media_storage_providers, background);
+  const incoming = (): string => join(root, INCOMING, random.letters(24));
+
+  async function whereItIs<T>(path: string, use: (full: string) => Promise<T>): Promise<T | undefined> {
+    for (const last of [false, true]) {
+      try {
+        return await use(join(root, path));
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        if (last || !(await seconds.restore(path, incoming()))) return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  return {
+    async receive(body, maxBytes) {
+      const path = incoming();
+      await mkdir(dirname(path), { recursive: true });
+      return receiveFile(path, body, maxBytes);
+    },
+    async place(file, path, { kind, same }) {
+      const target = join(root, path);
+      await mkdir(dirname(target), { recursive: true });
+      if (same === undefined || !(await tryLink(join(root, same), target))) await rename(file.path, target);
+      await syncDirectory(dirname(target));
+      await seconds.copy(path, kind);
+    },
+    open: (path) => whereItIs(path, openFile),
+    locate: (path) => whereItIs(path, async (full) => (await stat(full), full)),
+    async remove(paths) {
+      for (const base of [root, ...seconds.directories]) {
+        for (const path of paths) await rm(join(base, path), { force: true });
+      }
+    },
+    removeAbandoned: (olderThanMs) => removeOlder(join(root, INCOMING), clock.now() - olderThanMs),
+  };
+}
+
+async function removeOlder(folder: string, before: number): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  for (const name of names) {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found && found.mtimeMs < before) await rm(join(folder, name), { force: true });
+  }
+}
+
+/** False where the file system cannot, or the other file is gone meanwhile. */
+async function tryLink(existing: string, target: string): Promise<boolean> {
+  try {
+    await link(existing, target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The name in its directory is on disk only then. */
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openFile(path: string): Promise<OpenFile> {
+  const handle = await open(path, "r");
+  const stats = await handle.stat().catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
+  return {
+    size: stats.size,
+    read: (range = { start: 0, end: stats.size - 1 }) =>
+      handle.createReadStream({ start: range.start, end: Math.max(range.start, range.end), highWaterMark: READ_SIZE }),
+    close: () => handle.close(),
+  };
+}

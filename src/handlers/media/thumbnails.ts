@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { MatrixError, limitExceeded, notFound, tooLarge } from "../../errors";
+import { LimiterFull } from "../../lib/limiter";
+import { insertThumbnail } from "../../storage/media";
+import type { ServedFile } from "./download";
+import { downloadMedia } from "./download";
+import { findMedia } from "./find";
+import type { FoundMedia, MediaRequest } from "./find";
+import { ImageTooLarge, NotAnImage } from "./images";
+import type { ImageFacts, ThumbnailOrder } from "./images";
+import type { MediaApp } from "./media";
+import { contentPath, thumbnailPath } from "./paths";
+import { configuredSize, resultingSize } from "./thumbnailSize";
+import type { WantedSize } from "./thumbnailSize";
+
+export interface ThumbnailRequest extends MediaRequest {
+  readonly size: WantedSize;
+  readonly animated: boolean;
+}
+
+const EXTENSIONS = { "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp" } as const;
+
+/**
+ * A smaller image of an image. Made when it is first asked for, in one of the configured sizes, or with `dynamic_thumbnails` in the one
+ * asked for, and kept. Throws 400 M_UNKNOWN for what has no thumbnails, 413 for images with too many pixels.
+ */
+export async function thumbnailOf(app: MediaApp, request: ThumbnailRequest): Promise<ServedFile> {
+  const media = await findMedia(app, request);
+  const source = await locate(app, request, media);
+  try {
+    const order = orderOf(app, request, await app.media.images.facts(source));
+    const path = thumbnailPath(media, app.serverName, { ...order, mediaType: order.type });
+    if (path === undefined) throw notFound("Not found");
+    if ((await app.media.files.locate(path)) === undefined) await makeOnce(app, { media, source, order, path });
+    return {
+      contentType: order.type,
+      name: `thumbnail.${EXTENSIONS[order.type]}`,
+      etag: media.sha256 === null ? undefined : createHash("sha256").update(`${media.sha256} ${path}`).digest("hex"),
+      open: async () => {
+        const file = await app.media.files.open(path);
+        if (!file) throw notFound("Not found");
+        return file;
+      },
+    };
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/** Where the image itself lies, fetched anew if it is gone. */
+async function locate(app: MediaApp, request: MediaRequest, media: FoundMedia): Promise<string> {
+  const path = contentPath(media, app.serverName);
+  const found = path === undefined ? undefined : await app.media.files.locate(path);
+  if (found !== undefined) return found;
+  const file = await (await downloadMedia(app, request)).open();
+  await file.close();
+  const again = contentPath(await findMedia(app, request), app.serverName);
+  const full = again === undefined ? undefined : await app.media.files.locate(again);
+  if (full === undefined) throw notFound("Not found");
+  return full;
+}
+
+function orderOf({ config }: MediaApp, { size, animated }: ThumbnailRequest, image: ImageFacts): ThumbnailOrder {
+  const wanted = config.dynamic_thumbnails ? size : (configuredSize(size, config.thumbnail_sizes) ?? size);
+  return { ...resultingSize(wanted, image), method: wanted.method, type: outputType(image, animated) };
+}
+
+function outputType({ type, hasAlpha, isAnimated }: ImageFacts, animated: boolean): ThumbnailOrder["type"] {
+  if (animated && isAnimated) return "image/webp";
+  return type === "image/jpeg" || (!hasAlpha && type !== "image/png" && type !== "image/gif") ? "image/jpeg" : "image/png";
+}
+
+interface Making {
+  readonly media: FoundMedia;
+  readonly source: string;
+  readonly order: ThumbnailOrder;
+  readonly path: string;
+}
+
+/** Once for all that ask at the same time. */
+function makeOnce(app: MediaApp, making: Making): Promise<void> {
+  const running = app.media.making.get(making.path);
+  if (running) return running;
+  const work = make(app, making).finally(() => app.media.making.delete(making.path));
+  app.media.making.set(making.path, work);
+  return work;
+}
+
+async function make({ db, media: { files, images }, config, serverName }: MediaApp, { media, source, order, path }: Making): Promise<void> {
+  const bytes = await images.thumbnail(source, order);
+  const file = await files.receive(Readable.from([bytes]), Math.max(bytes.length, config.max_upload_size));
+  try {
+    await insertThumbnail(db, media, { ...order, mediaType: order.type, length: bytes.length });
+    await files.place(file, path, { kind: media.origin === serverName ? "local" : "remote" });
+  } finally {
+    await file.discard();
+  }
+}
+
+function explain(error: unknown): unknown {
+  if (error instanceof ImageTooLarge) return tooLarge(`The image is too large for thumbnails: ${error.message}`);
+  if (error instanceof NotAnImage) return new MatrixError(400, "M_UNKNOWN", `Cannot make a thumbnail of this media: ${error.message}`);
+  return error instanceof LimiterFull ? limitExceeded(2_000) : error;
+}

@@ -1,0 +1,147 @@
+import { MatrixError, forbidden, notFound, tooLarge } from "../../errors";
+import { fitsId } from "../../rooms/ids";
+import { completeMedia, findSameContents, getMedia, insertMedia, lockPendingMedia, uploadedSince } from "../../storage/media";
+import type { NewMedia } from "../../storage/media";
+import type { Requester } from "../requester";
+import type { MediaApp } from "./media";
+import { cleanName, cleanType } from "./names";
+import { contentPath } from "./paths";
+import type { StoredMedia } from "./paths";
+import type { ReceivedFile } from "./receiveFile";
+import type { Kind } from "./secondStores";
+
+export interface Upload {
+  readonly body: AsyncIterable<Buffer>;
+  /** As the client announces them. */
+  readonly length: number | undefined;
+  readonly contentType: string | undefined;
+  readonly fileName: string | undefined;
+}
+
+const ID_LENGTH = 24;
+
+export function newMediaId({ random }: Pick<MediaApp, "random">): string {
+  return random.letters(ID_LENGTH);
+}
+
+/** Stores what a user uploads (client-server API, "Content repository"). Gives its mxc address. */
+export async function uploadMedia(app: MediaApp, { userId }: Requester, upload: Upload): Promise<string> {
+  await checkQuota(app, userId, upload.length ?? 0);
+  const file = await app.media.files.receive(upload.body, app.config.max_upload_size);
+  try {
+    await checkQuota(app, userId, file.length);
+    const { mediaId } = await storeOwn(app, file, {
+      userId,
+      mediaId: newMediaId(app),
+      mediaType: cleanType(upload.contentType),
+      uploadName: cleanName(upload.fileName),
+      urlCache: null,
+    });
+    return `mxc://${app.serverName}/${mediaId}`;
+  } finally {
+    await file.discard();
+  }
+}
+
+type OwnMedia = Pick<NewMedia, "userId" | "mediaId" | "mediaType" | "uploadName" | "urlCache">;
+
+/** Puts a file in its place as a piece of our own media, and then stores its row: no row is ever without a file. */
+export async function storeOwn(app: MediaApp, file: ReceivedFile, own: OwnMedia): Promise<NewMedia> {
+  const row: NewMedia = {
+    ...own,
+    origin: app.serverName,
+    createdTs: app.clock.now(),
+    length: file.length,
+    filesystemId: null,
+    authenticated: app.config.enable_authenticated_media,
+    sha256: file.sha256,
+  };
+  const path = await placeFile(app, file, { media: row, kind: "local" });
+  try {
+    if (!(await insertMedia(app.db, row))) throw new Error(`the media id ${row.mediaId} exists already`);
+  } catch (error) {
+    await app.media.files.remove([path]);
+    throw error;
+  }
+  return row;
+}
+
+/** Moves a file to where the media's files lie; contents that are there already share their space. */
+export async function placeFile(
+  { db, media: { files }, serverName }: MediaApp,
+  file: ReceivedFile,
+  { media, kind }: { readonly media: StoredMedia; readonly kind: Kind },
+): Promise<string> {
+  const path = contentPath(media, serverName);
+  if (path === undefined) throw notFound("Invalid media id");
+  const same = await findSameContents(db, file.sha256, file.length);
+  await files.place(file, path, { kind, same: same && contentPath(same, serverName) });
+  return path;
+}
+
+/** `media_upload_limits`: so many bytes in so much time. */
+async function checkQuota({ config, db, clock }: MediaApp, userId: string, length: number): Promise<void> {
+  if (length > config.max_upload_size) throw tooLarge("Upload request body is too large");
+  for (const limit of config.media_upload_limits) {
+    if ((await uploadedSince(db, userId, clock.now() - limit.time_period)) + length <= limit.max_size) continue;
+    const info = limit.msc4335_info_uri;
+    throw new MatrixError(
+      400,
+      "M_RESOURCE_LIMIT_EXCEEDED",
+      "Media upload limit exceeded",
+      info === undefined ? {} : { "org.matrix.msc4335.info_uri": info },
+    );
+  }
+}
+
+/** Fills an id that was given out before (client-server API, "Asynchronous uploads"). */
+export async function uploadToId(
+  app: MediaApp,
+  { userId }: Requester,
+  to: { origin: string; mediaId: string },
+  upload: Upload,
+): Promise<void> {
+  if (to.origin !== app.serverName || !fitsId(to.mediaId)) throw notFound("Non-local server name specified");
+  await checkOpen(app, userId, to.mediaId);
+  await checkQuota(app, userId, upload.length ?? 0);
+  const file = await app.media.files.receive(upload.body, app.config.max_upload_size);
+  try {
+    await checkQuota(app, userId, file.length);
+    await complete(app, file, { mediaId: to.mediaId, upload });
+  } finally {
+    await file.discard();
+  }
+}
+
+async function checkOpen({ db, serverName, clock, config }: MediaApp, userId: string, mediaId: string): Promise<void> {
+  const media = await getMedia(db, { origin: serverName, mediaId });
+  if (!media) throw notFound("Unknown media ID");
+  if (media.userId !== userId) throw forbidden("Only the creator of the media ID can upload to it");
+  if (media.length !== null) throw overwrites();
+  if (media.createdTs + config.unused_expiration_time < clock.now()) throw notFound("Media ID has expired");
+}
+
+const overwrites = (): MatrixError => new MatrixError(409, "M_CANNOT_OVERWRITE_MEDIA", "Media ID already has content");
+
+/** Of two uploads to one id the first wins, on whichever processes they are: the row is locked while the file takes its place. */
+async function complete(app: MediaApp, file: ReceivedFile, { mediaId, upload }: { mediaId: string; upload: Upload }): Promise<void> {
+  const { db, serverName, clock } = app;
+  const key = { origin: serverName, mediaId };
+  const same = await findSameContents(db, file.sha256, file.length);
+  const path = contentPath({ ...key, filesystemId: null, urlCache: null }, serverName);
+  if (path === undefined) throw notFound("Unknown media ID");
+  let placed = false;
+  await db.tx(async (tx) => {
+    if (!(await lockPendingMedia(tx, key))) throw overwrites();
+    if (!placed) await app.media.files.place(file, path, { kind: "local", same: same && contentPath(same, serverName) });
+    placed = true;
+    await completeMedia(tx, {
+      ...key,
+      mediaType: cleanType(upload.contentType),
+      length: file.length,
+      uploadName: cleanName(upload.fileName),
+      sha256: file.sha256,
+      now: clock.now(),
+    });
+  });
+}
