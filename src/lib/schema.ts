@@ -154,6 +154,16 @@ export function anyObject(): Schema<JsonObject> & { readonly isOptional: false }
   return schema<JsonObject>({ type: "object" });
 }
 
+/** Any JSON object, of which some fields are known: those are checked, and the others are there too. */
+export function openObject<F extends Fields>(fields: F): Schema<JsonObject & InferFields<F>> & { readonly isOptional: false } {
+  return schema<JsonObject & InferFields<F>>(object(fields).json);
+}
+
+/** A field that may be absent, or null, which some clients send for the same. */
+export function maybe<T>(inner: Schema<T>): OptionalSchema<T | null> {
+  return optional(nullable(inner));
+}
+
 /** A whole number as text, for query strings: `limit=10`. */
 export function integerText({ minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER }: NumberRules = {}) {
   const read = (text: string): unknown => {

@@ -5,9 +5,10 @@ import { createOpenIdToken } from "../../handlers/account/shortTokens";
 import { whois } from "../../handlers/account/whois";
 import { describePolicy } from "../../handlers/auth/passwordPolicy";
 import { confirmIdentity } from "../../handlers/auth/uia/reauth";
-import { forbidden, MatrixError } from "../../errors";
-import { anyObject, optional } from "../../lib/schema";
+import { forbidden } from "../../errors";
+import { anyObject, boolean, maybe, openObject, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
+import { uiaField } from "../uiaField";
 
 const prefixes = ["r0", "unstable"] as const;
 
@@ -35,18 +36,16 @@ export const accountRoutes = group("client.account", [
     aliases: prefixes,
     auth: "user",
     allow: ["suspended"],
-    body: optional(anyObject()),
+    body: optional(openObject({ auth: uiaField, erase: optional(boolean()), id_server: maybe(string()) })),
     handle: async ({ app, requester, body = {}, request }) => {
       const { erase, id_server: idServer } = body;
-      if (erase !== undefined && typeof erase !== "boolean")
-        throw new MatrixError(400, "M_BAD_JSON", "Param 'erase' must be a boolean, if given");
       if (!requester.appservice) {
         await confirmIdentity(app, requester, { request, body, description: "deactivate your account", reuse: "never" });
       }
       const { unbound } = await deactivateAccount(app, requester.userId, {
         erase: erase ?? false,
         requestedBy: requester.userId,
-        ...(typeof idServer === "string" && { idServer }),
+        ...(idServer && { idServer }),
       });
       return { id_server_unbind_result: unbound ? "success" : "no-support" };
     },
@@ -59,7 +58,7 @@ export const passwordRoutes = group("client.password", [
     aliases: prefixes,
     auth: "optional",
     allow: ["suspended"],
-    body: anyObject(),
+    body: openObject({ auth: uiaField, logout_devices: optional(boolean()) }),
     handle: async ({ app, requester, body, request }) => {
       await changePassword(app, requester, body, request);
       return {};

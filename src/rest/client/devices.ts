@@ -1,9 +1,9 @@
 import { listDevices, removeDevices, requireDevice, updateDevice } from "../../handlers/account/devices";
 import { confirmIdentity } from "../../handlers/auth/uia/reauth";
-import { isJsonObject } from "../../lib/json";
-import { anyObject, array, nullable, object, optional, string } from "../../lib/schema";
+import { array, nullable, object, openObject, optional, string } from "../../lib/schema";
 import { reply } from "../reply";
 import { group, route } from "../route";
+import { uiaField } from "../uiaField";
 
 const prefixes = ["r0", "unstable"] as const;
 const deletion = { description: "remove a device from your account", reuse: "recent" } as const;
@@ -37,7 +37,7 @@ export const deviceRoutes = group("client.devices", [
     aliases: prefixes,
     auth: "user",
     allow: ["suspended"],
-    body: optional(anyObject()),
+    body: optional(openObject({ auth: uiaField })),
     handle: async ({ app, requester, params, body = {}, request }) => {
       // v1.17: application services need no proof
       if (!requester.appservice) await confirmIdentity(app, requester, { request, body, ...deletion });
@@ -50,10 +50,9 @@ export const deviceRoutes = group("client.devices", [
     aliases: prefixes,
     auth: "user",
     allow: ["suspended"],
-    body: object({ devices: optional(array(string())), auth: optional(anyObject()) }),
+    body: openObject({ devices: optional(array(string())), auth: uiaField }),
     handle: async ({ app, requester, body, request }) => {
-      const given = isJsonObject(body) ? body : {};
-      const params = requester.appservice ? given : await confirmIdentity(app, requester, { request, body: given, ...deletion });
+      const params = requester.appservice ? body : await confirmIdentity(app, requester, { request, body, ...deletion });
       const devices: unknown = params["devices"];
       const ids = Array.isArray(devices) ? devices.filter((id: unknown) => typeof id === "string") : [];
       await removeDevices(app, requester.userId, ids);

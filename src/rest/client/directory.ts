@@ -1,7 +1,7 @@
 import { MatrixError } from "../../errors";
 import { createAlias, localAliases, removeAlias, resolveAlias } from "../../handlers/rooms/aliases";
 import { directoryFilter, listPublicRooms, publishRoom, readVisibility } from "../../handlers/rooms/publicRooms";
-import { anyJson, integer, integerText, nullable, object, oneOf, optional, string } from "../../lib/schema";
+import { array, boolean, integer, integerText, maybe, nullable, object, oneOf, openObject, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "api/v1", "unstable"] as const;
@@ -77,10 +77,10 @@ export const directoryRoutes = group("client.directory", [
     query: object({ server: optional(string()) }),
     body: object({
       limit: optional(integer()),
-      since: optional(nullable(string())),
-      filter: optional(anyJson()),
-      include_all_networks: optional(anyJson()),
-      third_party_instance_id: optional(nullable(string())),
+      since: maybe(string()),
+      filter: maybe(openObject({ generic_search_term: maybe(string()), room_types: maybe(array(nullable(string()))) })),
+      include_all_networks: maybe(boolean()),
+      third_party_instance_id: maybe(string()),
     }),
     handle: ({ app, query, body }) =>
       listPublicRooms(app, { limit: body.limit, since: body.since ?? undefined, server: query.server, ...directoryFilter(body.filter) }),

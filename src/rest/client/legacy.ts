@@ -1,6 +1,6 @@
 import { readEventStream } from "../../handlers/legacy/eventStream";
 import { readInitialSync, readRoomInitialSync } from "../../handlers/legacy/initialSync";
-import { integerText, object, optional, string } from "../../lib/schema";
+import { booleanText, integerText, object, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "api/v1", "unstable"] as const;
@@ -27,11 +27,11 @@ export const legacyRoutes = group("client.legacy", [
     servlet: "InitialSyncRestServlet",
     aliases: prefixes,
     auth: "user",
-    query: object({ limit, archived: optional(string()) }),
+    query: object({ limit, archived: optional(booleanText()) }),
     handle: ({ app, requester, query }) =>
       readInitialSync(app, requester, {
         limit: query.limit ?? DEFAULT_LIMIT,
-        archived: query.archived === "true" ? "withLeft" : "withoutLeft",
+        archived: query.archived ? "withLeft" : "withoutLeft",
       }),
   }),
   route("GET /_matrix/client/v3/rooms/:roomId/initialSync", {

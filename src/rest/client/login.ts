@@ -2,10 +2,24 @@ import { MatrixError, unrecognized } from "../../errors";
 import { login, loginFlows } from "../../handlers/account/login";
 import { createLoginToken } from "../../handlers/account/shortTokens";
 import { confirmIdentity } from "../../handlers/auth/uia/reauth";
-import { anyObject, optional } from "../../lib/schema";
+import { boolean, maybe, openObject, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
+import { uiaField } from "../uiaField";
 
 const prefixes = ["api/v1", "r0", "unstable"] as const;
+
+const text = maybe(string());
+const loginBody = openObject({
+  identifier: maybe(openObject({ type: optional(string()) })),
+  user: text,
+  medium: text,
+  address: text,
+  password: text,
+  token: text,
+  device_id: text,
+  initial_device_display_name: text,
+  refresh_token: maybe(boolean()),
+});
 
 export const loginRoutes = group("client.login", [
   route("GET /_matrix/client/v3/login", {
@@ -18,7 +32,7 @@ export const loginRoutes = group("client.login", [
     servlet: "LoginRestServlet",
     aliases: prefixes,
     auth: "none",
-    body: anyObject(),
+    body: loginBody,
     handle: ({ app, body, request }) => login(app, body, request),
   }),
 ]);
@@ -31,7 +45,7 @@ export const loginTokenRoutes = group("client.loginToken", [
     servlet: "LoginTokenRequestServlet",
     aliases: ["/_matrix/client/unstable/org.matrix.msc3882/login/token"],
     auth: "user",
-    body: optional(anyObject()),
+    body: optional(openObject({ auth: uiaField })),
     handle: async ({ app, requester, body = {}, request }) => {
       const { enabled, require_ui_auth: confirm, token_timeout: lifetime } = app.config.login_via_existing_session;
       if (!enabled) throw unrecognized();

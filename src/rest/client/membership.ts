@@ -8,14 +8,15 @@ import { changeMembership, forgetRoom } from "../../handlers/rooms/membership";
 import type { MembershipAction } from "../../handlers/rooms/membership";
 import { inviteByThirdPartyId } from "../../handlers/rooms/thirdPartyInvites";
 import type { JsonObject } from "../../lib/json";
-import { isJsonObject } from "../../lib/json";
-import { anyObject, object, optional, string } from "../../lib/schema";
+import type { Infer } from "../../lib/schema";
+import { anyObject, maybe, object, openObject, optional, record, string } from "../../lib/schema";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "api/v1", "unstable"] as const;
 const reasonBody = optional(object({ reason: optional(string()) }));
 const targetBody = object({ user_id: string(), reason: optional(string()) });
-const joinBody = optional(anyObject());
+const signedInvite = openObject({ signatures: optional(record(record(string()))) });
+const joinBody = optional(openObject({ reason: optional(string()), third_party_signed: maybe(signedInvite) }));
 
 const withReason = (reason: string | undefined): JsonObject => (reason === undefined ? {} : { reason });
 
@@ -35,11 +36,11 @@ async function enter(
   request: HttpRequest,
   action: "join" | "knock",
   roomIdOrAlias: string,
-  body: JsonObject = {},
+  body: Infer<typeof joinBody> = {},
 ) {
   const { roomId, via } = await roomOf(app, request, roomIdOrAlias);
   const { third_party_signed: signed, ...content } = body;
-  if (isJsonObject(signed)) await acceptSignedInvite(app, requester, roomId, signed);
+  if (signed) await acceptSignedInvite(app, requester, roomId, signed);
   await changeMembership(app, requester, { roomId, target: requester.userId, action, content, via });
   return { room_id: roomId };
 }

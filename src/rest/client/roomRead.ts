@@ -8,6 +8,8 @@ import { group, route } from "../route";
 const prefixes = ["r0", "api/v1", "unstable"] as const;
 const stateQuery = object({ format: optional(oneOf("content", "event")) });
 
+const membership = oneOf("join", "invite", "knock", "leave", "ban");
+
 export const roomReadRoutes = group("client.roomRead", [
   route("GET /_matrix/client/v3/rooms/:roomId/state", {
     servlet: "RoomStateRestServlet",
@@ -40,7 +42,7 @@ export const roomReadRoutes = group("client.roomRead", [
     servlet: "RoomMemberListRestServlet",
     aliases: prefixes,
     auth: "guest",
-    query: object({ membership: optional(string()), not_membership: optional(string()), at: optional(string()) }),
+    query: object({ membership: optional(membership), not_membership: optional(membership), at: optional(string()) }),
     handle: async ({ app, requester, params, query }) => ({
       chunk: await readMembers(app, requester, params.roomId, {
         membership: query.membership,

@@ -1,5 +1,5 @@
 import { readTags, removeTag, setTag } from "../../handlers/tags";
-import { anyObject } from "../../lib/schema";
+import { maybe, number, openObject } from "../../lib/schema";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "unstable"] as const;
@@ -15,7 +15,7 @@ export const tagRoutes = group("client.tags", [
     servlet: "TagServlet",
     aliases: prefixes,
     auth: "user",
-    body: anyObject(),
+    body: openObject({ order: maybe(number()) }),
     handle: async ({ app, requester, params, body }) => {
       await setTag(app, requester, params, body);
       return {};

@@ -5,13 +5,20 @@ import { requestEmailToken, requestMsisdnToken, submitEmailToken, submitMsisdnTo
 import { canonicalPhone } from "../../handlers/auth/identifiers";
 import type { App } from "../../handlers/app";
 import type { Infer } from "../../lib/schema";
-import { form, integer, nullable, object, optional, string } from "../../lib/schema";
+import { form, integer, maybe, object, string } from "../../lib/schema";
 import { html, redirect } from "../reply";
 import type { Reply } from "../reply";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "unstable"] as const;
-const common = { client_secret: string(), send_attempt: integer(), next_link: optional(nullable(string())) };
+/** Identity servers once sent the messages: what names one is checked, and not used. */
+const common = {
+  client_secret: string(),
+  send_attempt: integer(),
+  next_link: maybe(string()),
+  id_server: maybe(string()),
+  id_access_token: maybe(string()),
+};
 const emailBody = object({ email: string(), ...common });
 const phoneBody = object({ country: string(), phone_number: string(), ...common });
 const submitted = { token: string(), client_secret: string(), sid: string() };

@@ -3,10 +3,13 @@ import { bindThreepid, unbindThreepid } from "../../handlers/account/identitySer
 import { addValidated, listThreepids, removeThreepid } from "../../handlers/account/threepids";
 import { confirmIdentity } from "../../handlers/auth/uia/reauth";
 import { isJsonObject } from "../../lib/json";
-import { anyObject, object, oneOf, optional, string } from "../../lib/schema";
+import { maybe, object, oneOf, openObject, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
+import { uiaField } from "../uiaField";
 
 const prefixes = ["r0", "unstable"] as const;
+const proof = { client_secret: maybe(string()), sid: maybe(string()) };
+const boundProof = maybe(openObject({ ...proof, id_server: maybe(string()), id_access_token: maybe(string()) }));
 const threepid = object({ medium: oneOf("email", "msisdn"), address: string(), id_server: optional(string()) });
 
 function credentials(given: unknown): { sid: string; clientSecret: string } {
@@ -30,7 +33,7 @@ export const threepidRoutes = group("client.threepids", [
     aliases: prefixes,
     auth: "user",
     allow: ["suspended"],
-    body: anyObject(),
+    body: openObject({ three_pid_creds: boundProof }),
     handle: async ({ app, requester, body }) => {
       await addValidated(app, requester.userId, credentials(body["three_pid_creds"] ?? body["threePidCreds"]));
       return {};
@@ -41,7 +44,7 @@ export const threepidRoutes = group("client.threepids", [
     aliases: prefixes,
     auth: "user",
     allow: ["suspended"],
-    body: anyObject(),
+    body: openObject({ auth: uiaField, ...proof }),
     handle: async ({ app, requester, body, request }) => {
       if (!app.config.enable_3pid_changes) throw new MatrixError(403, "M_FORBIDDEN", "3PID changes are disabled on this server");
       const params = await confirmIdentity(app, requester, {

@@ -1,5 +1,5 @@
 import { setTyping } from "../../handlers/typing";
-import { boolean, number, object, optional } from "../../lib/schema";
+import { boolean, integer, object, optional } from "../../lib/schema";
 import { group, route } from "../route";
 
 export const typingRoutes = group("client.typing", [
@@ -7,7 +7,7 @@ export const typingRoutes = group("client.typing", [
     servlet: "RoomTypingRestServlet",
     aliases: ["r0", "api/v1", "unstable"],
     auth: "user",
-    body: object({ typing: boolean(), timeout: optional(number()) }),
+    body: object({ typing: boolean(), timeout: optional(integer()) }),
     handle: async ({ app, requester, params, body }) => {
       await setTyping(app, requester, { ...params, typing: body.typing, timeoutMs: body.timeout });
       return {};
