@@ -9,7 +9,9 @@ import { processIo, UserError } from "./cli/io";
 import { migrateCommand } from "./cli/migrate";
 import { addConfigOptions } from "./cli/options";
 import { planCommand } from "./cli/plan";
+import { proxyConfigCommand } from "./cli/proxyConfig";
 import { registerUserCommand } from "./cli/registerUser";
+import { routesCommand } from "./cli/routes";
 import type { RunOptions } from "./cli/run";
 import { run } from "./cli/run";
 import { ConfigError } from "./config/problems";
@@ -50,6 +52,8 @@ export function createProgram(io: Io): Command {
     generateKeysCommand(io),
     checkConfigCommand(io),
     planCommand(io),
+    proxyConfigCommand(io),
+    routesCommand(io),
     registerUserCommand(io),
     hashPasswordCommand(io),
     migrateCommand(io),

@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { type Server, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { main } from "../../src/cli";
+import { allGroups } from "../../src/rest/registry";
+import { compileRoutes } from "../../src/rest/router";
+import { classOf } from "../../src/roles/proxy/requestClasses";
+import { eventually } from "../builders/eventually";
+import { deploymentFiles } from "../builders/proxyDeployment";
+import { freePort } from "../builders/redis";
+import { testIo } from "../unit/cli/testIo";
+
+/** The real programs, with what they need around the file that is written for them. */
+const proxies: Readonly<Record<string, (folder: string) => { readonly file: string; readonly command: readonly string[] }>> = {
+  nginx: (folder) => {
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
+    writeFileSync(
+      join(folder, "nginx.conf"),
+      `daemon off; error_log stderr; pid ${folder}/nginx.pid; events {} http { access_log off; ${temporary} include ${folder}/synapse.conf; }`,
+    );
+    return { file: "synapse.conf", command: ["nginx", "-p", folder, "-e", "stderr", "-c", join(folder, "nginx.conf")] };
+  },
+  haproxy: (folder) => ({ file: "haproxy.cfg", command: ["haproxy", "-db", "-f", join(folder, "haproxy.cfg")] }),
+};
+
+/** They stand in /usr/sbin, which is on the path of administrators only. */
+const environment = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin` };
+const isInstalled = (program: string): boolean => spawnSync(program, ["-v"], { env: environment }).status === 0;
+
+interface Backend {
+  readonly port: number;
+  readonly server: Server;
+}
+
+/** Stands in for a process: says which one it is and what it was asked for. */
+async function startBackend(name: string): Promise<Backend> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.end(JSON.stringify({ name, url: request.url, forwardedFor: request.headers["x-forwarded-for"] }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { port: (server.address() as AddressInfo).port, server };
+}
+
+function stopBackend({ server }: Backend): void {
+  server.close();
+  server.closeAllConnections();
+}
+
+const fill = (pattern: string): string =>
+  pattern
+    .replace(/\/\?$/, "")
+    .replace(/:\w+\(([^|)]+)[^)]*\)/g, "$1")
+    .replace(/:\w+\*?/g, "%21x%2Fy:z");
+
+describe.each(Object.keys(proxies))("%s", (program) => {
+  const given = isInstalled(program) ? test : test.skip;
+  let proxy: ChildProcess | undefined;
+  let base = "";
+  const backends = new Map<string, Backend>();
+
+  interface Seen {
+    readonly name: string;
+    readonly url: string;
+    readonly forwardedFor?: string;
+  }
+  const ask = async (method: string, path: string, token = "t"): Promise<Seen> => {
+    const response = await fetch(base + path, { method, headers: { Authorization: `Bearer ${token}` } });
+    return (await response.json()) as Seen;
+  };
+
+  beforeAll(async () => {
+    if (!isInstalled(program)) return;
+    const names = ["main", "worker_a", "worker_b", "media1"];
+    for (const name of names) backends.set(name, await startBackend(name));
+    const portOf = (name: string): number => backends.get(name)?.port ?? 0;
+    const files = deploymentFiles({
+      main: portOf("main"),
+      workerA: portOf("worker_a"),
+      workerB: portOf("worker_b"),
+      media: portOf("media1"),
+    });
+    const folder = mkdtempSync(join(tmpdir(), `synapse-ts-${program}-`));
+    const port = await freePort();
+    const io = testIo([]);
+    const workers = files.workers.flatMap((file) => ["-w", file]);
+    expect(await main(["proxy-config", program, "--port", String(port), "-c", files.main, ...workers], io)).toBe(0);
+    const setup = proxies[program]?.(folder);
+    const [command = "", ...args] = setup?.command ?? [];
+    writeFileSync(join(folder, setup?.file ?? ""), io.written());
+    proxy = spawn(command, args, { env: environment, stdio: "ignore" });
+    base = `http://127.0.0.1:${port}`;
+    await eventually(() =>
+      ask("GET", "/_matrix/client/versions").then(
+        ({ name }) => name.startsWith("worker"),
+        () => false,
+      ),
+    );
+  });
+
+  afterAll(() => {
+    proxy?.kill();
+    for (const backend of backends.values()) stopBackend(backend);
+  });
+
+  given("sends every route where it belongs, as it came", async () => {
+    const wrong: string[] = [];
+    for (const route of compileRoutes(allGroups).compiled) {
+      const of = classOf(route);
+      if (!of) continue;
+      const path = `${fill(route.pattern)}?a=%2F`;
+      const { name, url, forwardedFor } = await ask(route.route.method, path);
+      const wanted = of.pool === "media" ? /^media1$/ : /^worker_[ab]$/;
+      if (!wanted.test(name) || url !== path || forwardedFor === undefined) wrong.push(`${route.route.method} ${path}: ${name} ${url}`);
+    }
+    expect(wrong).toEqual([]);
+    expect((await ask("GET", "/_synapse/admin/v1/nothing_that_workers_know")).name).toBe("main");
+  });
+
+  given("keeps what belongs together on one process", async () => {
+    const who = async (paths: readonly string[], token?: string): Promise<Set<string>> =>
+      new Set((await Promise.all(paths.map((path) => ask("GET", path, token)))).map(({ name }) => name));
+    const room = "/_matrix/client/v3/rooms/%21a:b";
+    expect((await who([`${room}/messages`, `${room}/members`, `${room}/context/$x`, `${room}/messages?from=a`])).size).toBe(1);
+    expect(
+      (await who(["/_matrix/client/v3/sync?since=1", "/_matrix/client/v3/sync?since=2", "/_matrix/client/r0/sync?since=3"])).size,
+    ).toBe(1);
+    const rooms = Array.from({ length: 40 }, (_, i) => `/_matrix/client/v3/rooms/%21room${i}:b/messages`);
+    expect(await who(rooms)).toEqual(new Set(["worker_a", "worker_b"]));
+    const users = await Promise.all(Array.from({ length: 40 }, (_, i) => ask("GET", "/_matrix/client/v3/sync?since=1", `token${i}`)));
+    expect(new Set(users.map(({ name }) => name))).toEqual(new Set(["worker_a", "worker_b"]));
+  });
+
+  given("lets nobody at what is only for processes", async () => {
+    for (const path of ["/_synapse/replication/send_events/x", "/_synapse/metrics"]) expect((await fetch(base + path)).status).toBe(404);
+  });
+
+  given("passes over a process that is away", async () => {
+    const gone = backends.get("worker_a");
+    if (gone) stopBackend(gone);
+    await eventually(async () => {
+      const rooms = Array.from({ length: 20 }, (_, i) => `/_matrix/client/v3/rooms/%21other${i}:b/messages`);
+      const answers = await Promise.all(rooms.map((path) => ask("GET", path)));
+      return answers.every(({ name }) => name === "worker_b");
+    });
+  });
+});
