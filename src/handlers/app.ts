@@ -15,6 +15,7 @@ import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
 import type { Accounts } from "./auth/accounts";
 import type { InFlight } from "./federation/inFlight";
+import type { Keys } from "./keys/keys";
 import type { Media } from "./media/media";
 import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
@@ -51,6 +52,7 @@ export interface App {
   readonly ownership: Ownership;
   readonly accounts: Accounts;
   readonly userData: UserData;
+  readonly keys: Keys;
   readonly push: Push;
   readonly lazyMembers: LazyMembers;
   readonly auth: { readonly authenticate: Authenticate };

@@ -4,6 +4,7 @@ import { accountDataRoutes } from "./client/accountData";
 import { createRoomRoutes } from "./client/createRoom";
 import { deviceRoutes } from "./client/devices";
 import { filterRoutes } from "./client/filters";
+import { keyRoutes } from "./client/keys";
 import { legacyRoutes } from "./client/legacy";
 import { loginRoutes, loginTokenRoutes } from "./client/login";
 import { loginPageRoutes } from "./client/loginPage";
@@ -73,6 +74,7 @@ export const allGroups: readonly RouteGroup[] = [
   federationQueryRoutes,
   federationVersionRoutes,
   filterRoutes,
+  keyRoutes,
   legacyRoutes,
   loginPageRoutes,
   loginRoutes,

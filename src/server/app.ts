@@ -7,6 +7,7 @@ import { createClientAuthenticator } from "../handlers/auth/authenticate";
 import { followEvents } from "../handlers/followEvents";
 import { createMedia, stopMedia } from "../handlers/media/media";
 import { removePushersOfDevices } from "../handlers/push/pushers";
+import { createKeys } from "../handlers/keys/keys";
 import { createPush } from "../handlers/push/push";
 import { createRateLimiter } from "../handlers/rateLimiter";
 import { followGuestAccess } from "../handlers/rooms/guestAccess";
@@ -127,6 +128,7 @@ export function createApp(options: AppOptions): RunningApp {
     ...replication,
     push,
     userData: createUserData({ ...base, ...replication }),
+    keys: createKeys({ ...base, ...replication }),
     lazyMembers: createLazyMembers(clock),
     rateLimiter: createRateLimiter(clock, config),
     auth: {
@@ -162,10 +164,11 @@ async function start({ streams, accounts, userData }: App): Promise<void> {
   await userData.start();
 }
 
-async function stop({ notifier, roomWriter, userData, accounts, streams, rpc, federation, media }: App): Promise<void> {
+async function stop({ notifier, roomWriter, userData, keys, accounts, streams, rpc, federation, media }: App): Promise<void> {
   notifier.close();
   await roomWriter?.drain();
   await userData.stop();
+  await keys.claimer.drain();
   await accounts.seen.stop();
   await stopMedia(media);
   await Promise.all([accounts.web.close(), accounts.guardedWeb.close(), federation.client.close()]);

@@ -44,13 +44,29 @@ export async function renameDevice(db: Db, userId: string, deviceId: string, dis
   return rows.length > 0;
 }
 
-/** Removes devices and the messages that wait for them. Gives those that were there. */
+/** Keeps the device from being deleted until the transaction ends. False: there is none. */
+export async function holdDevice(tx: Db, userId: string, deviceId: string): Promise<boolean> {
+  const rows = await tx`select 1 from devices where user_id = ${userId} and device_id = ${deviceId} for key share`;
+  return rows.length > 0;
+}
+
+/** Removes devices, their keys, and the messages that wait for them. Gives those that were there. */
 export async function deleteDevices(db: Db, userId: string, deviceIds: readonly string[]): Promise<string[]> {
   const rows = await db<{ deviceId: string }>`
     with gone as (
       delete from devices where user_id = ${userId} and device_id = any(${deviceIds}::text[]) returning user_id, device_id
     ), messages as (
       delete from to_device_inbox i using gone where i.user_id = gone.user_id and i.device_id = gone.device_id
+    ), keys as (
+      delete from device_keys k using gone where k.user_id = gone.user_id and k.device_id = gone.device_id
+    ), once as (
+      delete from one_time_keys k using gone where k.user_id = gone.user_id and k.device_id = gone.device_id
+    ), fallbacks as (
+      delete from fallback_keys k using gone where k.user_id = gone.user_id and k.device_id = gone.device_id
+    ), signatures as (
+      delete from key_signatures s using gone where s.target_user_id = gone.user_id and s.target_id = gone.device_id
+    ), dehydrated as (
+      delete from dehydrated_devices d using gone where d.user_id = gone.user_id and d.device_id = gone.device_id
     )
     select device_id as "deviceId" from gone`;
   return rows.map((row) => row.deviceId);

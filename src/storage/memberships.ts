@@ -64,6 +64,31 @@ export async function membershipChangesOfUser(
     order by stream_ordering`;
 }
 
+/** The same of all users in some rooms. */
+export async function memberEventsBetween(
+  db: Db,
+  roomNids: readonly number[],
+  after: number,
+  upTo: number,
+): Promise<{ nid: number; replacesNid: number | null }[]> {
+  return db`
+    select nid, replaces_nid as "replacesNid" from events
+    where room_nid = any(${roomNids}::int4[]) and type = 'm.room.member' and state_key is not null
+      and stream_ordering > ${after} and stream_ordering <= ${upTo} and rejected is null and not soft_failed
+    order by stream_ordering`;
+}
+
+/** Everybody joined to the rooms, users of other servers too. */
+export async function joinedUsersOf(db: Db, roomNids: readonly number[]): Promise<Map<number, string[]>> {
+  const found = new Map<number, string[]>();
+  if (roomNids.length === 0) return found;
+  const rows = await db<{ roomNid: number; userIds: string[] }>`
+    select room_nid as "roomNid", array_agg(user_id) as "userIds" from room_members
+    where room_nid = any(${roomNids}::int4[]) and membership = 'join' group by room_nid`;
+  for (const { roomNid, userIds } of rows) found.set(roomNid, userIds);
+  return found;
+}
+
 /** Who a room without a name is called after: joined and invited members in the order of their events, else those who left. */
 export async function heroesOfRooms(
   db: Db,

@@ -99,3 +99,8 @@ export async function nextUserNumber(db: Db): Promise<number> {
   const rows = await db<{ n: number }>`select nextval('user_number_seq') as n`;
   return rows[0]?.n ?? 0;
 }
+
+/** Keeps others who call this from the user until the transaction ends. */
+export async function holdUser(tx: Db, userId: string): Promise<void> {
+  await tx`select 1 from users where user_id = ${userId} for no key update`;
+}

@@ -1,7 +1,7 @@
 import type { AccountChange } from "../storage/accountChanges";
 import { appendAccountChanges } from "../storage/accountChanges";
 import type { Database, Db } from "../storage/db";
-import type { DeviceListChange } from "../storage/deviceListChanges";
+import type { NewDeviceListChange } from "../storage/deviceListChanges";
 import { appendDeviceListChanges } from "../storage/deviceListChanges";
 import { accountsStream } from "../streams/accounts";
 import type { StreamRow } from "../storage/streamIds";
@@ -17,8 +17,8 @@ export interface AccountWriterApp {
 export interface AccountEffects {
   /** Users whose tokens or flags changed. */
   readonly accounts?: readonly AccountChange[];
-  /** Devices that came, changed or went. */
-  readonly devices?: readonly DeviceListChange[];
+  /** Devices and keys that came, changed or went. */
+  readonly devices?: readonly NewDeviceListChange[];
 }
 
 /**

@@ -8,6 +8,8 @@ import { presenceSince } from "../presence";
 import { pushRulesChanged, pushRulesContent } from "../push/rules";
 import type { Requester } from "../requester";
 import { toDeviceSince } from "../toDevice";
+import { deviceNews } from "../keys/changes";
+import { keyCountFields, keyCountsOf } from "../keys/counts";
 import type { RoomJob } from "./places";
 import type { Tree } from "./roomSections";
 
@@ -30,7 +32,7 @@ export interface GlobalSections {
 export async function globalSections(app: App, requester: Requester, request: GlobalRequest): Promise<GlobalSections> {
   const { filter, since, now } = request;
   const { userId, deviceId } = requester;
-  const [accountData, pushRules, presence, toDevice] = await Promise.all([
+  const [accountData, pushRules, presence, toDevice, devices] = await Promise.all([
     since ? accountDataSince(app, userId, since.account_data, now.account_data) : allAccountDataOf(app, userId),
     pushRulesEvent(app, userId, since, now),
     filter.presence.blocksAll
@@ -39,7 +41,9 @@ export async function globalSections(app: App, requester: Requester, request: Gl
     deviceId === undefined
       ? { events: [], position: now.to_device }
       : toDeviceSince(app, { userId, deviceId }, since?.to_device ?? 0, now.to_device),
+    since ? deviceNews(app, requester, since, now) : undefined,
   ]);
+  const lists = devices && devices.changed.length + devices.left.length > 0;
   const data = [...accountData.global, ...pushRules].filter(({ type }) => filter.accountData.matches({ type }));
   const people = presence.filter(({ sender }) => filter.presence.matches({ type: "m.presence", sender })).slice(0, filter.presence.limit);
   return {
@@ -47,11 +51,10 @@ export async function globalSections(app: App, requester: Requester, request: Gl
       ...(data.length > 0 && { account_data: { events: data as unknown as Tree } }),
       ...(people.length > 0 && { presence: { events: people as unknown as Tree } }),
       ...(toDevice.events.length > 0 && { to_device: { events: toDevice.events } }),
-      device_one_time_keys_count: { signed_curve25519: 0 },
-      device_unused_fallback_key_types: [],
-      "org.matrix.msc2732.device_unused_fallback_key_types": [],
+      ...(lists && { device_lists: { changed: devices.changed, left: devices.left } }),
+      ...keyCountFields(await keyCountsOf(app, userId, deviceId)),
     },
-    hasNews: data.length + people.length + toDevice.events.length > 0,
+    hasNews: lists === true || devices?.countsMoved === true || data.length + people.length + toDevice.events.length > 0,
     toDevicePosition: toDevice.position,
     roomAccountData: accountData.rooms,
   };

@@ -19,6 +19,8 @@ export interface RoomJob {
   readonly sawAll: boolean;
   /** They came in since. */
   readonly newlyJoined: boolean;
+  /** Joined at some time since: not who only turned an invitation down. */
+  readonly wasJoined: boolean;
 }
 
 export interface RoomJobs {
@@ -43,7 +45,7 @@ interface Past {
   readonly memberships: readonly string[];
 }
 
-async function pastOf(app: App, userId: string, since: number, now: number): Promise<Map<number, Past>> {
+async function pastOf(app: Pick<App, "db" | "caches">, userId: string, since: number, now: number): Promise<Map<number, Past>> {
   const changes = await membershipChangesOfUser(app.db, userId, since, now);
   const events = await app.caches.events.byNids(
     changes.flatMap(({ nid, replacesNid }) => (replacesNid === null ? [nid] : [nid, replacesNid])),
@@ -59,7 +61,7 @@ async function pastOf(app: App, userId: string, since: number, now: number): Pro
 }
 
 /** Sorts the user's rooms into what has to be said of them. Rooms where nothing can have happened are left out. */
-export async function roomJobs(app: App, places: readonly UserRoom[], request: PlacesRequest): Promise<RoomJobs> {
+export async function roomJobs(app: Pick<App, "db" | "caches">, places: readonly UserRoom[], request: PlacesRequest): Promise<RoomJobs> {
   const { since, now } = request;
   const wanted = places.filter((place) => !place.forgotten && place.streamOrdering <= now && request.allowsRoom(place.roomId));
   const moved = since !== undefined && wanted.some((place) => place.streamOrdering > since);
@@ -96,18 +98,19 @@ function joinJob(place: UserRoom, room: RoomInfo, { since, now, fullState }: Pla
     upTo: now,
     sawAll: !fresh,
     newlyJoined: since !== undefined && !stayed,
+    wasJoined: true,
   };
 }
 
 /** A room left is told of once, up to the event by which the user left. */
 function leaveJob(place: UserRoom, room: RoomInfo, request: PlacesRequest, past: Past | undefined): RoomJob | undefined {
   const { since, includeLeave } = request;
-  const base = { room, place, section: "leave" as const, upTo: place.streamOrdering, sawAll: false, newlyJoined: false };
+  const base = { room, place, section: "leave" as const, upTo: place.streamOrdering, sawAll: false, newlyJoined: false, wasJoined: false };
   if (since === undefined) return includeLeave ? { ...base, kind: "full", since: 0 } : undefined;
   if (place.streamOrdering <= since) return request.fullState && includeLeave ? { ...base, kind: "full", since: 0 } : undefined;
   const wasIn = past?.before === "join";
   const cameIn = past?.memberships.includes("join") ?? false;
   // Who never was in the room, and only turned an invitation down, learns no more than that.
   if (!wasIn && !cameIn) return { ...base, kind: "news", since: place.streamOrdering - 1 };
-  return { ...base, kind: wasIn ? "news" : "full", since };
+  return { ...base, kind: wasIn ? "news" : "full", since, wasJoined: true };
 }

@@ -1,7 +1,8 @@
 /** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
 export const notServedYet: Readonly<Record<string, readonly string[]>> = {
   "previews of pages": ["/_matrix/media/v3/preview_url", "/_matrix/client/v1/media/preview_url"],
-  "keys of devices and their backups": ["/_matrix/client/v3/keys/*", "/_matrix/client/v3/room_keys/*", "/_matrix/federation/v1/user/*"],
+  "backups of room keys": ["/_matrix/client/v3/room_keys/*"],
+  "keys of devices, for other servers": ["/_matrix/federation/v1/user/*"],
   "logins handed to another server": ["/_matrix/client/v1/auth_metadata"],
   "application services that are sent to": [
     "/_matrix/client/v1/appservice/{appserviceId}/ping",
@@ -29,6 +30,7 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "GET /_matrix/client/v2_alpha/sync",
     "POST /_matrix/client/v3/account/password/msisdn/requestToken",
   ],
+  "keys of devices, with the device in the path as it once was": ["POST /_matrix/client/v3/keys/upload/:deviceId"],
   "pages for browsers": [
     "GET /_matrix/static/client/login/?",
     "GET /_matrix/client/v3/auth/:stage/fallback/web",

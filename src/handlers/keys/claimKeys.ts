@@ -1,0 +1,65 @@
+import { hostOf } from "../../caches/memberships";
+import { isJsonObject } from "../../lib/json";
+import type { JsonObject, JsonValue } from "../../lib/json";
+import type { ClaimedKey, KeysWanted } from "../../storage/oneTimeKeys";
+import type { KeyClaim } from "../../writers/claimKeys";
+import type { App } from "../app";
+import { setOwn } from "./query";
+import { answerFor, askClaim, failureOf, patience } from "./remoteUsers";
+
+export type KeyWanted = Omit<KeysWanted, "count">;
+type Claimed = Record<string, JsonValue>;
+
+/** POST /keys/claim: one key of each device, here and elsewhere. */
+export async function claimKeys(
+  app: Pick<App, "keys" | "federation" | "serverName">,
+  wanted: readonly KeyWanted[],
+  timeout: number | undefined,
+): Promise<JsonObject> {
+  const byHost = new Map<string, KeyWanted[]>();
+  for (const item of wanted) byHost.set(hostOf(item.userId), [...(byHost.get(hostOf(item.userId)) ?? []), item]);
+  const ours = byHost.get(app.serverName) ?? [];
+  byHost.delete(app.serverName);
+  const failures: Record<string, JsonObject> = {};
+  const answers = await Promise.all([
+    claimOwnKeys(app, ours),
+    ...Array.from(byHost, async ([host, items]) => {
+      try {
+        return readClaimed(await askClaim(app, host, items, patience(timeout)), items);
+      } catch (error) {
+        failures[host] = failureOf(error);
+        return {};
+      }
+    }),
+  ]);
+  return { one_time_keys: Object.fromEntries(answers.flatMap((answer) => Object.entries(answer))), failures };
+}
+
+/** Keys of devices of this server: user -> device -> "algorithm:id" -> key. */
+export async function claimOwnKeys({ keys }: Pick<App, "keys">, wanted: readonly KeyWanted[]): Promise<Claimed> {
+  if (wanted.length === 0) return {};
+  const claim: KeyClaim = { wanted, claimed: [] };
+  await keys.claimer.submit(claim);
+  return byUser(claim.claimed);
+}
+
+function byUser(claimed: readonly ClaimedKey[]): Claimed {
+  const users: Record<string, Claimed> = {};
+  for (const { userId, deviceId, algorithm, keyId, key } of claimed) {
+    const devices = (users[userId] ??= {});
+    const keys: Claimed = Object.hasOwn(devices, deviceId) ? (devices[deviceId] as Claimed) : {};
+    setOwn(keys, `${algorithm}:${keyId}`, JSON.parse(key) as JsonValue);
+    setOwn(devices, deviceId, keys);
+  }
+  return users;
+}
+
+/** Of another server's answer what was asked for. */
+function readClaimed(answer: JsonObject, wanted: readonly KeyWanted[]): Claimed {
+  const users: Claimed = {};
+  for (const [userId, devices] of answerFor(answer, "one_time_keys", new Map(wanted.map((item) => [item.userId, item])))) {
+    const known = new Set(wanted.filter((item) => item.userId === userId).map((item) => item.deviceId));
+    users[userId] = Object.fromEntries(Object.entries(devices).filter(([deviceId, keys]) => known.has(deviceId) && isJsonObject(keys)));
+  }
+  return users;
+}

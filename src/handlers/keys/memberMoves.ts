@@ -1,0 +1,42 @@
+import { memberEventsBetween } from "../../storage/memberships";
+import { membershipOf } from "../../writers/flush";
+import type { App } from "../app";
+
+/** One member event and the one that it replaced. */
+interface Move {
+  readonly nid: number;
+  readonly prevNid: number | undefined;
+}
+
+/** Who came into rooms, and who went, between two positions of the events stream. From memory where it reaches back so far. */
+export async function memberMoves(
+  app: Pick<App, "db" | "caches">,
+  roomNids: readonly number[],
+  since: number,
+  upTo: number,
+): Promise<{ readonly came: readonly string[]; readonly went: readonly string[] }> {
+  const moves: Move[] = [];
+  const unknown: number[] = [];
+  for (const nid of roomNids) {
+    const tail = app.caches.tails.between(nid, since, upTo);
+    if (!tail) unknown.push(nid);
+    else moves.push(...tail.filter(({ type, keyNid }) => type === "m.room.member" && keyNid !== undefined));
+  }
+  if (unknown.length > 0) {
+    const rows = await memberEventsBetween(app.db, unknown, since, upTo);
+    moves.push(...rows.map(({ nid, replacesNid }) => ({ nid, prevNid: replacesNid ?? undefined })));
+  }
+  if (moves.length === 0) return { came: [], went: [] };
+  const events = await app.caches.events.byNids(moves.flatMap(({ nid, prevNid }) => (prevNid === undefined ? [nid] : [nid, prevNid])));
+  const came = new Set<string>();
+  const went = new Set<string>();
+  const isIn = (nid: number | undefined): boolean => membershipOf(nid === undefined ? undefined : events.get(nid)?.event) === "join";
+  for (const { nid, prevNid } of moves) {
+    const userId = events.get(nid)?.row.stateKey;
+    if (typeof userId !== "string") continue;
+    const [before, after] = [isIn(prevNid), isIn(nid)];
+    if (after && !before) came.add(userId);
+    if (before && !after) went.add(userId);
+  }
+  return { came: [...came], went: [...went] };
+}
