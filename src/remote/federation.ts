@@ -79,6 +79,8 @@ export interface Backoff {
   failed(destination: string): Promise<void>;
   /** It answered, or sent something itself. */
   alive(destination: string): Promise<void>;
+  /** Another process heard from a server that was left alone. */
+  back(destination: string): void;
   /** fn is called when a server that was left alone is back. */
   onBack(fn: (destination: string) => void): void;
 }

@@ -61,6 +61,10 @@ export function createBackoff({ config, db, clock, random }: BackoffDeps): Backo
       await clearRetryState(db, destination);
       for (const fn of listeners) fn(destination);
     },
+    back(destination) {
+      known.delete(destination);
+      for (const fn of listeners) fn(destination);
+    },
     onBack: (fn) => void listeners.push(fn),
   };
 }

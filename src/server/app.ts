@@ -10,6 +10,7 @@ import { removePushersOfDevices } from "../handlers/push/pushers";
 import { createKeys } from "../handlers/keys/keys";
 import { createPush } from "../handlers/push/push";
 import { createRateLimiter } from "../handlers/rateLimiter";
+import { followReturns } from "../handlers/federation/heardOf";
 import { followGuestAccess } from "../handlers/rooms/guestAccess";
 import { createRemoteRooms } from "../handlers/spaces/remoteRooms";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
@@ -154,6 +155,7 @@ export function createApp(options: AppOptions): RunningApp {
 function connect(app: App): void {
   followEvents(app);
   followGuestAccess(app);
+  followReturns(app);
   app.accounts.signOn = createSignOn(app);
   app.accounts.listeners.devicesDeleted.push(({ userId, deviceIds }) => removePushersOfDevices(app, userId, deviceIds));
 }

@@ -3,6 +3,8 @@ import { systemClock } from "../lib/clock";
 import { systemRandom } from "../lib/random";
 import { readFileSync } from "node:fs";
 import { readLogConfig } from "../config/parseLogConfig";
+import type { App } from "../handlers/app";
+import { startFederationSender } from "../services/federationSender/sender";
 import { startMaintenance } from "../services/maintenance";
 import { startUserDirectory } from "../services/userDirectory";
 import { createLogging } from "../observe/logging";
@@ -57,6 +59,7 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     const running = createApp({ config, db: database.pool, clock, random, log, metrics, deployment });
     undo.push(running.stop);
     await running.start();
+    if (plan.services.includes("federation_sender")) undo.push(startSender(running.app));
     if (plan.services.includes("background")) undo.push(startMaintenance(running.app));
     if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
@@ -70,6 +73,11 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     await stop();
     throw error;
   }
+}
+
+function startSender(app: App): () => Promise<void> {
+  const sender = startFederationSender(app);
+  return () => sender.stop();
 }
 
 export interface RunOptions {

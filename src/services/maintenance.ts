@@ -3,6 +3,7 @@ import { maintainAccounts } from "../handlers/account/maintenance";
 import { forgetOldActions } from "../handlers/push/maintenance";
 import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { deleteRepeatedDeviceListChanges } from "../storage/deviceListChanges";
+import { purgeRelays } from "../storage/federationRelays";
 import { purgeToDevice } from "../storage/toDevice";
 
 const HOUR_MS = 3_600_000;
@@ -20,6 +21,7 @@ const jobs: readonly Job[] = [
   { name: "purge_to_device", everyMs: HOUR_MS, run: ({ db, clock }) => purgeToDevice(db, clock.now() - DAY_MS, clock.now() - 30 * DAY_MS) },
   { name: "forget_hierarchy_pages", everyMs: HOUR_MS, run: ({ db, clock }) => deleteExpiredHierarchyPages(db, clock.now()) },
   { name: "forget_device_list_changes", everyMs: DAY_MS, run: ({ db }) => deleteRepeatedDeviceListChanges(db, 10_000) },
+  { name: "purge_relays", everyMs: DAY_MS, run: ({ db, clock }) => purgeRelays(db, clock.now() - 30 * DAY_MS) },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
 ];
 

@@ -32,20 +32,51 @@ export async function clearRetryState(db: Db, destination: string): Promise<void
     where destination = ${destination} and failing_since is not null`;
 }
 
-/** Notes that servers have missed what came after a position. What they missed before stays noted. */
-export async function noteMissed(db: Db, destinations: readonly string[], after: number): Promise<void> {
+/** A position in the events stream after which a server has missed something. */
+export interface Missed {
+  readonly destination: string;
+  readonly after: number;
+}
+
+/** Notes what servers have missed. What they missed before stays noted. */
+export async function noteMissed(db: Db, missed: readonly Missed[]): Promise<void> {
+  if (missed.length === 0) return;
   await db`
     insert into destinations as d (destination, missed_after)
-    select name, ${after} from unnest(${destinations}::text[]) as n(name) order by 1
+    select destination, after from unnest(${missed.map((m) => m.destination)}::text[], ${missed.map((m) => m.after)}::int8[])
+      as m(destination, after) order by 1
     on conflict (destination) do update set missed_after = least(d.missed_after, excluded.missed_after)`;
 }
 
-/** The server has all up to this position; with undefined, it has missed nothing. */
-export async function setMissed(db: Db, destination: string, after: number | undefined): Promise<void> {
-  await db`update destinations set missed_after = ${after ?? null} where destination = ${destination}`;
+/**
+ * A server that had missed what came after `from` now has all up to `to`; with undefined, all there is. Where something earlier has
+ * been noted meanwhile, that stays.
+ */
+export async function moveMissed(db: Db, destination: string, from: number, to: number | undefined): Promise<void> {
+  await db`update destinations set missed_after = ${to ?? null} where destination = ${destination} and missed_after = ${from}`;
 }
 
-/** Servers that have missed something, with the position after which. */
-export async function destinationsWithMissed(db: Db): Promise<{ destination: string; missedAfter: number }[]> {
-  return db`select destination, missed_after as "missedAfter" from destinations where missed_after is not null order by destination`;
+/** A server for which something waits. */
+export interface WaitingDestination {
+  readonly destination: string;
+  /** Position in the events stream after which it has missed something; null where it hasn't. */
+  readonly missedAfter: number | null;
+  readonly toDevice: boolean;
+  readonly deviceLists: boolean;
+  /** Until when it is left alone, ms since the epoch. */
+  readonly retryAt: number;
+}
+
+export async function waitingDestinations(db: Db): Promise<WaitingDestination[]> {
+  return db<WaitingDestination>`
+    select destination, max(missed_after) as "missedAfter", bool_or(to_device) as "toDevice", bool_or(device_lists) as "deviceLists",
+           coalesce(max(d.retry_last_ts + d.retry_interval) filter (where d.failing_since is not null), 0) as "retryAt"
+    from (
+      select destination, true as to_device, false as device_lists from (select distinct destination from to_device_outbox) t
+      union all
+      select destination, false, true from (select distinct destination from device_list_outbox) l
+      union all
+      select destination, false, false from destinations where missed_after is not null
+    ) w left join destinations d using (destination)
+    group by destination order by destination`;
 }

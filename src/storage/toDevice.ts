@@ -109,11 +109,18 @@ export async function toDeviceStreamBetween(db: Db, from: number, to: number): P
   return rows.map(({ id, entity }) => ({ id, row: { entity } }));
 }
 
+/** Contents read at once, so that a few large ones do not fill the memory; the first comes whatever its size. */
+const OUTBOX_CHARACTERS = 1024 * 1024;
+
 /** The oldest contents that wait for another server, up to a position. */
 export async function outboxOf(db: Db, destination: string, upTo: number, limit: number): Promise<{ streamId: number; content: string }[]> {
   return db`
-    select stream_id as "streamId", content from to_device_outbox
-    where destination = ${destination} and stream_id <= ${upTo} order by stream_id limit ${limit}`;
+    select stream_id as "streamId", content from (
+      select stream_id, content, sum(length(content)) over (order by stream_id) - length(content) as before from (
+        select stream_id, content from to_device_outbox
+        where destination = ${destination} and stream_id <= ${upTo} order by stream_id limit ${limit}
+      ) o
+    ) o where before < ${OUTBOX_CHARACTERS} order by stream_id`;
 }
 
 export async function deleteOutboxUpTo(db: Db, destination: string, upTo: number): Promise<void> {

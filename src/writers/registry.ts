@@ -11,6 +11,7 @@ import { eventRpcs } from "./eventsRpc";
 import { remoteRpcs } from "./remoteRpc";
 import { sendReceipt } from "./receipts";
 import { queueToDevice } from "./toDevice";
+import { wakeDestination } from "./wakeDestination";
 
 /** Asks the writer of a memory-only stream for what this process missed. */
 const streamUpdates = defineRpc<{ readonly streams: Streams }, UpdatesQuery, UpdatesAnswer>({
@@ -37,4 +38,5 @@ export const allRpcs: readonly AnyRpc[] = [
   reportActivity,
   demandPresence,
   receivePresence,
+  wakeDestination,
 ] as readonly AnyRpc[];

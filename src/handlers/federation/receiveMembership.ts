@@ -7,6 +7,7 @@ import { JsonText } from "../../lib/jsonText";
 import { domainOf } from "../../rooms/ids";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
 import { withSignature } from "../../rooms/signing";
+import { addRelay } from "../../storage/federationRelays";
 import type { App } from "../app";
 import { strippedState } from "../sync/stripped";
 import { requireOpenRoom } from "./access";
@@ -33,6 +34,8 @@ async function receive(app: App, origin: string, roomId: string, action: Enterin
   checkMember(read, origin, roomId, action);
   const received = action === "join" ? await approve(app, room, read) : read;
   const pdu = requireGood(await checkSignatures(app, received));
+  // Before it is stored: once it is in the stream, whoever sends to the other servers must know whose it is.
+  await addRelay(app.db, { eventId: pdu.event.eventId, origin, now: app.clock.now() });
   sentOf(app, pdu.event.eventId, await storeInRoom(app, origin, room, pdu));
   const stored = await app.caches.events.byId(pdu.event.eventId);
   if (!stored || stored.row.rejected !== null) throw forbidden("The event is not authorised");
