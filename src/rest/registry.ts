@@ -48,8 +48,10 @@ import { federationPublicRoomsRoutes, federationQueryRoutes } from "./federation
 import { federationVersionRoutes } from "./federation/version";
 import { transactionRoutes } from "./federation/transactions";
 import { thirdPartyInviteRoutes } from "./federation/thirdPartyInvites";
+import { mediaAdminRoutes, quarantineRoutes } from "./media/admin";
 import { mediaDownloadRoutes, openDownloadRoutes } from "./media/download";
 import { federationMediaRoutes } from "./media/federation";
+import { previewRoutes } from "./media/preview";
 import { mediaConfigRoutes, mediaUploadRoutes } from "./media/upload";
 import { replicationRoutes } from "./replication/rpc";
 import type { RouteGroup } from "./route";
@@ -80,6 +82,7 @@ export const allGroups: readonly RouteGroup[] = [
   loginRoutes,
   loginTokenRoutes,
   logoutRoutes,
+  mediaAdminRoutes,
   mediaConfigRoutes,
   mediaDownloadRoutes,
   mediaUploadRoutes,
@@ -92,9 +95,11 @@ export const allGroups: readonly RouteGroup[] = [
   openIdUserInfoRoutes,
   passwordRoutes,
   presenceRoutes,
+  previewRoutes,
   profileRoutes,
   pushRuleRoutes,
   pusherRoutes,
+  quarantineRoutes,
   readMarkerRoutes,
   receiptRoutes,
   registerRoutes,

@@ -6,6 +6,7 @@ import { readLogConfig } from "../config/parseLogConfig";
 import type { App } from "../handlers/app";
 import { startFederationSender } from "../services/federationSender/sender";
 import { startMaintenance } from "../services/maintenance";
+import { startMediaJobs } from "../services/mediaJobs";
 import { startUserDirectory } from "../services/userDirectory";
 import { createLogging } from "../observe/logging";
 import type { Logging } from "../observe/logging";
@@ -61,6 +62,7 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     await running.start();
     if (plan.services.includes("federation_sender")) undo.push(startSender(running.app));
     if (plan.services.includes("background")) undo.push(startMaintenance(running.app));
+    if (plan.services.includes("media_jobs")) undo.push(startMediaJobs(running.app));
     if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
     const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics });

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Config } from "../../config/config";
 import type { Clock } from "../../lib/clock";
 import type { Limiter } from "../../lib/limiter";
@@ -15,6 +16,8 @@ import { createFileStore } from "./fileStore";
 import type { FileStore } from "./fileStore";
 import { createImages } from "./images";
 import type { Images } from "./images";
+import { DEFAULT_PROVIDERS, parseProviders } from "./previews/oembed";
+import type { Provider } from "./previews/oembed";
 
 /** What a process holds of the media repository; `app.media`. The truth is in the database and in the store's directory. */
 export interface Media {
@@ -32,6 +35,7 @@ export interface Media {
   /** Likewise thumbnails being made, by their path, and previews, by address. */
   readonly making: Map<string, Promise<void>>;
   readonly previewing: Map<string, Promise<string>>;
+  readonly oembedProviders: readonly Provider[];
 }
 
 /** What handlers of media ask of the App. */
@@ -71,7 +75,13 @@ export function createMedia({ config, db, clock, random, background }: MediaDeps
     fetching: new Map(),
     making: new Map(),
     previewing: new Map(),
+    oembedProviders: config.url_preview_enabled ? readProviders(config.oembed) : [],
   };
+}
+
+function readProviders({ disable_default_providers: withoutDefaults, additional_providers: files }: Config["oembed"]): Provider[] {
+  const own = files.flatMap((file) => parseProviders(readFileSync(file, "utf8")));
+  return withoutDefaults ? own : [...own, ...DEFAULT_PROVIDERS];
 }
 
 export async function stopMedia({ accesses, web, previewWeb }: Media): Promise<void> {

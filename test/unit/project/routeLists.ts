@@ -1,6 +1,5 @@
 /** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
 export const notServedYet: Readonly<Record<string, readonly string[]>> = {
-  "previews of pages": ["/_matrix/media/v3/preview_url", "/_matrix/client/v1/media/preview_url"],
   "backups of room keys": ["/_matrix/client/v3/room_keys/*"],
   "keys of devices, for other servers": ["/_matrix/federation/v1/user/*"],
   "logins handed to another server": ["/_matrix/client/v1/auth_metadata"],
