@@ -24,6 +24,7 @@ import { relationRoutes } from "./client/relations";
 import { reportRoutes } from "./client/reports";
 import { restrictionRoutes } from "./client/restrictions";
 import { voipRoutes } from "./client/voip";
+import { roomKeyRoutes } from "./client/roomKeys";
 import { roomReadRoutes } from "./client/roomRead";
 import { roomSendRoutes } from "./client/roomSend";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
@@ -43,6 +44,7 @@ import { federationHierarchyRoutes } from "./federation/hierarchy";
 import { federationEventRoutes, federationHistoryRoutes } from "./federation/events";
 import { notaryRoutes, serverKeyRoutes } from "./federation/keys";
 import { federationInviteRoutes, federationJoinRoutes, federationKnockRoutes, federationLeaveRoutes } from "./federation/membership";
+import { federationKeyRoutes } from "./federation/userKeys";
 import { openIdUserInfoRoutes } from "./federation/openId";
 import { federationPublicRoomsRoutes, federationQueryRoutes } from "./federation/query";
 import { federationVersionRoutes } from "./federation/version";
@@ -72,6 +74,7 @@ export const allGroups: readonly RouteGroup[] = [
   federationKnockRoutes,
   federationLeaveRoutes,
   federationMediaRoutes,
+  federationKeyRoutes,
   federationPublicRoomsRoutes,
   federationQueryRoutes,
   federationVersionRoutes,
@@ -107,6 +110,7 @@ export const allGroups: readonly RouteGroup[] = [
   replicationRoutes,
   reportRoutes,
   restrictionRoutes,
+  roomKeyRoutes,
   roomReadRoutes,
   roomSendRoutes,
   sendToDeviceRoutes,

@@ -1,5 +1,6 @@
 import { type JsonObject, isJsonObject, own } from "../../lib/json";
 import type { App } from "../app";
+import { receiveDeviceListUpdate, receiveSigningKeyUpdate } from "../keys/receiveLists";
 import { receivePresenceEdu } from "../presence";
 import { receiveReceipts } from "../receipts";
 import { receiveToDevice } from "../toDevice";
@@ -10,9 +11,11 @@ export type EduHandler = (app: App, origin: string, content: JsonObject) => Prom
 
 /** Who takes in which EDU (server-server API, "EDUs"). Types that are not listed mean nothing to us. */
 const handlers: ReadonlyMap<string, EduHandler> = new Map<string, EduHandler>([
+  ["m.device_list_update", receiveDeviceListUpdate],
   ["m.direct_to_device", receiveToDevice],
   ["m.presence", receivePresenceEdu],
   ["m.receipt", receiveReceipts],
+  ["m.signing_key_update", receiveSigningKeyUpdate],
   ["m.typing", receiveTyping],
 ]);
 

@@ -1,9 +1,9 @@
-import { badJson } from "../../errors";
+import { badJson, invalidParam } from "../../errors";
 import { canonicalJson, isCanonicalValue } from "../../lib/canonicalJson";
 import { isJsonObject, own } from "../../lib/json";
 import type { JsonObject, JsonValue } from "../../lib/json";
-import { fitsId } from "../../rooms/ids";
-import type { OneTimeKey } from "../../storage/oneTimeKeys";
+import { fitsId, isUserId } from "../../rooms/ids";
+import type { KeysWanted, OneTimeKey } from "../../storage/oneTimeKeys";
 
 /** Clients keep at most a hundred at the server. */
 const MAX_KEYS = 1_000;
@@ -49,6 +49,17 @@ export function readOneTimeKeys(name: string, keys: JsonValue | undefined): OneT
     if (typeof key !== "string" && !isJsonObject(key)) throw badJson(`${name} must be strings or objects`);
     if (isJsonObject(key) && typeof own(key, "key") !== "string") throw badJson(`${name} need a key`);
     return { algorithm, keyId, key: keyText(key) };
+  });
+}
+
+/** What a claim asks for: user -> device -> algorithm. Throws 400. */
+export function readKeysWanted(wanted: Readonly<Record<string, Readonly<Record<string, string>>>>): Omit<KeysWanted, "count">[] {
+  return Object.entries(wanted).flatMap(([userId, devices]) => {
+    if (!isUserId(userId)) throw invalidParam("one_time_keys must be by user id");
+    return Object.entries(devices).map(([deviceId, algorithm]) => {
+      if (`${deviceId}${algorithm}`.includes("\u0000")) throw invalidParam("Ids have no NUL");
+      return { userId, deviceId, algorithm };
+    });
   });
 }
 

@@ -1,15 +1,15 @@
 import { hostOf } from "../../caches/memberships";
 import type { JsonObject, JsonValue } from "../../lib/json";
-import type { App } from "../app";
 import type { Requester } from "../requester";
 import { noKeys, queryOwnUsers } from "./query";
 import type { DevicesWanted, FoundKeys } from "./query";
 import { queryRemoteUsers } from "./queryRemote";
+import type { RemoteListsApp } from "./remoteLists";
 import { failureOf, patience } from "./remoteUsers";
 
 /** POST /keys/query: keys of devices and cross-signing keys of users here and elsewhere. */
 export async function queryKeys(
-  app: Pick<App, "db" | "federation" | "serverName" | "streams" | "caches" | "clock">,
+  app: RemoteListsApp,
   requester: Requester,
   wanted: DevicesWanted,
   timeout: number | undefined,
@@ -20,7 +20,7 @@ export async function queryKeys(
     queryOwnUsers(app, ours, { userId: requester.userId, showNames: true }),
     ...Array.from(others, async ([host, users]) => {
       try {
-        return await queryRemoteUsers(app, host, users, patience(timeout));
+        return await queryRemoteUsers(app, host, users, { viewer: requester.userId, timeoutMs: patience(timeout) });
       } catch (error) {
         failures[host] = failureOf(error);
         return noKeys();

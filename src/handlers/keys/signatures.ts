@@ -8,14 +8,12 @@ import type { KeySignature, KeyUsage } from "../../storage/crossSigning";
 import { deviceKeysOf } from "../../storage/deviceKeys";
 import type { NewDeviceListChange } from "../../storage/deviceListChanges";
 import { changeAccounts } from "../../writers/accountChanges";
-import type { App } from "../app";
 import type { Requester } from "../requester";
 import { isSignedBy } from "./crossSigning";
 import { publicPartOf } from "./query";
 import { queryRemoteUsers } from "./queryRemote";
+import type { RemoteListsApp } from "./remoteLists";
 import { patience } from "./remoteUsers";
-
-type SignaturesApp = Pick<App, "db" | "streams" | "federation" | "serverName" | "caches" | "clock">;
 
 /** Each costs a verification. */
 const MAX_OBJECTS = 1_000;
@@ -37,7 +35,7 @@ interface Accepted {
 }
 
 /** POST /keys/signatures/upload: keeps the signatures that are right, and tells what is wrong with the others. */
-export async function uploadSignatures(app: SignaturesApp, requester: Requester, body: JsonObject): Promise<JsonObject> {
+export async function uploadSignatures(app: RemoteListsApp, requester: Requester, body: JsonObject): Promise<JsonObject> {
   const objects = Object.entries(body).flatMap(([target, keys]) => {
     if (!isJsonObject(keys)) throw badJson("Signed keys must be objects by user and id");
     return Object.entries(keys).map(([id, object]) => ({ target, id, object }));
@@ -66,7 +64,7 @@ export async function uploadSignatures(app: SignaturesApp, requester: Requester,
   return { failures: Object.fromEntries(Array.from(failures, ([target, byId]) => [target, Object.fromEntries(byId)])) };
 }
 
-async function loadKnown(app: SignaturesApp, userId: string, targets: ReadonlySet<string>): Promise<Known> {
+async function loadKnown(app: RemoteListsApp, userId: string, targets: ReadonlySet<string>): Promise<Known> {
   const [devices, rows] = await Promise.all([deviceKeysOf(app.db, [userId]), crossSigningKeysOf(app.db, [userId, ...targets])]);
   const masters = new Map(
     rows.flatMap(({ userId: who, usage, keys }) => (usage === "master" ? [[who, JSON.parse(keys) as JsonObject]] : [])),
@@ -75,7 +73,10 @@ async function loadKnown(app: SignaturesApp, userId: string, targets: ReadonlySe
   await Promise.all(
     unknown.map(async (target) => {
       // Who cannot be asked has no key that we know of.
-      const found = await queryRemoteUsers(app, hostOf(target), new Map([[target, []]]), patience(undefined)).catch(() => undefined);
+      const found = await queryRemoteUsers(app, hostOf(target), new Map([[target, []]]), {
+        viewer: userId,
+        timeoutMs: patience(undefined),
+      }).catch(() => undefined);
       const master = found?.masterKeys.get(target);
       if (isJsonObject(master)) masters.set(target, master);
     }),

@@ -1,9 +1,10 @@
-import { badJson, invalidParam } from "../../errors";
+import { invalidParam } from "../../errors";
 import { claimKeys } from "../../handlers/keys/claimKeys";
 import { uploadCrossSigningKeys } from "../../handlers/keys/crossSigning";
 import { deviceListsBetween } from "../../handlers/keys/listChanges";
 import { queryKeys } from "../../handlers/keys/queryKeys";
 import { uploadSignatures } from "../../handlers/keys/signatures";
+import { readKeysWanted } from "../../handlers/keys/parse";
 import { uploadKeys } from "../../handlers/keys/upload";
 import type { Infer } from "../../lib/schema";
 import { anyJson, anyObject, array, integer, object, optional, record, string } from "../../lib/schema";
@@ -73,14 +74,7 @@ export const keyRoutes = group("client.keys", [
     auth: "guest",
     body: object({ one_time_keys: record(record(string())), timeout: optional(integer()) }),
     handle: ({ app, body }) => {
-      const wanted = Object.entries(body.one_time_keys).flatMap(([userId, devices]) =>
-        Object.entries(devices).map(([deviceId, algorithm]) => ({ userId, deviceId, algorithm })),
-      );
-      for (const item of wanted) {
-        if (!isUserId(item.userId)) throw invalidParam("one_time_keys must be by user id");
-        if ([item.deviceId, item.algorithm].some((text) => text.includes("\u0000"))) throw badJson("one_time_keys have ids without NUL");
-      }
-      return claimKeys(app, wanted, body.timeout);
+      return claimKeys(app, readKeysWanted(body.one_time_keys), body.timeout);
     },
   }),
   route("POST /_matrix/client/v3/keys/device_signing/upload", {

@@ -1,7 +1,5 @@
 /** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
 export const notServedYet: Readonly<Record<string, readonly string[]>> = {
-  "backups of room keys": ["/_matrix/client/v3/room_keys/*"],
-  "keys of devices, for other servers": ["/_matrix/federation/v1/user/*"],
   "logins handed to another server": ["/_matrix/client/v1/auth_metadata"],
   "application services that are sent to": [
     "/_matrix/client/v1/appservice/{appserviceId}/ping",

@@ -1,0 +1,128 @@
+import { hostOf } from "../../caches/memberships";
+import { MatrixError } from "../../errors";
+import { isJsonObject, own } from "../../lib/json";
+import type { JsonObject, JsonValue } from "../../lib/json";
+import { fitsId } from "../../rooms/ids";
+import { putCrossSigningKeys } from "../../storage/crossSigning";
+import type { CrossSigningKeyRow } from "../../storage/crossSigning";
+import { beginRemoteList, holdRemoteList, replaceRemoteList, staleRemoteLists } from "../../storage/remoteDevices";
+import type { RemoteDevice } from "../../storage/remoteDevices";
+import { eventsStream } from "../../streams/events";
+import { changeAccounts } from "../../writers/accountChanges";
+import type { App } from "../app";
+import { readCrossSigningKey } from "./crossSigning";
+import { keyText } from "./parse";
+import { askDevices } from "./remoteUsers";
+
+export type RemoteListsApp = Pick<App, "db" | "streams" | "caches" | "federation" | "serverName" | "background" | "keys">;
+
+const MAX_DEVICES = 10_000;
+const MAX_NAME = 100;
+const AT_A_TIME = 10;
+/** More than these wait for their turn in the regular round. */
+const MAX_RESYNCS = 200;
+
+/** Of the users those who are in a room that this server knows. */
+export async function whoIsInRooms({ caches }: Pick<App, "caches">, userIds: readonly string[]): Promise<string[]> {
+  const places = await caches.memberships.ofUsers(userIds);
+  return userIds.filter((userId) => [...(places.get(userId)?.values() ?? [])].some(({ membership }) => membership === "join"));
+}
+
+/** Fetches lists of users beside the requests, as far as they share rooms with us. What fails is tried again by the regular round. */
+export function resyncLater(app: RemoteListsApp, userIds: readonly string[]): void {
+  app.background("resync_device_lists", async () => resyncAll(app, await whoIsInRooms(app, userIds.slice(0, MAX_RESYNCS))));
+}
+
+/** The regular round: lists of which something was missed. */
+export async function resyncStaleLists(app: RemoteListsApp): Promise<void> {
+  await resyncAll(app, await staleRemoteLists(app.db, MAX_RESYNCS));
+}
+
+async function resyncAll(app: RemoteListsApp, userIds: readonly string[]): Promise<void> {
+  const waiting = [...userIds];
+  const work = async (): Promise<void> => {
+    for (let userId = waiting.pop(); userId !== undefined; userId = waiting.pop()) {
+      await resync(app, userId).catch((error: unknown) => {
+        // Another server that cannot be reached, or answers nonsense, is asked again later.
+        if (!(error instanceof MatrixError)) throw error;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
+}
+
+/** Fetches the devices of a user of another server (server-server API, "Device Management") once, however many ask for it here. */
+async function resync(app: RemoteListsApp, userId: string): Promise<void> {
+  const { resyncing } = app.keys;
+  if (resyncing.has(userId)) return;
+  resyncing.add(userId);
+  try {
+    const missed = await beginRemoteList(app.db, userId);
+    const sharedAt = app.streams.position(eventsStream);
+    const answer = readList(userId, await askDevices(app, hostOf(userId), userId));
+    await changeAccounts(app, async (tx) => {
+      const state = await holdRemoteList(tx, userId);
+      if (state?.missed !== missed) return { value: undefined };
+      await replaceRemoteList(tx, { userId, streamId: answer.streamId, sharedAt }, answer.devices);
+      const changed = await putCrossSigningKeys(tx, answer.crossSigning);
+      return { value: undefined, devices: changed.length > 0 ? [{ userId, deviceId: "", what: "cross_signing" as const }] : [] };
+    });
+  } finally {
+    resyncing.delete(userId);
+  }
+}
+
+interface RemoteList {
+  readonly streamId: number;
+  readonly devices: readonly Omit<RemoteDevice, "userId">[];
+  readonly crossSigning: readonly CrossSigningKeyRow[];
+}
+
+function readList(userId: string, answer: JsonObject): RemoteList {
+  const [streamId, devices] = [own(answer, "stream_id"), own(answer, "devices")];
+  if (!Number.isSafeInteger(streamId) || !Array.isArray(devices) || devices.length > MAX_DEVICES)
+    throw new MatrixError(502, "M_UNKNOWN", "Another server answered with something else than devices");
+  return {
+    streamId: streamId as number,
+    devices: devices.flatMap((device) => {
+      if (!isJsonObject(device)) return [];
+      const read = readRemoteDevice(userId, device);
+      return read ? [read] : [];
+    }),
+    crossSigning: readRemoteKeys(userId, answer),
+  };
+}
+
+/** One device of a list or update; undefined for what is none. */
+export function readRemoteDevice(userId: string, device: JsonObject): Omit<RemoteDevice, "userId"> | undefined {
+  const [deviceId, name, keys] = ["device_id", "device_display_name", "keys"].map((field) => own(device, field));
+  if (typeof deviceId !== "string" || deviceId.length > 512 || deviceId.includes("\u0000")) return undefined;
+  const isTheirs = isJsonObject(keys) && own(keys, "user_id") === userId && own(keys, "device_id") === deviceId;
+  return {
+    deviceId,
+    displayName: typeof name === "string" ? name.replaceAll("\u0000", "").slice(0, MAX_NAME) : null,
+    keys: isTheirs ? textOf(keys) : null,
+  };
+}
+
+function textOf({ unsigned: _unsigned, ...keys }: JsonObject): string | null {
+  try {
+    return keyText(keys);
+  } catch {
+    return null;
+  }
+}
+
+/** The cross-signing keys in a list or update, as far as they are right. */
+export function readRemoteKeys(userId: string, holder: JsonObject): CrossSigningKeyRow[] {
+  return (["master", "self_signing"] as const).flatMap((usage) => {
+    const key: JsonValue | undefined = own(holder, `${usage}_key`);
+    if (!isJsonObject(key) || !fitsId(userId)) return [];
+    try {
+      return [{ userId, usage, keys: keyText(readCrossSigningKey(userId, usage, key)) }];
+    } catch (error) {
+      if (error instanceof MatrixError) return [];
+      throw error;
+    }
+  });
+}
