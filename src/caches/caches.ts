@@ -7,6 +7,8 @@ import { createRelations } from "./relations";
 import type { Relations } from "./relations";
 import { createRoomDirectory } from "./rooms";
 import type { RoomDirectory } from "./rooms";
+import { createRoomGlances } from "./roomGlances";
+import type { RoomGlances } from "./roomGlances";
 import { createRoomState } from "./roomState";
 import type { RoomState } from "./roomState";
 import { createRoomTails } from "./roomTails";
@@ -27,6 +29,7 @@ export interface Caches {
   readonly memberships: Memberships;
   readonly tails: RoomTails;
   readonly relations: Relations;
+  readonly glances: RoomGlances;
 }
 
 const MIB = 1024 * 1024;
@@ -47,6 +50,7 @@ export function createCaches(deps: { db: Db; serverName: string; factor: number;
     roomState: createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(24 * MIB)),
     memberships: createMemberships(db, serverName, { users: scaled(400_000), rooms: scaled(400_000) }),
     tails: createRoomTails(eventsHead, scaled(20_000)),
+    glances: createRoomGlances(db, scaled(40_000)),
     relations: createRelations(db, eventsHead, { entries: scaled(20_000), targets: scaled(100_000) }),
   };
 }

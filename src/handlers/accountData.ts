@@ -116,7 +116,16 @@ export async function accountDataOf(
   roomIds: readonly string[],
 ): Promise<AccountDataEvents["rooms"]> {
   if (roomIds.length === 0) return nothing.rooms;
-  return eventsOf((await accountDataOfRooms(app.db, userId, roomIds)).filter((row) => !isDeleted(app, row))).rooms;
+  return (await accountDataIn(app, userId, roomIds)).rooms;
+}
+
+/** Everything of some rooms, and with "" among them what belongs to no room. Without push rules. */
+export async function accountDataIn(
+  app: Pick<App, "db" | "config">,
+  userId: string,
+  roomIds: readonly string[],
+): Promise<AccountDataEvents> {
+  return eventsOf((await accountDataOfRooms(app.db, userId, roomIds)).filter((row) => !isDeleted(app, row)));
 }
 
 /** Whom the user ignores (m.ignored_user_list). */

@@ -20,6 +20,7 @@ import type { Media } from "./media/media";
 import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
 import type { RemoteRooms } from "./spaces/remoteRooms";
+import type { SlidingConnections } from "./slidingSync/connections";
 import type { LazyMembers } from "./sync/lazyMembers";
 import type { UserData } from "./userData";
 import type { RateLimiter } from "./rateLimiter";
@@ -55,6 +56,7 @@ export interface App {
   readonly keys: Keys;
   readonly push: Push;
   readonly lazyMembers: LazyMembers;
+  readonly slidingSync: SlidingConnections;
   readonly auth: { readonly authenticate: Authenticate };
   readonly hooks: AccountHooks;
   /** Other servers: requests to them, and their keys. */

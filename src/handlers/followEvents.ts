@@ -17,6 +17,7 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
         prevNid: prevNid ?? undefined,
       });
       if (!row.resets && keyNid !== null) caches.roomState.apply(roomNid, id, keyNid, nid);
+      caches.glances.apply(id, row);
       if (row.redacts !== null) {
         caches.events.drop(row.redacts);
         caches.relations.redacted(roomNid, id);

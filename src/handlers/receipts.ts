@@ -122,6 +122,15 @@ export async function receiptsSince(app: Pick<App, "db" | "userData">, range: Re
   return out;
 }
 
+/** Those of the rooms in which the user has read on, by whatever device, at from < position <= to. */
+export async function roomsReadOn(app: Pick<App, "db" | "userData">, { roomIds, from, to, userId }: ReceiptRange): Promise<Set<string>> {
+  if (from >= to) return new Set();
+  const rows = roomIds.map((roomId) => app.userData.receipts.between(roomId, from, to));
+  const unknown = roomIds.filter((_, i) => rows[i] === undefined);
+  const stored = unknown.length > 0 ? await receiptsOfRooms(app.db, unknown, from, to, userId) : [];
+  return new Set([...rows.flatMap((found) => found ?? []), ...stored].filter((row) => row.userId === userId).map(({ roomId }) => roomId));
+}
+
 function addContent(out: Map<string, JsonText>, roomId: string, receipts: readonly Receipt[]): void {
   if (receipts.length > 0) out.set(roomId, receiptContent(receipts));
 }

@@ -14,7 +14,7 @@ import type { Requester } from "./requester";
 const MAX_CONTENT_BYTES = 65_536;
 const MAX_DEVICE_ID = 512;
 const MAX_TXN_KEY = 200;
-/** Messages of one /sync. */
+/** Messages of one /sync, unless the client wants fewer. */
 const MAX_MESSAGES = 100;
 
 export interface ToDeviceSend {
@@ -100,7 +100,9 @@ export async function toDeviceSince(
   device: { readonly userId: string; readonly deviceId: string },
   from: number,
   to: number,
+  wanted = MAX_MESSAGES,
 ): Promise<ToDeviceBatch> {
+  const limit = Math.max(1, Math.min(wanted, MAX_MESSAGES));
   // A token from the future: nothing is known of what it acknowledges.
   if (from > to) return { events: [], position: from };
   const { userId, deviceId } = device;
@@ -112,11 +114,11 @@ export async function toDeviceSince(
     return { events: [], position: to };
   }
   const [messages] = await Promise.all([
-    toDeviceMessages(app.db, device, { from, to, limit: MAX_MESSAGES + 1 }),
+    toDeviceMessages(app.db, device, { from, to, limit: limit + 1 }),
     from > empty ? deleteToDeviceUpTo(app.db, userId, deviceId, from) : undefined,
   ]);
   if (messages.length === 0) emptyInboxes.set(key, { upTo: to });
-  const shown = messages.slice(0, MAX_MESSAGES);
+  const shown = messages.slice(0, limit);
   const position = messages.length > shown.length ? (shown.at(-1)?.streamId ?? to) : to;
   return { events: shown.map(({ message }) => new JsonText(message)), position };
 }

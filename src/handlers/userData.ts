@@ -29,6 +29,8 @@ import type { ToDeviceWriter } from "../writers/toDevice";
 import { TypingWriter } from "../writers/typing";
 import type { App } from "./app";
 import { PresenceReporter } from "./presenceReporter";
+import { createRoomMarks } from "./roomMarks";
+import type { RoomMarks } from "./roomMarks";
 
 /** What a process holds of the data of users: the writers, in case that it owns some, and what it remembers of the streams. */
 export interface UserData {
@@ -49,6 +51,7 @@ export interface UserData {
   /** Filters by "user id", ready to use. They never change. */
   readonly filters: Cache<string, SyncFilter>;
   readonly ignoredUsers: Cache<string, ReadonlySet<string>>;
+  readonly roomMarks: RoomMarks;
 
   /** Call it when the streams run. */
   start(): Promise<void>;
@@ -102,6 +105,7 @@ export function createUserData(deps: UserDataDeps): UserData {
       const found = new Map((await ignoredBy(db, userIds)).map(({ ignorer, ignored }) => [ignorer, new Set(ignored)]));
       return userIds.map((userId) => [userId, found.get(userId) ?? new Set<string>()] as const);
     }),
+    roomMarks: createRoomMarks(db, Math.max(1, Math.round(20_000 * factor))),
     start: async () => ownEphemeral(deps, userData, onError),
     async stop() {
       await userData.presenceReporter.stop();
@@ -132,6 +136,7 @@ function follow({ streams, caches, notifier, config, log }: UserDataDeps, userDa
   streams.subscribe(accountDataStream, (rows) => {
     for (const { id, row } of rows) {
       userData.accountDataChanges.note(row.userId, id);
+      userData.roomMarks.apply(row);
       if (row.type === "m.ignored_user_list" && row.roomId === null) userData.ignoredUsers.delete(row.userId);
     }
   });

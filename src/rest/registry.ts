@@ -30,6 +30,7 @@ import { roomSendRoutes } from "./client/roomSend";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
 import { signOnRoutes } from "./client/signOn";
 import { spaceRoutes } from "./client/spaces";
+import { slidingSyncRoutes } from "./client/slidingSync";
 import { syncRoutes } from "./client/sync";
 import { tagRoutes } from "./client/tags";
 import { threepidRoutes } from "./client/threepids";
@@ -117,6 +118,7 @@ export const allGroups: readonly RouteGroup[] = [
   signOnRoutes,
   serverKeyRoutes,
   spaceRoutes,
+  slidingSyncRoutes,
   syncRoutes,
   tagRoutes,
   thirdPartyInviteRoutes,

@@ -13,6 +13,7 @@ import { createRateLimiter } from "../handlers/rateLimiter";
 import { followReturns } from "../handlers/federation/heardOf";
 import { followGuestAccess } from "../handlers/rooms/guestAccess";
 import { createRemoteRooms } from "../handlers/spaces/remoteRooms";
+import { createSlidingConnections } from "../handlers/slidingSync/connections";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
 import { createUserData } from "../handlers/userData";
 import type { Clock } from "../lib/clock";
@@ -131,6 +132,7 @@ export function createApp(options: AppOptions): RunningApp {
     userData: createUserData({ ...base, ...replication }),
     keys: createKeys({ ...base, ...replication }),
     lazyMembers: createLazyMembers(clock),
+    slidingSync: createSlidingConnections(db, config.caches.global_factor),
     rateLimiter: createRateLimiter(clock, config),
     auth: {
       authenticate: createAuthenticate({

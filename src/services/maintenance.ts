@@ -5,6 +5,7 @@ import { forgetOldActions } from "../handlers/push/maintenance";
 import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { deleteRepeatedDeviceListChanges } from "../storage/deviceListChanges";
 import { purgeRelays } from "../storage/federationRelays";
+import { forgetIdleConnections } from "../handlers/slidingSync/connections";
 import { purgeToDevice } from "../storage/toDevice";
 
 const RESYNC_MS = 30_000;
@@ -25,6 +26,7 @@ const jobs: readonly Job[] = [
   { name: "resync_device_lists", everyMs: RESYNC_MS, run: resyncStaleLists },
   { name: "forget_device_list_changes", everyMs: DAY_MS, run: ({ db }) => deleteRepeatedDeviceListChanges(db, 10_000) },
   { name: "purge_relays", everyMs: DAY_MS, run: ({ db, clock }) => purgeRelays(db, clock.now() - 30 * DAY_MS) },
+  { name: "forget_sliding_sync", everyMs: HOUR_MS, run: forgetIdleConnections },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
 ];
 

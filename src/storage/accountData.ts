@@ -40,6 +40,13 @@ export async function accountDataOfRooms(db: Db, userId: string, roomIds: readon
     where user_id = ${userId} and room_id = any(${roomIds}::text[]) order by stream_id`;
 }
 
+/** The tags (m.tag) that users gave their rooms. */
+export async function roomTagsOf(db: Db, userIds: readonly string[]): Promise<{ userId: string; roomId: string; content: string }[]> {
+  return db`
+    select user_id as "userId", room_id as "roomId", content from account_data
+    where user_id = any(${userIds}::text[]) and room_id <> '' and type = 'm.tag'`;
+}
+
 /** A row of the stream account_data; roomId null for what belongs to no room. */
 export interface AccountDataChange {
   readonly id: number;

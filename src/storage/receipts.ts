@@ -64,6 +64,20 @@ export async function receiptsOfRooms(
     order by stream_id`;
 }
 
+/** Of rooms that are new to a client: the user's own receipts, and those on events that the client is shown. */
+export async function receiptsForNewcomer(
+  db: Db,
+  { roomIds, eventIds, to, userId }: { roomIds: readonly string[]; eventIds: readonly string[]; to: number; userId: string },
+): Promise<StoredReceipt[]> {
+  return db<StoredReceipt>`
+    select stream_id as "streamId", room_id as "roomId", user_id as "userId", receipt_type as "receiptType",
+           thread_id as "threadId", event_id as "eventId", data
+    from receipts
+    where room_id = any(${roomIds}::text[]) and stream_id <= ${to}
+      and (user_id = ${userId} or (event_id = any(${eventIds}::text[]) and receipt_type <> 'm.read.private'))
+    order by stream_id`;
+}
+
 /** Catch-up of the stream receipts. */
 export async function receiptStreamBetween(db: Db, from: number, to: number): Promise<{ id: number; row: Receipt }[]> {
   const rows = await db<StoredReceipt>`

@@ -34,6 +34,7 @@ const FEATURES: Readonly<Record<string, (config: Config) => boolean>> = {
   "org.matrix.msc3827.stable": () => true,
   "org.matrix.msc3882": (config) => config.login_via_existing_session.enabled,
   "fi.mau.msc2659.stable": () => true,
+  "org.matrix.simplified_msc3575": (config) => config.experimental_features.msc3575_enabled,
   "io.element.e2ee_forced.private": (config) => config.encryption_enabled_by_default_for_room_type !== "off",
   "io.element.e2ee_forced.trusted_private": (config) => config.encryption_enabled_by_default_for_room_type !== "off",
   "io.element.e2ee_forced.public": (config) => config.encryption_enabled_by_default_for_room_type === "all",

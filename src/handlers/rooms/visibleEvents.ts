@@ -74,13 +74,27 @@ async function bySituation(
   });
 }
 
-/** Position of the newest join of somebody who has left since; 0 for none. Memberships in between are few. */
+/** Position of the newest join of somebody who has left since; 0 for none. */
 async function lastJoinOf(app: VisibilityApp, place: UserRoom | undefined): Promise<number> {
-  let nid: number | null | undefined = place?.membership === "join" ? undefined : place?.eventNid;
-  for (let hops = 0; typeof nid === "number" && hops < 20; hops++) {
-    const event: StoredEvent | undefined = (await app.caches.events.byNids([nid])).get(nid);
-    if (membershipOf(event?.shown) === "join") return event?.row.streamOrdering ?? 0;
-    nid = event?.row.replacesNid;
+  if (!place || place.membership === "join") return 0;
+  return (await lastJoins(app, [place])).get(place.roomNid) ?? 0;
+}
+
+/** When a user joined last the rooms in which they are no more, by room number; rooms that they never joined are left out. */
+export async function lastJoins(app: VisibilityApp, places: readonly UserRoom[]): Promise<Map<number, number>> {
+  const joins = new Map<number, number>();
+  let open = places.map(({ roomNid, eventNid }) => ({ roomNid, nid: eventNid }));
+  // Memberships in between are few.
+  for (let hops = 0; open.length > 0 && hops < 20; hops++) {
+    const events = await app.caches.events.byNids(open.map(({ nid }) => nid));
+    open = open.flatMap(({ roomNid, nid }) => {
+      const event = events.get(nid);
+      if (!event || membershipOf(event.shown) === "join") {
+        if (event) joins.set(roomNid, event.row.streamOrdering ?? 0);
+        return [];
+      }
+      return event.row.replacesNid === null ? [] : [{ roomNid, nid: event.row.replacesNid }];
+    });
   }
-  return 0;
+  return joins;
 }

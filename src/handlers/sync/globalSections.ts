@@ -61,7 +61,12 @@ export async function globalSections(app: App, requester: Requester, request: Gl
 }
 
 /** `m.push_rules`, whole, in a first sync and whenever the rules changed. */
-async function pushRulesEvent(app: App, userId: string, since: StreamToken | undefined, now: StreamToken): Promise<AccountDataEvent[]> {
+export async function pushRulesEvent(
+  app: App,
+  userId: string,
+  since: StreamToken | undefined,
+  now: StreamToken,
+): Promise<AccountDataEvent[]> {
   if (since && (since.push_rules === now.push_rules || !(await pushRulesChanged(app, userId, since.push_rules)))) return [];
   return [{ type: "m.push_rules", content: new JsonText(JSON.stringify(await pushRulesContent(app, userId))) }];
 }

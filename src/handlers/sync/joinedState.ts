@@ -30,8 +30,8 @@ export interface StateOptions {
   readonly lazyMembers: LazyMembers;
 }
 
-interface Resolved {
-  readonly job: StateJob;
+export interface ResolvedState<Job extends StateJob> {
+  readonly job: Job;
   /** What the section shows, before the members of senders are added. */
   readonly shown: PackedMap;
   /** The state out of which members of senders are taken. */
@@ -40,8 +40,8 @@ interface Resolved {
 
 /** The state events that each room shows, by room number. */
 export async function stateSections(app: App, jobs: readonly StateJob[], options: StateOptions): Promise<Map<number, StoredEvent[]>> {
-  const resolved = await resolve(app, jobs, options);
   const lazy = options.filter.lazyLoadMembers;
+  const resolved = await resolveStates(app, jobs, { at: options.at, needsState: (job) => job.kind === "full" || lazy });
   const maps = new Map<number, PackedMap>();
   await Promise.all(
     resolved.map(async ({ job, shown, source }) => {
@@ -73,8 +73,11 @@ function shownIn({ timeline }: StateJob, at: StateOptions["at"]): ReadonlySet<nu
  * The states of the rooms, or how they changed since the client's token, as far as the timeline does not tell it: it may leave state
  * events out, because it is limited or filtered.
  */
-async function resolve(app: App, jobs: readonly StateJob[], { at, filter }: StateOptions): Promise<Resolved[]> {
-  const needsState = (job: StateJob): boolean => job.kind === "full" || filter.lazyLoadMembers;
+export async function resolveStates<Job extends StateJob>(
+  app: App,
+  jobs: readonly Job[],
+  { at, needsState }: Pick<StateOptions, "at"> & { readonly needsState: (job: Job) => boolean },
+): Promise<ResolvedState<Job>[]> {
   const states = await app.caches.roomState.currents(
     jobs.filter((job) => needsState(job) && job.endGroup === undefined).map((job) => job.roomNid),
   );
@@ -82,7 +85,9 @@ async function resolve(app: App, jobs: readonly StateJob[], { at, filter }: Stat
   const stretches = jobs.map((job) => {
     const current = job.endGroup === undefined ? states.get(job.roomNid) : undefined;
     const later: Stretch = { roomNid: job.roomNid, after: job.upTo, upTo: current?.position ?? job.upTo };
-    const told: Stretch = { roomNid: job.roomNid, after: job.kind === "full" ? job.timeline.start : job.since, upTo: job.upTo };
+    // The state after a timeline holds all that happened in it.
+    const start = at === "before" ? job.timeline.start : job.upTo;
+    const told: Stretch = { roomNid: job.roomNid, after: job.kind === "full" ? start : job.since, upTo: job.upTo };
     return { job, later, told, state: job.endGroup === undefined ? current?.state : groups.get(job.endGroup) };
   });
   const moves = await movesIn(

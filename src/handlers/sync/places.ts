@@ -3,6 +3,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { membershipChangesOfUser } from "../../storage/memberships";
 import { membershipOf } from "../../writers/flush";
 import type { App } from "../app";
+import { lastJoins } from "../rooms/visibleEvents";
 import { groupBy } from "./timeline";
 
 /** What a sync has to say of a room, going by the user's membership now and at their token. */
@@ -31,12 +32,17 @@ export interface RoomJobs {
 
 export interface PlacesRequest {
   readonly userId: string;
-  /** Undefined in a first sync. */
-  readonly since: number | undefined;
+  /** Up to where the client knows a room; undefined for not at all. */
+  sinceOf(place: UserRoom): number | undefined;
   readonly now: number;
   readonly fullState: boolean;
   readonly includeLeave: boolean;
   allowsRoom(roomId: string): boolean;
+}
+
+interface Moved {
+  readonly place: UserRoom;
+  readonly since: number;
 }
 
 /** The user's memberships in the rooms where they changed: what it was at the token, and whether it ever was other than `join` since. */
@@ -45,8 +51,11 @@ interface Past {
   readonly memberships: readonly string[];
 }
 
-async function pastOf(app: Pick<App, "db" | "caches">, userId: string, since: number, now: number): Promise<Map<number, Past>> {
-  const changes = await membershipChangesOfUser(app.db, userId, since, now);
+async function pastOf(app: Pick<App, "db" | "caches">, moved: readonly Moved[], { userId, now }: PlacesRequest): Promise<Map<number, Past>> {
+  if (moved.length === 0) return new Map();
+  const sinceOf = new Map(moved.map(({ place, since }) => [place.roomNid, since]));
+  const all = await membershipChangesOfUser(app.db, userId, Math.min(...sinceOf.values()), now);
+  const changes = all.filter(({ roomNid, streamOrdering }) => streamOrdering > (sinceOf.get(roomNid) ?? now));
   const events = await app.caches.events.byNids(
     changes.flatMap(({ nid, replacesNid }) => (replacesNid === null ? [nid] : [nid, replacesNid])),
   );
@@ -62,15 +71,20 @@ async function pastOf(app: Pick<App, "db" | "caches">, userId: string, since: nu
 
 /** Sorts the user's rooms into what has to be said of them. Rooms where nothing can have happened are left out. */
 export async function roomJobs(app: Pick<App, "db" | "caches">, places: readonly UserRoom[], request: PlacesRequest): Promise<RoomJobs> {
-  const { since, now } = request;
+  const { now, sinceOf } = request;
   const wanted = places.filter((place) => !place.forgotten && place.streamOrdering <= now && request.allowsRoom(place.roomId));
-  const moved = since !== undefined && wanted.some((place) => place.streamOrdering > since);
-  const past = moved ? await pastOf(app, request.userId, since, now) : new Map<number, Past>();
+  const moved = wanted.flatMap((place) => {
+    const since = sinceOf(place);
+    return since !== undefined && place.streamOrdering > since ? [{ place, since }] : [];
+  });
+  const left = wanted.filter((place) => isLeft(place) && (sinceOf(place) === undefined || request.fullState));
+  const [past, joins] = await Promise.all([pastOf(app, moved, request), request.includeLeave ? lastJoins(app, left) : undefined]);
   const rooms = await app.caches.rooms.byNids(wanted.map((place) => place.roomNid));
   const jobs: RoomJob[] = [];
   const pending: UserRoom[] = [];
   for (const place of wanted) {
     const room = rooms.get(place.roomNid);
+    const since = sinceOf(place);
     const isNew = since === undefined || place.streamOrdering > since;
     if (!room) continue;
     if (place.membership === "invite" || place.membership === "knock") {
@@ -80,13 +94,14 @@ export async function roomJobs(app: Pick<App, "db" | "caches">, places: readonly
     const job =
       place.membership === "join"
         ? joinJob(place, room, request, past.get(place.roomNid))
-        : leaveJob(place, room, request, past.get(place.roomNid));
+        : leaveJob(place, room, request, { past: past.get(place.roomNid), everJoined: joins?.has(place.roomNid) ?? false });
     if (job) jobs.push(job);
   }
   return { jobs, pending };
 }
 
-function joinJob(place: UserRoom, room: RoomInfo, { since, now, fullState }: PlacesRequest, past: Past | undefined): RoomJob {
+function joinJob(place: UserRoom, room: RoomInfo, { sinceOf, now, fullState }: PlacesRequest, past: Past | undefined): RoomJob {
+  const since = sinceOf(place);
   const stayed = !past || (past.before === "join" && past.memberships.every((membership) => membership === "join"));
   const fresh = since === undefined || !stayed;
   return {
@@ -102,15 +117,26 @@ function joinJob(place: UserRoom, room: RoomInfo, { since, now, fullState }: Pla
   };
 }
 
+const isLeft = ({ membership }: UserRoom): boolean => membership === "leave" || membership === "ban";
+
 /** A room left is told of once, up to the event by which the user left. */
-function leaveJob(place: UserRoom, room: RoomInfo, request: PlacesRequest, past: Past | undefined): RoomJob | undefined {
-  const { since, includeLeave } = request;
+function leaveJob(
+  place: UserRoom,
+  room: RoomInfo,
+  { sinceOf, includeLeave, fullState }: PlacesRequest,
+  { past, everJoined }: { readonly past: Past | undefined; readonly everJoined: boolean },
+): RoomJob | undefined {
+  const since = sinceOf(place);
   const base = { room, place, section: "leave" as const, upTo: place.streamOrdering, sawAll: false, newlyJoined: false, wasJoined: false };
-  if (since === undefined) return includeLeave ? { ...base, kind: "full", since: 0 } : undefined;
-  if (place.streamOrdering <= since) return request.fullState && includeLeave ? { ...base, kind: "full", since: 0 } : undefined;
+  // Who never was in the room, and only turned an invitation down or was banned, learns no more than that.
+  const outsider = { ...base, kind: "news" as const, since: place.streamOrdering - 1 };
+  if (since === undefined || (fullState && place.streamOrdering <= since)) {
+    if (!includeLeave) return undefined;
+    return everJoined ? { ...base, kind: "full", since: 0 } : outsider;
+  }
+  if (place.streamOrdering <= since) return undefined;
   const wasIn = past?.before === "join";
   const cameIn = past?.memberships.includes("join") ?? false;
-  // Who never was in the room, and only turned an invitation down, learns no more than that.
-  if (!wasIn && !cameIn) return { ...base, kind: "news", since: place.streamOrdering - 1 };
+  if (!wasIn && !cameIn) return outsider;
   return { ...base, kind: wasIn ? "news" : "full", since, wasJoined: true };
 }

@@ -10,6 +10,7 @@ import { renderEvents } from "../events/render";
 import type { Requester } from "../requester";
 import { projectEvents } from "./project";
 import { stateSections } from "./joinedState";
+import type { StateJob } from "./joinedState";
 import type { RoomJob } from "./places";
 import type { LazyMembers } from "./lazyMembers";
 import { summariesOf } from "./summary";
@@ -58,7 +59,7 @@ export async function roomSections(
 }
 
 /** Messages of ignored users are kept back; their state events are not, as the room's state must be right. */
-function withoutIgnored(timeline: Timeline, ignored: ReadonlySet<string>): Timeline {
+export function withoutIgnored(timeline: Timeline, ignored: ReadonlySet<string>): Timeline {
   if (ignored.size === 0) return timeline;
   return { ...timeline, events: timeline.events.filter(({ row }) => row.stateKey !== null || !ignored.has(row.sender)) };
 }
@@ -81,8 +82,22 @@ async function statesOf(
   request: SectionRequest,
 ): Promise<Map<number, StoredEvent[]>> {
   const { filter, requester, useStateAfter } = request;
+  return stateSections(app, await stateJobsOf(app, jobs, timelines), {
+    filter: filter.room.state,
+    at: useStateAfter ? "after" : "before",
+    reader: { userId: requester.userId, device: `${requester.userId}\u0000${requester.deviceId ?? ""}` },
+    lazyMembers: app.lazyMembers,
+  });
+}
+
+/** What is to be found out of the rooms' state. */
+export async function stateJobsOf(
+  app: Pick<App, "caches">,
+  jobs: readonly RoomJob[],
+  timelines: ReadonlyMap<number, Timeline>,
+): Promise<StateJob[]> {
   const ends = await app.caches.events.byNids(jobs.flatMap((job) => (job.section === "leave" ? [job.place.eventNid] : [])));
-  const stateJobs = jobs.map((job) => ({
+  return jobs.map((job) => ({
     roomNid: job.room.nid,
     roomId: job.room.roomId,
     kind: job.kind,
@@ -91,12 +106,6 @@ async function statesOf(
     timeline: timelines.get(job.room.nid) ?? { events: [], limited: false, start: job.since },
     endGroup: job.section === "leave" ? (ends.get(job.place.eventNid)?.row.stateGroup ?? undefined) : undefined,
   }));
-  return stateSections(app, stateJobs, {
-    filter: filter.room.state,
-    at: useStateAfter ? "after" : "before",
-    reader: { userId: requester.userId, device: `${requester.userId}\u0000${requester.deviceId ?? ""}` },
-    lazyMembers: app.lazyMembers,
-  });
 }
 
 /** Summaries are due with lazy loading, whenever membership may have changed. */
@@ -121,6 +130,13 @@ async function summariesFor(
   );
 }
 
+/** Where history before the timeline is to be asked for. */
+export function prevBatch(timeline: Timeline, now: StreamToken): string {
+  const first = timeline.events[0]?.row;
+  if (!first) return formatToken({ ...now, events: timeline.start });
+  return formatTopological({ depth: first.depth, streamOrdering: (first.streamOrdering ?? 1) - 1 });
+}
+
 async function section(
   app: App,
   job: RoomJob,
@@ -135,15 +151,11 @@ async function section(
     renderEvents(app, state, { format, reader }),
   ]);
   const limited = timeline.limited || job.newlyJoined;
-  const first = timeline.events[0]?.row;
-  const prevBatch = first
-    ? formatTopological({ depth: first.depth, streamOrdering: (first.streamOrdering ?? 1) - 1 })
-    : formatToken({ ...now, events: timeline.start });
   return {
     job,
     empty: job.kind === "news" && timeline.events.length === 0 && state.length === 0 && !timeline.limited && job.section === "join",
     fields: {
-      timeline: { events: projectEvents(timelineEvents, filter.eventFields), limited, prev_batch: prevBatch },
+      timeline: { events: projectEvents(timelineEvents, filter.eventFields), limited, prev_batch: prevBatch(timeline, now) },
       [useStateAfter ? "state_after" : "state"]: { events: projectEvents(stateEvents, filter.eventFields) },
       ...(summary && { summary: summary.fields as JsonObject }),
     },

@@ -21,12 +21,10 @@ export async function summariesOf(
 ): Promise<Map<number, RoomSummary>> {
   if (roomNids.length === 0) return new Map();
   const [counts, nameless] = await Promise.all([memberCounts(app.db, roomNids), namelessOf(app, roomNids)]);
-  const heroes = nameless.length === 0 ? [] : await heroesOfRooms(app.db, nameless, userId);
-  const byRoom = groupBy(heroes, (hero) => hero.roomNid);
+  const heroes = await heroesOf(app, userId, nameless);
   const out = new Map<number, RoomSummary>();
   for (const { roomNid, joined, invited } of counts) {
-    const here = (byRoom.get(roomNid) ?? []).filter(({ membership }) => membership === "join" || membership === "invite");
-    const chosen = (here.length > 0 ? here : (byRoom.get(roomNid) ?? [])).slice(0, MAX_HEROES);
+    const chosen = heroes.get(roomNid) ?? [];
     const names = nameless.includes(roomNid) ? { "m.heroes": chosen.map((hero) => hero.userId) } : {};
     out.set(roomNid, {
       fields: { ...names, "m.joined_member_count": joined, "m.invited_member_count": invited },
@@ -34,6 +32,22 @@ export async function summariesOf(
     });
   }
   return out;
+}
+
+/** Who rooms without a name are called after: members, or where there are none those who left. */
+export async function heroesOf(
+  app: Pick<App, "db">,
+  userId: string,
+  roomNids: readonly number[],
+): Promise<Map<number, readonly { readonly userId: string; readonly eventNid: number }[]>> {
+  if (roomNids.length === 0) return new Map();
+  const byRoom = groupBy(await heroesOfRooms(app.db, roomNids, userId), (hero) => hero.roomNid);
+  return new Map(
+    Array.from(byRoom, ([roomNid, heroes]) => {
+      const here = heroes.filter(({ membership }) => membership === "join" || membership === "invite");
+      return [roomNid, (here.length > 0 ? here : heroes).slice(0, MAX_HEROES)];
+    }),
+  );
 }
 
 async function namelessOf(app: Pick<App, "caches">, roomNids: readonly number[]): Promise<number[]> {

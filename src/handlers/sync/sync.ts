@@ -36,9 +36,9 @@ export interface SyncRequest {
 }
 
 /** How long a token that is ahead of this process is waited for. */
-const AHEAD_MS = 5_000;
+export const AHEAD_MS = 5_000;
 /** Clients that ask for more get news, or nothing, after this. */
-const MAX_TIMEOUT_MS = 5 * 60_000;
+export const MAX_TIMEOUT_MS = 5 * 60_000;
 
 /** Where the streams stand in this process. */
 export function positionsNow({ streams }: Pick<App, "streams">): StreamToken {
@@ -62,7 +62,7 @@ export async function sync(app: App, requester: Requester, request: SyncRequest)
   const endPresence = app.userData.presenceReporter.begin(userId, deviceId, request.setPresence);
   const places = await app.caches.memberships.ofUser(userId);
   // Registered before anything is sampled: what happens from here on ends the wait.
-  const listener = app.notifier.listener(userId, roomIdsOf(places));
+  const listener = app.notifier.listener(userId, joinedRoomIds(places));
   const deadline = app.clock.monotonic() + Math.min(request.timeout, MAX_TIMEOUT_MS);
   try {
     if (since) await app.streams.waitFor(aheadOf(since), AHEAD_MS, request.signal);
@@ -78,12 +78,12 @@ export async function sync(app: App, requester: Requester, request: SyncRequest)
   }
 }
 
-function* roomIdsOf(places: ReadonlyMap<number, UserRoom>): Iterable<string> {
+export function* joinedRoomIds(places: ReadonlyMap<number, UserRoom>): Iterable<string> {
   for (const place of places.values()) if (place.membership === "join") yield place.roomId;
 }
 
 /** Presence and typing are in memory: their numbers mean nothing to a writer that started anew, so nobody waits for them. */
-function aheadOf({ presence: _presence, typing: _typing, ...durable }: StreamToken): Record<string, number> {
+export function aheadOf({ presence: _presence, typing: _typing, ...durable }: StreamToken): Record<string, number> {
   return durable;
 }
 
@@ -101,7 +101,7 @@ async function answerTo(
   const places = relevantPlaces(app, all, since, request);
   const { jobs, pending } = await roomJobs(app, places.moved, {
     userId,
-    since: since?.events,
+    sinceOf: () => since?.events,
     now: now.events,
     fullState: request.fullState,
     includeLeave: filter.room.includeLeave,

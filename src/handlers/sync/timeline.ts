@@ -140,19 +140,22 @@ async function fill(
   return { events: shown, limited, start };
 }
 
-/** What the user may see, and what is part of the room's present state: members know that anyway. */
+/** What the user may see, how they got to where they are, and what is part of the room's present state: members know that anyway. */
 async function visibleOrCurrent(app: App, userId: string, room: RoomInfo, stored: readonly StoredEvent[]): Promise<StoredEvent[]> {
   const visible = new Set(await visibleEvents(app, userId, room, stored));
   const hidden = stored.filter(
     (event) => !visible.has(event) && event.row.stateKey !== null && event.row.rejected === null && !event.row.softFailed,
   );
-  const isMember = hidden.length > 0 && (await placeOf(app, userId, room))?.membership === "join";
-  const current = isMember ? await app.caches.roomState.current(room.nid) : undefined;
-  if (!current) return [...visible];
-  const held = await app.caches.roomState.pick(
-    current.state,
-    hidden.map(({ row }) => [row.type, row.stateKey ?? ""]),
-  );
-  hidden.forEach((event, i) => held[i]?.row.nid === event.row.nid && visible.add(event));
+  const place = hidden.length > 0 ? await placeOf(app, userId, room) : undefined;
+  const own = hidden.find(({ row }) => row.nid === place?.eventNid);
+  if (own) visible.add(own);
+  const current = place?.membership === "join" ? await app.caches.roomState.current(room.nid) : undefined;
+  if (current) {
+    const held = await app.caches.roomState.pick(
+      current.state,
+      hidden.map(({ row }) => [row.type, row.stateKey ?? ""]),
+    );
+    hidden.forEach((event, i) => held[i]?.row.nid === event.row.nid && visible.add(event));
+  }
   return stored.filter((event) => visible.has(event));
 }

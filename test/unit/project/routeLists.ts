@@ -88,6 +88,7 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
   ],
   "MSC3882: login tokens, before their release": ["POST /_matrix/client/unstable/org.matrix.msc3882/login/token"],
   "MSC4151: reports of rooms, before their release": ["POST /_matrix/client/unstable/org.matrix.msc4151/rooms/:roomId/report"],
+  "MSC4186: simplified sliding sync": ["POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync"],
   "MSC4260: reports of users, before their release": ["POST /_matrix/client/unstable/org.matrix.msc4260/users/:userId/report"],
   "MSC4133: more profile fields, before their release": [
     "GET /_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:field",
