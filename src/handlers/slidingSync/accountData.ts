@@ -4,8 +4,8 @@ import type { App } from "../app";
 import { pushRulesEvent } from "../sync/globalSections";
 import type { Tree } from "../sync/roomSections";
 import type { KnownUpTo } from "./connectionState";
-import { fellBehind, roomsFor, silent } from "./extensions";
-import type { ExtensionResult, ExtensionsRequest } from "./extensions";
+import { fellBehind, roomsFor, silent } from "./extension";
+import type { ExtensionResult, ExtensionsRequest } from "./extension";
 
 /** The extension `account_data` (MSC3959): what belongs to no room, and what belongs to the rooms that are wanted. */
 export async function accountDataExtension(app: App, request: ExtensionsRequest): Promise<ExtensionResult> {

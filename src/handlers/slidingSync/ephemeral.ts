@@ -7,8 +7,8 @@ import type { Tree } from "../sync/roomSections";
 import { groupBy } from "../sync/timeline";
 import { typingSince } from "../typing";
 import type { KnownUpTo } from "./connectionState";
-import { fellBehind, roomsFor, silent } from "./extensions";
-import type { ExtensionResult, ExtensionsRequest } from "./extensions";
+import { fellBehind, roomsFor, silent } from "./extension";
+import type { ExtensionResult, ExtensionsRequest } from "./extension";
 import type { RoomExtensionConfig } from "./request";
 import type { WantedRoom } from "./roomList";
 

@@ -1,8 +1,8 @@
 import { invalidParam } from "../../errors";
 import type { App } from "../app";
 import { toDeviceSince } from "../toDevice";
-import { silent } from "./extensions";
-import type { ExtensionResult, ExtensionsRequest } from "./extensions";
+import { silent } from "./extension";
+import type { ExtensionResult, ExtensionsRequest } from "./extension";
 import type { ToDeviceConfig } from "./request";
 
 /** The position that a client gives back to acknowledge messages: it is apart from `pos`, as it outlives the sync loop. */
