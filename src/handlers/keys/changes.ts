@@ -92,7 +92,7 @@ async function roomMoves(app: ChangesApp, userId: string, since: Span, now: Span
       (place.membership === "join" && app.caches.tails.changedSince(place.roomNid, since.events) !== false),
   );
   if (moved.length === 0) return { met: [], parted: [] };
-  const request = { userId, since: since.events, now: now.events, fullState: false, includeLeave: true, allowsRoom: () => true };
+  const request = { userId, sinceOf: () => since.events, now: now.events, fullState: false, includeLeave: true, allowsRoom: () => true };
   const { jobs } = await roomJobs(app, moved, request);
   const entered = jobs.filter((job) => job.section === "join" && job.newlyJoined).map(({ room }) => room.nid);
   const left = jobs.filter((job) => job.section === "leave" && job.wasJoined).map(({ room }) => room.nid);

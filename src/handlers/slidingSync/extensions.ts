@@ -2,6 +2,7 @@ import type { App } from "../app";
 import type { Tree } from "../sync/roomSections";
 import { accountDataExtension } from "./accountData";
 import type { KnownRoom, KnownUpTo, StateChanges } from "./connectionState";
+import { encryptionExtension } from "./encryption";
 import { receiptsExtension, typingExtension } from "./ephemeral";
 import type { ExtensionsRequest } from "./extension";
 import { toDeviceExtension } from "./toDevice";
@@ -11,12 +12,13 @@ export async function answerExtensions(
   app: App,
   request: ExtensionsRequest,
 ): Promise<{ readonly tree: Tree; readonly hasNews: boolean; readonly changes: StateChanges }> {
-  const [toDevice, accountData, receipts] = await Promise.all([
+  const [toDevice, e2ee, accountData, receipts] = await Promise.all([
     toDeviceExtension(app, request),
+    encryptionExtension(app, request),
     accountDataExtension(app, request),
     receiptsExtension(app, request),
   ]);
-  const parts = { to_device: toDevice, account_data: accountData, receipts, typing: typingExtension(app, request) };
+  const parts = { to_device: toDevice, e2ee, account_data: accountData, receipts, typing: typingExtension(app, request) };
   const changes = new Map<number, KnownRoom>();
   const change = (results: ReadonlyMap<number, KnownUpTo>, field: "accountData" | "receipts"): void => {
     for (const [nid, upTo] of results) {

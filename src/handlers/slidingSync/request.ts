@@ -32,6 +32,7 @@ export interface ToDeviceConfig extends ExtensionConfig {
 
 export interface Extensions {
   readonly to_device?: ToDeviceConfig | null | undefined;
+  readonly e2ee?: ExtensionConfig | null | undefined;
   readonly account_data?: RoomExtensionConfig | null | undefined;
   readonly receipts?: RoomExtensionConfig | null | undefined;
   readonly typing?: RoomExtensionConfig | null | undefined;

@@ -46,6 +46,7 @@ const body = object({
   extensions: maybe(
     object({
       to_device: maybe(object({ enabled: maybe(boolean()), since: maybe(string()), limit: maybe(integer({ minimum: 0 })) })),
+      e2ee: maybe(object({ enabled: maybe(boolean()) })),
       account_data: maybe(roomExtension),
       receipts: maybe(roomExtension),
       typing: maybe(roomExtension),
