@@ -51,7 +51,11 @@ interface Past {
   readonly memberships: readonly string[];
 }
 
-async function pastOf(app: Pick<App, "db" | "caches">, moved: readonly Moved[], { userId, now }: PlacesRequest): Promise<Map<number, Past>> {
+async function pastOf(
+  app: Pick<App, "db" | "caches">,
+  moved: readonly Moved[],
+  { userId, now }: PlacesRequest,
+): Promise<Map<number, Past>> {
   if (moved.length === 0) return new Map();
   const sinceOf = new Map(moved.map(({ place, since }) => [place.roomNid, since]));
   const all = await membershipChangesOfUser(app.db, userId, Math.min(...sinceOf.values()), now);
