@@ -224,13 +224,17 @@ export async function eventsHead(db: Db): Promise<number> {
   return Math.max(0, rows[0]?.head ?? 0);
 }
 
-/** The oldest event of a room that has a place in its history, by position: later finds go below zero. */
-export async function oldestPlace(
-  db: Db,
-  roomNid: number,
-): Promise<{ nid: number; streamOrdering: number; stateGroup: number | null } | undefined> {
-  const rows = await db<{ nid: number; streamOrdering: number; stateGroup: number | null }>`
-    select nid, (select least(min(stream_ordering), 0) from events) as "streamOrdering", state_group as "stateGroup"
-    from events where room_nid = ${roomNid} and stream_ordering is not null and state_group is not null order by stream_ordering limit 1`;
+/** The event of a room that was stored first of those that have a place in its history. */
+export async function oldestPlace(db: Db, roomNid: number): Promise<{ nid: number; stateGroup: number } | undefined> {
+  const rows = await db<{ nid: number; stateGroup: number }>`
+    select nid, state_group as "stateGroup" from events
+    where room_nid = ${roomNid} and stream_ordering is not null and state_group is not null and rejected is null
+    order by stream_ordering limit 1`;
   return rows[0];
+}
+
+/** Positions for history that comes in late, each below all before it. */
+export async function olderPositions(db: Db, count: number): Promise<number[]> {
+  const rows = await db<{ id: number }>`select nextval('events_older_seq') as id from generate_series(1, ${count}::int4)`;
+  return rows.map(({ id }) => id);
 }

@@ -22,6 +22,12 @@ export type RemoteOutcome =
   | { readonly kind: "rejected"; readonly reason: string }
   | { readonly kind: "soft_failed"; readonly reason: string };
 
+/** The state before an event that is not known here, as another server has it: ids of events that are stored. */
+export interface ForeignState {
+  readonly eventId: string;
+  readonly state: readonly string[];
+}
+
 /** An event with the state before it, which cannot be worked out here: all of it and its auth chain come along. */
 export interface EventWithState {
   readonly roomId: string;
@@ -46,7 +52,13 @@ export interface OlderEvents {
 }
 
 type RemoteRequest =
-  | { readonly kind: "event"; readonly roomId: string; readonly event: CheckedPdu }
+  | {
+      readonly kind: "event";
+      readonly roomId: string;
+      readonly event: CheckedPdu;
+      /** Of events before it that cannot be had. */
+      readonly foreign?: readonly ForeignState[];
+    }
   | ({ readonly kind: "with_state" } & EventWithState)
   | { readonly kind: "outliers"; readonly roomId: string; readonly version: string; readonly events: readonly CheckedPdu[] }
   | ({ readonly kind: "out_of_band" } & OutOfBandMembership)
@@ -79,12 +91,20 @@ export async function prepareEvent(app: RpcApp, intent: SendIntent): Promise<Che
   return unwrap<CheckedPdu>(await app.rpc.call(prepare, intent));
 }
 
-/** Stores an event of another server in a room that we are in. Its ancestors must be here; the answer says which are missing. */
-export function storeRemoteEvent(app: RpcApp, roomId: string, event: CheckedPdu): Promise<RemoteOutcome> {
-  return app.rpc.call(storeRemote, { kind: "event", roomId, event });
+/**
+ * Stores an event of another server in a room that we are in. What it rests on must be here, and what came before it too, or be among
+ * `foreign`; the answer says what is missing.
+ */
+export function storeRemoteEvent(
+  app: RpcApp,
+  roomId: string,
+  event: CheckedPdu,
+  foreign: readonly ForeignState[] = [],
+): Promise<RemoteOutcome> {
+  return app.rpc.call(storeRemote, { kind: "event", roomId, event, ...(foreign.length > 0 && { foreign }) });
 }
 
-/** Stores an event with the state before it: the answer to send_join, or an event whose ancestors cannot be had. */
+/** Stores an event with the state before it: the answer to send_join. */
 export function storeWithState(app: RpcApp, request: EventWithState): Promise<RemoteOutcome> {
   return app.rpc.call(storeRemote, { kind: "with_state", ...request });
 }

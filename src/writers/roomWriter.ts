@@ -4,6 +4,7 @@ import type { StoredEvent } from "../caches/events";
 import type { RoomInfo } from "../caches/rooms";
 import type { Clock } from "../lib/clock";
 import { parseLosslessJson } from "../lib/jsonLossless";
+import { createKeyedQueue } from "../lib/keyedQueue";
 import { createLru } from "../lib/lru";
 import { packedBytes } from "../lib/packedMap";
 import type { Random } from "../lib/random";
@@ -21,7 +22,8 @@ import type { PushPersister } from "./flush";
 import { createIdBlock } from "./idBlocks";
 import type { IdBlock } from "./idBlocks";
 import { lookupIn } from "./remote/remoteBuild";
-import { buildRemote, storeOlder, storeOutliers } from "./remote/remoteStore";
+import { storeOlder } from "./remote/older";
+import { buildRemote, storeOutliers } from "./remote/remoteStore";
 import type { RemoteStoreDeps } from "./remote/remoteStore";
 import { sendIntent } from "./intents";
 import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal, SentEvent } from "./intents";
@@ -91,7 +93,7 @@ export class RoomWriter {
     this.groupIds = createIdBlock(deps.db, "state_groups_seq");
     this.roomNids = createIdBlock(deps.db, "rooms_nid_seq");
     const { eventNids, groupIds, roomNids } = this;
-    this.remote = { ...deps, eventNids, groupIds, roomNids, now: () => deps.clock.now() };
+    this.remote = { ...deps, eventNids, groupIds, roomNids, outliers: createKeyedQueue(), now: () => deps.clock.now() };
     this.flusher = new Flusher<Job>(deps, {
       retry: (jobs, roomId) => this.retry(jobs, roomId),
       settled: (roomId) => this.settled(roomId),
@@ -299,13 +301,14 @@ export class RoomWriter {
       answer(result.outcome);
       return job.resolve({ refused: refusal(200, "M_UNKNOWN", "not stored") });
     }
-    const { built } = result;
+    const { event } = result.built;
+    const target = event.redacts === undefined ? undefined : await this.deps.caches.events.byId(event.redacts);
+    const redacts = target && (await this.remoteRedaction(result.built, target));
+    const built = target && redacts === undefined ? withoutEffect(result.built) : result.built;
     const { rejected, softFailed } = built.verdict;
     if (rejected !== null) answer({ kind: "rejected", reason: rejected });
     else if (softFailed) answer({ kind: "soft_failed", reason: "not allowed by the present state of the room" });
     if (built.movesTip) work.tip = built.tip;
-    const target = built.event.redacts === undefined ? undefined : await this.deps.caches.events.byId(built.event.redacts);
-    const redacts = target && (await this.remoteRedaction(built, target));
     const intent = { deviceId: null, txnId: null };
     this.store(work, {
       job,
@@ -353,6 +356,11 @@ export class RoomWriter {
     }
     return built;
   }
+}
+
+/** A redaction that its target's room or the sender's level forbid is part of the room, and no client hears of it (rooms/v3, "Handling redactions"). */
+function withoutEffect(built: BuiltOnTip): BuiltOnTip {
+  return built.event.type === "m.room.redaction" ? { ...built, verdict: { ...built.verdict, softFailed: true } } : built;
 }
 
 const nothing = (): void => undefined;

@@ -1,10 +1,9 @@
 import type { RoomInfo } from "../../caches/rooms";
-import type { StoredEvent } from "../../caches/events";
 import type { JsonValue } from "../../lib/json";
 import { createLimiter } from "../../lib/limiter";
 import { historyForwards } from "../../storage/events";
 import { getTips } from "../../storage/rooms";
-import { type CheckedPdu, storeOutliers, storeWithState } from "../../writers/remoteRpc";
+import { type CheckedPdu, type ForeignState, storeOutliers } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { type StateIds, askEvent, askEventAuth, askMissingEvents, askState, askStateIds } from "./asks";
 import { type GoodPdu, goodPdus } from "./checkPdu";
@@ -46,54 +45,38 @@ export async function fetchAuthOf(app: App, { room, origin }: Source, eventId: s
 }
 
 /**
- * Stores an event that lies behind a gap too large to fill, with the state that the other server names for it (server-server API,
- * `/state_ids`). The event counts as part of the history from then on; what is before it can be had by backfill.
+ * The state before an event that lies behind a gap too large to fill, as the other server names it (server-server API, `/state_ids`).
+ * What of it was not known is stored, the event itself too.
  */
-export async function fetchWithState(app: App, source: Source, eventId: string): Promise<void> {
+export async function fetchStateBefore(app: App, source: Source, eventId: string): Promise<ForeignState> {
   const { room, origin } = source;
   const ids = await askStateIds(app, origin, room.roomId, eventId);
-  const known = await knownEvents(app, room, [...ids.state, ...ids.authChain]);
+  const known = await knownEvents(app, room, [...ids.state, ...ids.authChain, eventId]);
   const fetched = await fetchUnknown(app, source, eventId, ids, known);
-  const event = fetched.get(eventId) ?? known.get(eventId);
-  if (!event) throw new Error(`${origin} does not give the event ${eventId}`);
-  const pick = (wanted: readonly string[]): CheckedPdu[] => wanted.flatMap((id) => known.get(id) ?? fetched.get(id) ?? []);
-  await storeWithState(app, {
-    roomId: room.roomId,
-    version: room.version.id,
-    event,
-    state: pick(ids.state),
-    authChain: pick(ids.authChain),
-  });
+  await storeOutliers(app, room.roomId, room.version.id, fetched);
+  return { eventId, state: ids.state };
 }
 
-async function knownEvents(app: App, room: RoomInfo, ids: readonly string[]): Promise<Map<string, CheckedPdu>> {
+async function knownEvents(app: App, room: RoomInfo, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const found = await app.caches.events.byIds(ids);
-  const ours = [...found.values()].filter(({ row }) => row.roomNid === room.nid);
-  return new Map(ours.map((event) => [event.row.eventId, checkedOf(event)]));
+  return new Set([...found.values()].flatMap(({ row }) => (row.roomNid === room.nid ? [row.eventId] : [])));
 }
 
-const checkedOf = ({ row }: StoredEvent): CheckedPdu => ({ eventId: row.eventId, json: row.json });
-
-/** The event itself and what of its state and auth chain is not known. What cannot be had is left out. */
+/** What is not known of the event, its state and auth chain. What cannot be had is left out. */
 async function fetchUnknown(
   app: App,
   { room, origin }: Source,
   eventId: string,
   ids: StateIds,
-  known: ReadonlyMap<string, CheckedPdu>,
-): Promise<Map<string, CheckedPdu>> {
-  const unknown = [...new Set([...ids.state, ...ids.authChain])].filter((id) => id !== eventId && !known.has(id));
+  known: ReadonlySet<string>,
+): Promise<CheckedPdu[]> {
+  const unknown = [...new Set([eventId, ...ids.state, ...ids.authChain])].filter((id) => !known.has(id));
   const pdus =
     unknown.length > MANY_UNKNOWN
       ? [await fetchEvent(app, origin, eventId), ...(await askState(app, origin, room.roomId, eventId))]
-      : await fetchEvents(app, origin, [eventId, ...unknown]);
-  const good = await goodPdus(
-    app,
-    room.version,
-    room.roomId,
-    pdus.filter((pdu) => pdu !== undefined),
-  );
-  return new Map(good.map(({ checked }) => [checked.eventId, checked]));
+      : await fetchEvents(app, origin, unknown);
+  const given = pdus.filter((pdu) => pdu !== undefined);
+  return (await goodPdus(app, room.version, room.roomId, given)).map(({ checked }) => checked);
 }
 
 function fetchEvents(app: App, origin: string, ids: readonly string[]): Promise<(JsonValue | undefined)[]> {

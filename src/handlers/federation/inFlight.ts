@@ -8,6 +8,10 @@ export interface InFlight {
   readonly entering: KeyedQueue;
   /** Events of other servers, by room. */
   readonly rooms: KeyedQueue;
+  /** Fetching older history, by room. */
+  readonly backfills: KeyedQueue;
+  /** Older events that were asked for, and when. */
+  readonly inVain: Pick<Map<string, number>, "get"> & { set(eventId: string, ts: number): unknown };
   /** Transactions, by server: one at a time. */
   readonly origins: KeyedQueue;
   /** Answers to transactions, by server and transaction id. What is forgotten does no harm: known events are not stored again. */
@@ -19,10 +23,14 @@ export interface InFlight {
 /** Transactions whose answers are remembered, over all servers. */
 const MAX_TRANSACTIONS = 5_000;
 
+const MAX_IN_VAIN = 10_000;
+
 export function createInFlight(): InFlight {
   return {
     entering: createKeyedQueue(),
     rooms: createKeyedQueue(),
+    backfills: createKeyedQueue(),
+    inVain: createLru<string, number>(MAX_IN_VAIN),
     origins: createKeyedQueue(),
     transactions: createLru<string, Promise<TransactionAnswer>>(MAX_TRANSACTIONS),
   };

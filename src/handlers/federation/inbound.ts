@@ -1,8 +1,8 @@
 import type { RoomInfo } from "../../caches/rooms";
-import { type RemoteOutcome, storeRemoteEvent } from "../../writers/remoteRpc";
+import { type ForeignState, type RemoteOutcome, storeRemoteEvent } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import type { GoodPdu } from "./checkPdu";
-import { type Source, fetchAuthOf, fetchWithState, missingBefore } from "./gaps";
+import { type Source, fetchAuthOf, fetchStateBefore, missingBefore } from "./gaps";
 
 type Missing = Extract<RemoteOutcome, { readonly kind: "missing" }>;
 
@@ -21,11 +21,11 @@ export function storeInRoom(app: App, origin: string, room: RoomInfo, pdu: GoodP
 }
 
 /** Stores an event; auth events that are missing are fetched. What is still missing then are events before it, or nobody has them. */
-async function storeWithAuth(app: App, source: Source, pdu: GoodPdu): Promise<RemoteOutcome> {
-  const outcome = await storeRemoteEvent(app, source.room.roomId, pdu.checked);
+async function storeWithAuth(app: App, source: Source, pdu: GoodPdu, foreign: readonly ForeignState[] = []): Promise<RemoteOutcome> {
+  const outcome = await storeRemoteEvent(app, source.room.roomId, pdu.checked, foreign);
   if (outcome.kind !== "missing" || outcome.auth.length === 0) return outcome;
   await attempt(app, source, "the auth events of an event", () => fetchAuthOf(app, source, pdu.event.eventId));
-  return storeRemoteEvent(app, source.room.roomId, pdu.checked);
+  return storeRemoteEvent(app, source.room.roomId, pdu.checked, foreign);
 }
 
 /** Stores what the other server says came between. Gaps behind that are bridged by its word on the state. */
@@ -38,12 +38,15 @@ async function fillGap(app: App, source: Source, pdu: GoodPdu): Promise<void> {
 async function storePulled(app: App, source: Source, pdu: GoodPdu): Promise<void> {
   const outcome = await storeWithAuth(app, source, pdu);
   if (outcome.kind !== "missing") return;
-  await bridge(app, source, outcome);
-  await storeWithAuth(app, source, pdu);
+  await storeWithAuth(app, source, pdu, await statesBefore(app, source, outcome));
 }
 
-async function bridge(app: App, source: Source, { prev }: Missing): Promise<void> {
-  for (const eventId of prev) await attempt(app, source, "the state at an event", () => fetchWithState(app, source, eventId));
+async function statesBefore(app: App, source: Source, { prev }: Missing): Promise<ForeignState[]> {
+  const states: ForeignState[] = [];
+  for (const eventId of prev) {
+    await attempt(app, source, "the state at an event", async () => void states.push(await fetchStateBefore(app, source, eventId)));
+  }
+  return states;
 }
 
 /** The other server may fail or lie: then the event stays out, and the next one that refers to it starts anew. */

@@ -43,7 +43,8 @@ export async function receiveInvite(
   await checkInvite(app, origin, roomId, room, pdu);
   const signed = withOurSignature(app, pdu);
   if (room && (await areWeIn(app, room))) {
-    sentOf(app, signed.eventId, await storeInRoom(app, origin, room, { ...pdu, checked: signed }));
+    // Whether it may stand is for the room's rules. Where they refuse it, our signature says no more than that it came.
+    await storeInRoom(app, origin, room, { ...pdu, checked: signed });
   } else {
     const request = { roomId, version: version.id, event: signed, strippedState: readStrippedState(strippedState) };
     sentOf(app, signed.eventId, await storeOutOfBand(app, request));

@@ -5,6 +5,7 @@ import { canonicalJson } from "../../lib/canonicalJson";
 import { type JsonObject, own } from "../../lib/json";
 import { JsonText } from "../../lib/jsonText";
 import { domainOf } from "../../rooms/ids";
+import type { PduFault } from "../../rooms/pduShape";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
 import { withSignature } from "../../rooms/signing";
 import { addRelay } from "../../storage/federationRelays";
@@ -30,7 +31,7 @@ interface Received {
 async function receive(app: App, origin: string, roomId: string, action: Entering, body: JsonObject): Promise<Received> {
   const room = await requireOpenRoom(app, origin, roomId);
   const read = readPdu(room.version, body);
-  if ("fault" in read) throw badJson(`Not an event: ${read.fault.message}`);
+  if ("fault" in read) throw faultError(read.fault);
   checkMember(read, origin, roomId, action);
   const received = action === "join" ? await approve(app, room, read) : read;
   const pdu = requireGood(await checkSignatures(app, received));
@@ -40,6 +41,13 @@ async function receive(app: App, origin: string, roomId: string, action: Enterin
   const stored = await app.caches.events.byId(pdu.event.eventId);
   if (!stored || stored.row.rejected !== null) throw forbidden("The event is not authorised");
   return { room, pdu, stored };
+}
+
+/** Events that nobody has signed are told from those that are none. */
+function faultError({ name, message }: PduFault): MatrixError {
+  return name === "bad_hashes" || name === "bad_signatures"
+    ? forbidden(`Not a signed event: ${message}`)
+    : badJson(`Not an event: ${message}`);
 }
 
 function checkMember({ event, redacted }: ReceivedPdu, origin: string, roomId: string, action: Entering): void {

@@ -1,5 +1,5 @@
 import { hostOf } from "../../caches/memberships";
-import { MatrixError } from "../../errors";
+import { MatrixError, badJson } from "../../errors";
 import type { RoomInfo } from "../../caches/rooms";
 import { readPdu } from "../../rooms/readPdu";
 import type { SendIntent, SentEvent } from "../../writers/intents";
@@ -34,7 +34,8 @@ async function coSigned(
   answer: Parameters<typeof readPdu>[1],
 ): Promise<CheckedPdu> {
   const received = readPdu(room.version, answer);
-  if ("fault" in received || received.event.eventId !== eventId || received.redacted || !(await isSignedBy(app, received, host))) {
+  if ("fault" in received) throw badJson(`${host} answered with something else than an event: ${received.fault.message}`);
+  if (received.event.eventId !== eventId || received.redacted || !(await isSignedBy(app, received, host))) {
     throw new MatrixError(502, "M_UNKNOWN", `${host} did not sign the invitation`);
   }
   return requireGood(await checkSignatures(app, received)).checked;

@@ -16,6 +16,7 @@ import type { EventFormat } from "../events/render";
 import type { Requester } from "../requester";
 import { projectEvents } from "../sync/project";
 import { ignoredUsersOf } from "../accountData";
+import { backfillBefore } from "../federation/backfill";
 import { standingIn } from "./readState";
 import type { Standing } from "./readState";
 import { visibleEvents } from "./visibleEvents";
@@ -74,7 +75,7 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
   if (standing.left && isAfter(from, newest)) from = newest;
   const to = request.to === undefined ? (standing.left && !backwards ? newest : undefined) : await placeOfToken(app, room, request.to);
   const limit = Math.min(Math.max(1, request.limit), MAX_PAGE);
-  const entries = await (backwards ? historyBackwards : historyForwards)(app.db, room.nid, from, to, limit);
+  const entries = backwards ? await readBackwards(app, room, from, to, limit) : await historyForwards(app.db, room.nid, from, to, limit);
   const events = await shownEvents(app, requester, room, entries, request.filter ?? passAll);
   const last = entries.at(-1);
   const rendered = await renderPage(app, requester, events, request.format ?? "client");
@@ -85,6 +86,24 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
     ...(last && { end: formatTopological(backwards ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last) }),
     ...(state && state.length > 0 && { state }),
   };
+}
+
+/** A page of history; where the room is older than what is stored, other servers are asked for what is missing. */
+async function readBackwards(
+  app: App,
+  room: RoomInfo,
+  from: TopologicalPosition,
+  to: TopologicalPosition | undefined,
+  limit: number,
+): Promise<HistoryEntry[]> {
+  const entries = await historyBackwards(app.db, room.nid, from, to, limit);
+  const { hosts } = await app.caches.memberships.ofRoom(room.nid);
+  if (hosts.size <= 1) return entries;
+  // Behind the last page is the event that it ended with.
+  const seen = entries.length > 0 ? entries : await historyForwards(app.db, room.nid, from, undefined, 1);
+  const events = await app.caches.events.byNids(seen.map(({ nid }) => nid));
+  if (!(await backfillBefore(app, room, [...events.values()]))) return entries;
+  return historyBackwards(app.db, room.nid, from, to, limit);
 }
 
 /** Those of the entries that the reader may see and the filter passes, in their order. */

@@ -20,12 +20,20 @@ export async function visibleEvents(
   events: readonly StoredEvent[],
 ): Promise<StoredEvent[]> {
   const shown = events.filter(
-    ({ row }) => row.rejected === null && !row.softFailed && row.stateGroup !== null && row.type !== "org.matrix.dummy_event",
+    (event) =>
+      event.row.rejected === null &&
+      !event.row.softFailed &&
+      (event.row.stateGroup !== null || isOutOfBand(event, userId)) &&
+      event.row.type !== "org.matrix.dummy_event",
   );
   const place = await placeOf(app, userId, room);
   if (place?.membership === "join" && (await isSharedThroughout(app, room))) return shown;
   return bySituation(app, userId, place, shown);
 }
+
+/** The user's own invitation, or the end of it, from a room that nobody of this server is in: there is no state to judge it by. */
+const isOutOfBand = ({ row }: StoredEvent, userId: string): boolean =>
+  row.stateGroup === null && row.streamOrdering !== null && row.type === "m.room.member" && row.stateKey === userId;
 
 /** The common case: the visibility was set once, to one under which members see everything. */
 async function isSharedThroughout(app: VisibilityApp, room: RoomInfo): Promise<boolean> {
@@ -62,6 +70,7 @@ async function bySituation(
   const eventAt = (nid: number | undefined): StoredEvent | undefined => (nid === undefined ? undefined : stored.get(nid));
 
   return events.filter((event) => {
+    if (isOutOfBand(event, userId)) return true;
     const [visibility, visibilityAfter] = around(event, keys[0]).map((nid) => historyVisibilityOf(eventAt(nid)?.shown));
     const [membership, membershipAfter] = around(event, keys[1]).map((nid) => membershipOf(eventAt(nid)?.shown) ?? "leave");
     return maySee({

@@ -1,6 +1,7 @@
 import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
+import type { KeyedQueue } from "../../lib/keyedQueue";
 import { parseLosslessJson } from "../../lib/jsonLossless";
 import type { Pdu, RoomEvent } from "../../rooms/event";
 import { parseEvent } from "../../rooms/parseEvent";
@@ -11,12 +12,14 @@ import type { NewEventRow } from "../../storage/persistEvents";
 import { insertRooms } from "../../storage/rooms";
 import type { IdBlock } from "../idBlocks";
 import type { CheckedPdu } from "../remoteRpc";
+import { judgeOutliers, restsOn } from "./judgeOutliers";
 
 export interface OutlierDeps {
   readonly db: Db;
   readonly caches: Caches;
   readonly eventNids: IdBlock;
   readonly roomNids: IdBlock;
+  readonly outliers: KeyedQueue;
   readonly now: () => number;
 }
 
@@ -60,16 +63,32 @@ export function outlierRow(nid: number, room: RoomInfo, event: RoomEvent, json: 
   };
 }
 
-/** The events, stored as outliers where they were not stored at all. By event id. */
-export async function ensureOutliers(deps: OutlierDeps, room: RoomInfo, events: readonly CheckedPdu[]): Promise<Map<string, StoredEvent>> {
+/**
+ * The events, by id, stored as outliers where they were not stored at all: judged at the events that they cite, and marked where they may
+ * not stand. What cannot be judged is left out.
+ */
+export function ensureOutliers(deps: OutlierDeps, room: RoomInfo, events: readonly CheckedPdu[]): Promise<Map<string, StoredEvent>> {
+  // One after another in each room, as several requests may bring the same events.
+  return deps.outliers.run(room.roomId, () => storeJudged(deps, room, events));
+}
+
+async function storeJudged(deps: OutlierDeps, room: RoomInfo, events: readonly CheckedPdu[]): Promise<Map<string, StoredEvent>> {
+  const { byIds } = deps.caches.events;
   const ids = [...new Set(events.map(({ eventId }) => eventId))];
-  const known = await deps.caches.events.byIds(ids);
-  const fresh = [...new Map(events.map((event) => [event.eventId, event])).values()].filter(({ eventId }) => !known.has(eventId));
-  if (fresh.length === 0) return known;
-  const nids = await deps.eventNids.take(fresh.length);
-  await insertEvents(
-    deps.db,
-    fresh.map((pdu, i) => outlierRow(nids[i] ?? 0, room, eventOf(room, pdu), pdu.json, deps.now())),
-  );
-  return deps.caches.events.byIds(ids);
+  const known = await byIds(ids);
+  const texts = new Map(events.flatMap(({ eventId, json }) => (known.has(eventId) ? [] : [[eventId, json] as const])));
+  if (texts.size === 0) return known;
+  const fresh = new Map([...texts].map(([eventId, json]) => [eventId, eventOf(room, { eventId, json })]));
+  const cited = await byIds([...new Set([...fresh.values()].flatMap((event) => restsOn(room, event)))].filter((id) => !fresh.has(id)));
+  const judged = judgeOutliers(room, fresh, (id) => {
+    const stored = cited.get(id);
+    return stored && { event: stored.event, rejected: stored.row.rejected !== null };
+  });
+  const nids = await deps.eventNids.take(judged.length);
+  const rows = judged.map(({ event, rejected }, i) => ({
+    ...outlierRow(nids[i] ?? 0, room, event, texts.get(event.eventId) ?? "", deps.now()),
+    rejected,
+  }));
+  if (rows.length > 0) await insertEvents(deps.db, rows);
+  return byIds(ids);
 }

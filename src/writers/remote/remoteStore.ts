@@ -2,15 +2,14 @@ import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import { packedMapOf } from "../../lib/packedMap";
-import { oldestPlace } from "../../storage/events";
-import { insertEvents } from "../../storage/persistEvents";
+import type { PackedMap } from "../../lib/packedMap";
 import { insertStrippedState } from "../../storage/strippedStates";
-import { accepted } from "../buildOnTip";
+import { accepted, pairKey } from "../buildOnTip";
 import type { BuiltOnTip } from "../buildOnTip";
-import type { EventWithState, OlderEvents, OutOfBandMembership, RemoteOutcome, RemoteRequest } from "../remoteRpc";
+import type { EventWithState, ForeignState, OutOfBandMembership, RemoteOutcome, RemoteRequest } from "../remoteRpc";
 import { newTip } from "../roomTip";
 import type { RoomTip } from "../roomTip";
-import { ensureOutliers, ensureRoom, eventOf, outlierRow } from "./outliers";
+import { ensureOutliers, ensureRoom, eventOf } from "./outliers";
 import type { OutlierDeps } from "./outliers";
 import { acceptRemote, resolvedGroup, snapshotGroup, verdictAt } from "./remoteBuild";
 import type { RemoteBuildDeps, RemoteInput } from "./remoteBuild";
@@ -52,30 +51,91 @@ async function buildEvent(
   if (!tip) return { outcome: { kind: "rejected", reason: "unknown room" } };
   const event = eventOf(tip.room, request.event);
   const [prev, auth] = await Promise.all([deps.caches.events.byIds(event.prevEvents), deps.caches.events.byIds(event.authEvents)]);
-  const missingPrev = event.prevEvents.filter((id) => (prev.get(id)?.row.stateGroup ?? null) === null);
+  const foreign = new Map(request.foreign?.map((given) => [given.eventId, given]));
+  const unplaced = event.prevEvents.filter((id) => groupAfter(tip.room, prev.get(id)) === undefined);
+  const missingPrev = unplaced.filter((id) => !foreign.has(id));
   const missingAuth = event.authEvents.filter((id) => !auth.has(id));
   if (missingPrev.length > 0 || missingAuth.length > 0) return { outcome: { kind: "missing", prev: missingPrev, auth: missingAuth } };
-  const ids = [...new Set([...prev.values()].flatMap(({ row }) => row.stateGroup ?? []))];
-  const groups = await deps.caches.stateGroups.loadMany(ids);
-  const before = await resolvedGroup(deps, tip.room, [...groups.values()]);
+  const ids = [...new Set([...prev.values()].flatMap((before) => groupAfter(tip.room, before) ?? []))];
+  const [groups, strange] = await Promise.all([
+    deps.caches.stateGroups.loadMany(ids),
+    Promise.all(unplaced.flatMap((id) => foreign.get(id) ?? []).map((given) => groupAfterForeign(deps, tip.room, given))),
+  ]);
+  const before = await resolvedGroup(deps, tip.room, [...groups.values(), ...strange.map(({ group }) => group)]);
   return judge(deps, {
     event,
     json: request.event.json,
     nid,
     tip,
     before: before.group,
-    newGroups: before.rows,
+    // Of the states that others told us, only what came of them is kept.
+    newGroups: [...before.rows, ...strange.flatMap(({ group, rows }) => (group.id === before.group.id ? rows : []))],
     authEvents: [...auth.values()],
-    follows: new Set(event.prevEvents),
+    follows: await followed(deps.caches, tip.room, prev),
     startsAnew: false,
   });
 }
 
-/** Checks an event and puts it on the tip, or keeps it as rejected so that nobody builds on it. */
+/** The state group after an event that has a place in the room. */
+function groupAfter(room: RoomInfo, event: StoredEvent | undefined): number | undefined {
+  return event?.row.roomNid === room.nid ? (event.row.stateGroup ?? undefined) : undefined;
+}
+
+/** The state after an event of which only others know what came before. */
+async function groupAfterForeign(deps: RemoteStoreDeps, room: RoomInfo, { eventId, state }: ForeignState) {
+  // The event itself comes last, so that it takes the place of what it replaced.
+  const found = await deps.caches.events.byIds([...state, eventId]);
+  const ids = [...state.filter((id) => id !== eventId), eventId];
+  return snapshotGroup(
+    deps,
+    room,
+    await stateOf(
+      deps.caches,
+      room,
+      ids.map((id) => found.get(id)),
+    ),
+  );
+}
+
+/** A state of those of the events that may stand in one. */
+async function stateOf(caches: Caches, room: RoomInfo, events: readonly (StoredEvent | undefined)[]): Promise<PackedMap> {
+  const good = events.filter((event) => event?.row.roomNid === room.nid && event.row.stateKey !== null && event.row.rejected === null);
+  const latest = new Map((good as StoredEvent[]).map(({ row }) => [pairKey(row.type, row.stateKey ?? ""), row]));
+  const rows = [...latest.values()];
+  const keys = await caches.stateKeys.intern(rows.map((row) => [row.type, row.stateKey ?? ""]));
+  return packedMapOf(
+    keys,
+    rows.map((row) => row.nid),
+  );
+}
+
+/** Events that are walked back over, however long a row of refused ones is. */
+const MAX_REFUSED = 100;
+
+/**
+ * The events that one event follows, so that they are no longer the room's end: those before it and, where these were refused, those
+ * before them. Whoever built on a refused event knows what came before.
+ */
+async function followed(caches: Caches, room: RoomInfo, prev: ReadonlyMap<string, StoredEvent>): Promise<ReadonlySet<string>> {
+  const ids = new Set(prev.keys());
+  let refused = [...prev.values()].filter(isRefused);
+  for (let walked = 0; refused.length > 0 && walked < MAX_REFUSED; walked += refused.length) {
+    const wanted = refused.flatMap(({ event }) => event.prevEvents).filter((id) => !ids.has(id));
+    const found = await caches.events.byIds(wanted);
+    for (const id of wanted) ids.add(id);
+    refused = [...found.values()].filter((event) => event.row.roomNid === room.nid && isRefused(event));
+  }
+  return ids;
+}
+
+const isRefused = ({ row }: StoredEvent): boolean => row.softFailed || row.rejected !== null;
+
+/** Checks an event and puts it on the tip, or keeps it as rejected: the state after it is then the state before it. */
 async function judge(deps: RemoteStoreDeps, input: RemoteInput): Promise<RemoteBuild> {
   const verdict = await verdictAt(deps.caches, input);
   if (verdict.allowed) return { built: await acceptRemote(deps, input) };
-  return { built: { ...still(input), verdict: { rejected: verdict.reason, softFailed: false } } };
+  const { newGroups: groups, before } = input;
+  return { built: { ...still(input), groups, stateGroup: before.id, verdict: { rejected: verdict.reason, softFailed: false } } };
 }
 
 /** An event that changes nothing of the room. */
@@ -106,16 +166,11 @@ async function buildWithState(
   if (!room) return { outcome: { kind: "rejected", reason: `room version ${request.version} is not supported` } };
   const event = eventOf(room, request.event);
   const outliers = await ensureOutliers(deps, room, [...request.authChain, ...request.state]);
-  const state = request.state.flatMap(({ eventId }) => outliers.get(eventId) ?? []).filter(({ row }) => row.stateKey !== null);
-  const keys = await deps.caches.stateKeys.intern(state.map(({ row }) => [row.type, row.stateKey ?? ""]));
-  const map = packedMapOf(
-    keys,
-    state.map(({ row }) => row.nid),
-  );
+  const state = request.state.map(({ eventId }) => outliers.get(eventId));
   const auth = await deps.caches.events.byIds(event.authEvents);
   const missing = event.authEvents.filter((id) => !auth.has(id));
   if (missing.length > 0) return { outcome: { kind: "missing", prev: [], auth: missing } };
-  const before = await snapshotGroup(deps, room, map);
+  const before = await snapshotGroup(deps, room, await stateOf(deps.caches, room, state));
   const startsAnew = !known || !(await isInRoom(deps.caches, room));
   return judge(deps, {
     event,
@@ -150,27 +205,3 @@ export async function storeOutliers(deps: RemoteStoreDeps, request: Extract<Remo
   await ensureOutliers(deps, room, request.events);
   return { kind: "known" };
 }
-
-/**
- * Puts history in front of what is stored, at positions below zero. Who may see it is judged by the state of the oldest event that we
- * had: the state of those days is not known here.
- */
-export async function storeOlder(deps: RemoteStoreDeps, request: OlderEvents): Promise<RemoteOutcome> {
-  const room = await deps.caches.rooms.byId(request.roomId);
-  const oldest = room && (await oldestPlace(deps.db, room.nid));
-  if (!room || !oldest) return { kind: "rejected", reason: "unknown room" };
-  const known = await deps.caches.events.byIds(request.events.map(({ eventId }) => eventId));
-  const fresh = request.events.filter(({ eventId }) => !isKnown(known.get(eventId)));
-  const nids = await deps.eventNids.take(fresh.length);
-  const rows = fresh.map((pdu, i) => {
-    const stored = known.get(pdu.eventId);
-    const nid = stored?.row.nid ?? nids[i] ?? 0;
-    const row = outlierRow(nid, room, eventOf(room, pdu), pdu.json, deps.now());
-    return { ...row, streamOrdering: Math.min(oldest.streamOrdering, 0) - 1 - i, stateGroup: oldest.stateGroup };
-  });
-  if (rows.length > 0) await insertEvents(deps.db, rows);
-  for (const { eventId } of fresh) deps.caches.events.drop(eventId);
-  return { kind: "known" };
-}
-
-const isKnown = (event: StoredEvent | undefined): boolean => event !== undefined && isPlaced(event);
