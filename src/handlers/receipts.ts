@@ -10,6 +10,7 @@ import { changeAccountData } from "../writers/accountData";
 import { sendReceipt } from "../writers/receipts";
 import { checkRoomId } from "./accountData";
 import type { App } from "./app";
+import { isShutOut } from "./federation/access";
 import type { Requester } from "./requester";
 import { findRoom, isJoined } from "./rooms/access";
 
@@ -159,12 +160,12 @@ function objectText<V>(map: ReadonlyMap<string, V>, text: (value: V) => string):
 }
 
 /** What another server says its users have read: the content of an m.receipt EDU, by room, type and user. Nonsense is left out. */
-export async function receiveReceipts(app: Pick<App, "caches" | "rpc">, origin: string, content: JsonValue): Promise<void> {
+export async function receiveReceipts(app: Pick<App, "caches" | "rpc" | "serverName">, origin: string, content: JsonValue): Promise<void> {
   const receipts: Receipt[] = [];
   for (const [roomId, types] of entries(content)) {
     const room = roomId.startsWith("!") && fitsId(roomId) ? await app.caches.rooms.byId(roomId) : undefined;
     const members = room && (await app.caches.memberships.ofRoom(room.nid));
-    if (!members?.hosts.has(origin) || members.local.size === 0) continue;
+    if (!room || !members?.hosts.has(origin) || members.local.size === 0 || (await isShutOut(app, room, origin))) continue;
     for (const [userId, value] of entries(isJsonObject(types) ? own(types, "m.read") : undefined)) {
       const receipt = isJsonObject(value) ? remoteReceipt(roomId, userId, value) : undefined;
       if (receipt && userId.endsWith(`:${origin}`) && fitsId(userId)) receipts.push(receipt);

@@ -4,6 +4,7 @@ import type { JsonObject } from "../lib/json";
 import { fitsId } from "../rooms/ids";
 import { setTypists } from "../writers/ephemeralRpc";
 import type { App } from "./app";
+import { isShutOut } from "./federation/access";
 import type { Requester } from "./requester";
 import { requireJoined } from "./rooms/access";
 
@@ -46,12 +47,12 @@ export function typingSince(app: Pick<App, "userData">, roomIds: ReadonlySet<str
 }
 
 /** What another server says of its user: the content of an m.typing EDU. Nonsense, and rooms that do not concern it, are left out. */
-export async function receiveTyping(app: Pick<App, "caches" | "rpc">, origin: string, content: JsonObject): Promise<void> {
+export async function receiveTyping(app: Pick<App, "caches" | "rpc" | "serverName">, origin: string, content: JsonObject): Promise<void> {
   const [roomId, userId, typing] = [own(content, "room_id"), own(content, "user_id"), own(content, "typing")];
   if (typeof roomId !== "string" || typeof userId !== "string" || !fitsId(roomId) || !fitsId(userId)) return;
   if (!userId.startsWith("@") || !userId.endsWith(`:${origin}`)) return;
   const room = await app.caches.rooms.byId(roomId);
   const members = room && (await app.caches.memberships.ofRoom(room.nid));
-  if (!members?.hosts.has(origin) || members.local.size === 0) return;
+  if (!room || !members?.hosts.has(origin) || members.local.size === 0 || (await isShutOut(app, room, origin))) return;
   await app.rpc.call(setTypists, { roomId, userId, timeoutMs: typing === true ? REMOTE_TIMEOUT_MS : 0 });
 }

@@ -1,6 +1,7 @@
 import type { App } from "../handlers/app";
 import { maintainAccounts } from "../handlers/account/maintenance";
 import { resyncStaleLists } from "../handlers/keys/remoteLists";
+import { resumeStaged } from "../handlers/federation/staging";
 import { forgetOldActions } from "../handlers/push/maintenance";
 import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { deleteRepeatedDeviceListChanges } from "../storage/deviceListChanges";
@@ -9,6 +10,7 @@ import { forgetIdleConnections } from "../handlers/slidingSync/connections";
 import { purgeToDevice } from "../storage/toDevice";
 
 const RESYNC_MS = 30_000;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -27,6 +29,7 @@ const jobs: readonly Job[] = [
   { name: "forget_device_list_changes", everyMs: DAY_MS, run: ({ db }) => deleteRepeatedDeviceListChanges(db, 10_000) },
   { name: "purge_relays", everyMs: DAY_MS, run: ({ db, clock }) => purgeRelays(db, clock.now() - 30 * DAY_MS) },
   { name: "forget_sliding_sync", everyMs: HOUR_MS, run: forgetIdleConnections },
+  { name: "resume_staged_pdus", everyMs: MINUTE_MS, run: resumeStaged },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
 ];
 

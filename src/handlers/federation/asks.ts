@@ -141,3 +141,9 @@ export async function askBackfill(
     "pdus",
   );
 }
+
+/** `GET /timestamp_to_event`. Somebody waits for it. */
+export function askEventByTime(app: AskApp, host: string, roomId: string, ts: number, dir: "f" | "b"): Promise<JsonObject> {
+  const query = { ts, dir };
+  return app.federation.client.get(host, `${V1}/timestamp_to_event/${enc(roomId)}`, { query, timeoutMs: 10_000, retries: "none" });
+}

@@ -38,14 +38,16 @@ export function backfillBefore(app: App, room: RoomInfo, events: readonly Stored
   });
 }
 
+export const isPlacedIn = (room: RoomInfo, event: StoredEvent | undefined): boolean =>
+  event?.row.roomNid === room.nid && event.row.streamOrdering !== null;
+
 /** Ids of events that were before the given ones and have no place here; those that were asked for lately in vain are left out. */
 async function unknownBefore(app: App, room: RoomInfo, events: readonly StoredEvent[]): Promise<string[]> {
   const before = [...new Set(events.flatMap(({ event }) => event.prevEvents))];
   const found = await app.caches.events.byIds(before);
-  const isPlaced = (event: StoredEvent | undefined): boolean => event?.row.roomNid === room.nid && event.row.streamOrdering !== null;
   const { inVain } = app.inFlight;
   const now = app.clock.now();
-  const missing = before.filter((id) => !isPlaced(found.get(id)) && now - (inVain.get(id) ?? 0) > PATIENCE_MS).slice(0, MAX_STARTS);
+  const missing = before.filter((id) => !isPlacedIn(room, found.get(id)) && now - (inVain.get(id) ?? 0) > PATIENCE_MS).slice(0, MAX_STARTS);
   for (const id of missing) inVain.set(id, now);
   return missing;
 }
@@ -63,7 +65,7 @@ async function fetchOlder(app: App, room: RoomInfo, host: string, missing: reado
 }
 
 /** An event whose auth events are not known cannot be judged: gets their auth chains, a few at most. */
-async function fetchWhatTheyCite(app: App, room: RoomInfo, host: string, events: readonly GoodPdu[]): Promise<void> {
+export async function fetchWhatTheyCite(app: App, room: RoomInfo, host: string, events: readonly GoodPdu[]): Promise<void> {
   const here = new Set(events.map(({ event }) => event.eventId));
   for (let round = 0; round < MAX_AUTH_ROUNDS; round++) {
     const cited = [...new Set(events.flatMap(({ event }) => event.authEvents))].filter((id) => !here.has(id));

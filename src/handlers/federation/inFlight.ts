@@ -12,6 +12,10 @@ export interface InFlight {
   readonly backfills: KeyedQueue;
   /** Older events that were asked for, and when. */
   readonly inVain: Pick<Map<string, number>, "get"> & { set(eventId: string, ts: number): unknown };
+  /** Rooms, by number, whose staged events are being stored. `again`: more came meanwhile. */
+  readonly stagedRooms: Map<number, { again: boolean }>;
+  /** How many transactions of a server are worked on or wait. */
+  readonly perOrigin: Map<string, number>;
   /** Transactions, by server: one at a time. */
   readonly origins: KeyedQueue;
   /** Answers to transactions, by server and transaction id. What is forgotten does no harm: known events are not stored again. */
@@ -31,6 +35,8 @@ export function createInFlight(): InFlight {
     rooms: createKeyedQueue(),
     backfills: createKeyedQueue(),
     inVain: createLru<string, number>(MAX_IN_VAIN),
+    stagedRooms: new Map<number, { again: boolean }>(),
+    perOrigin: new Map<string, number>(),
     origins: createKeyedQueue(),
     transactions: createLru<string, Promise<TransactionAnswer>>(MAX_TRANSACTIONS),
   };

@@ -3,12 +3,12 @@ import { MatrixError } from "../../errors";
 import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
 import type { RoomEvent } from "../../rooms/event";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
-import { storeOutOfBand } from "../../writers/remoteRpc";
+import { storeOutOfBand, storeRemoteEvent } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { placeOf } from "../rooms/access";
 import { areWeIn, isShutOut } from "./access";
 import { type GoodPdu, checkSignatures } from "./checkPdu";
-import { storeInRoom } from "./inbound";
+import { stagePdu } from "./staging";
 
 /** What became of a PDU of a transaction: nothing to say, or why it was not taken. */
 export type PduResult = Readonly<Record<string, never>> | { readonly error: string };
@@ -67,10 +67,11 @@ async function receiveOne(app: App, origin: string, room: RoomInfo, received: Re
   }
 }
 
-/** Rejected and soft-failed events are stored as such, and that is all the other server needs. */
+/** Rejected and soft-failed events are stored as such, and that is all the other server needs to know. */
 async function store(app: App, origin: string, room: RoomInfo, pdu: GoodPdu): Promise<PduResult> {
-  const outcome = await storeInRoom(app, origin, room, pdu);
-  return outcome.kind === "missing" ? { error: "Your server isn't divulging details about prev_events or auth_events of this event" } : {};
+  const outcome = await storeRemoteEvent(app, room.roomId, pdu.checked);
+  if (outcome.kind !== "missing" || (await stagePdu(app, origin, room, pdu))) return {};
+  return { error: "Too many events of this room wait for what they rest on" };
 }
 
 /**

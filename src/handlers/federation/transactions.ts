@@ -1,4 +1,4 @@
-import { MatrixError, badJson } from "../../errors";
+import { MatrixError, badJson, limitExceeded } from "../../errors";
 import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
 import type { App } from "../app";
 import { receiveEdu } from "./receiveEdu";
@@ -7,6 +7,7 @@ import { type PduResult, receivePdus } from "./receivePdus";
 /** Limits of a transaction (server-server API, "Transactions"). */
 const MAX_PDUS = 50;
 const MAX_EDUS = 100;
+const RETRY_MS = 1_000;
 
 export interface TransactionAnswer {
   /** By event id: empty, or why the event was not taken. */
@@ -22,10 +23,23 @@ export function receiveTransaction(app: App, origin: string, txnId: string, body
   const key = `${origin}\u0000${txnId}`;
   const known = transactions.get(key);
   if (known) return known;
-  const answer = origins.run(origin, () => work(app, origin, body));
+  checkBurden(app, origin);
+  const answer = origins.run(origin, () => work(app, origin, body)).finally(() => count(app, origin, -1));
   transactions.set(key, answer);
   answer.catch(() => transactions.delete(key));
   return answer;
+}
+
+/** A server that sends more than it waits for answers to is told to wait: bodies lie in memory meanwhile. Throws 429. */
+function checkBurden(app: App, origin: string): void {
+  if ((app.inFlight.perOrigin.get(origin) ?? 0) > app.config.rc_federation.reject_limit) throw limitExceeded(RETRY_MS);
+  count(app, origin, 1);
+}
+
+function count({ inFlight: { perOrigin } }: App, origin: string, step: 1 | -1): void {
+  const left = (perOrigin.get(origin) ?? 0) + step;
+  if (left > 0) perOrigin.set(origin, left);
+  else perOrigin.delete(origin);
 }
 
 async function work(app: App, origin: string, body: JsonObject): Promise<TransactionAnswer> {

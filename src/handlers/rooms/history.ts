@@ -17,6 +17,7 @@ import type { Requester } from "../requester";
 import { projectEvents } from "../sync/project";
 import { ignoredUsersOf } from "../accountData";
 import { backfillBefore } from "../federation/backfill";
+import { nearerEvent } from "../federation/remoteEventByTime";
 import { standingIn } from "./readState";
 import type { Standing } from "./readState";
 import { visibleEvents } from "./visibleEvents";
@@ -96,12 +97,12 @@ async function readBackwards(
   to: TopologicalPosition | undefined,
   limit: number,
 ): Promise<HistoryEntry[]> {
-  const entries = await historyBackwards(app.db, room.nid, from, to, limit);
   const { hosts } = await app.caches.memberships.ofRoom(room.nid);
-  if (hosts.size <= 1) return entries;
-  // Behind the last page is the event that it ended with.
-  const seen = entries.length > 0 ? entries : await historyForwards(app.db, room.nid, from, undefined, 1);
-  const events = await app.caches.events.byNids(seen.map(({ nid }) => nid));
+  const page = historyBackwards(app.db, room.nid, from, to, limit);
+  if (hosts.size <= 1) return page;
+  // What is missing may be between this page and the one before, which ended with the next event.
+  const [entries, next] = await Promise.all([page, historyForwards(app.db, room.nid, from, undefined, 1)]);
+  const events = await app.caches.events.byNids([...next, ...entries].map(({ nid }) => nid));
   if (!(await backfillBefore(app, room, [...events.values()]))) return entries;
   return historyBackwards(app.db, room.nid, from, to, limit);
 }
@@ -238,7 +239,8 @@ export async function readEventByTime(
   direction: "f" | "b",
 ): Promise<{ event_id: string; origin_server_ts: number }> {
   const { room } = await standingIn(app, requester, roomId);
-  const found = await nearestEventByTime(app.db, room.nid, ts, direction);
+  const known = await nearestEventByTime(app.db, room.nid, ts, direction);
+  const found = (await nearerEvent(app, room, known, { ts, direction })) ?? known;
   if (!found) throw notFound(`Unable to find event from ${ts} in direction ${direction}`);
   return { event_id: found.eventId, origin_server_ts: found.originServerTs };
 }

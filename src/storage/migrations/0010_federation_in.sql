@@ -10,5 +10,6 @@ create table staged_pdus (
   origin text not null,
   json text not null,
   received_ts int8 not null,
+  arrival int8 generated always as identity,
   primary key (room_nid, event_id)
 );
