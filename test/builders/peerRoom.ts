@@ -139,3 +139,50 @@ export async function joinPeer(peer: Peer, roomId: string, userId: string, versi
   room.take(sent.body.event);
   return room;
 }
+
+/** A room that the peer makes and our server may join: with the peer's answers to all that joining and reading it asks for. */
+export function hostRoom(peer: Peer, creator: string, versionId = "10"): PeerRoom {
+  const room = createPeerRoom(peer, `!room${ids++}:${peer.name}`, versionId);
+  const state = (type: string, content: JsonObject, stateKey = ""): unknown => room.make({ type, sender: creator, stateKey, content });
+  state("m.room.create", { creator, room_version: versionId });
+  state("m.room.member", { membership: "join" }, creator);
+  state("m.room.power_levels", { users: { [creator]: 100 } });
+  state("m.room.join_rules", { join_rule: "public" });
+  serve(peer, room);
+  return room;
+}
+
+/** Answers what servers ask about a room. */
+function serve(peer: Peer, room: PeerRoom): void {
+  const v1 = "/_matrix/federation/v1";
+  const pdus = (events: Iterable<RoomEvent>): JsonObject[] => [...events].map(({ pdu }) => pdu);
+  const template = (membership: string, userId: string): JsonObject => {
+    const event = room.fork({ type: "m.room.member", sender: userId, stateKey: userId, content: { membership } });
+    const { signatures: _signatures, hashes: _hashes, ...rest } = event.pdu;
+    return { event: rest, room_version: room.version.id };
+  };
+  const last = (path: string): string => path.split("/").at(-1) ?? "";
+  peer.answer(`GET ${v1}/make_join/${room.roomId}`, ({ path }) => template("join", last(path)));
+  peer.answer(`PUT /_matrix/federation/v2/send_join/${room.roomId}`, ({ body }) => {
+    const before = pdus(room.state.values());
+    room.take(body);
+    return { state: before, auth_chain: before, event: body, members_omitted: false };
+  });
+  peer.answer(`GET ${v1}/event/`, ({ path }) => {
+    const event = room.known.get(last(path));
+    return event && { pdus: [event.pdu] };
+  });
+  peer.answer(`GET ${v1}/event_auth/${room.roomId}`, () => ({ auth_chain: pdus(room.state.values()) }));
+  peer.answer(`GET ${v1}/backfill/${room.roomId}`, ({ query }) => ({ pdus: pdus(walkBack(room, query.getAll("v"))) }));
+}
+
+/** The events and all before them that the peer knows, newest first. */
+export function walkBack(room: PeerRoom, eventIds: readonly string[]): RoomEvent[] {
+  const found = new Map<string, RoomEvent>();
+  for (let level = [...eventIds]; level.length > 0;) {
+    const events = level.flatMap((id) => (found.has(id) ? [] : (room.known.get(id) ?? [])));
+    for (const event of events) found.set(event.eventId, event);
+    level = events.flatMap(({ prevEvents }) => prevEvents);
+  }
+  return [...found.values()].sort((a, b) => b.depth - a.depth);
+}

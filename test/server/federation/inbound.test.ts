@@ -1,39 +1,141 @@
-import { createRoomsServer, roomPath } from "../rooms/harness";
-import type { Client, RoomsServer } from "../rooms/harness";
-import { createPeer, peerConfig } from "../../builders/peer";
-import type { Peer } from "../../builders/peer";
-import { joinPeer } from "../../builders/peerRoom";
+import { eventually } from "../../builders/eventually";
+import { hostRoom, joinPeer, walkBack } from "../../builders/peerRoom";
+import { enc, roomPath } from "../rooms/harness";
+import { createFederated } from "./harness";
+import type { Federated } from "./harness";
 
-let server: RoomsServer;
-let peer: Peer;
-let alice: Client;
+let f: Federated;
 
 beforeAll(async () => {
-  server = await createRoomsServer(peerConfig);
-  peer = await createPeer({ url: server.url, serverName: "test.local" });
-  alice = await server.client("alice");
+  f = await createFederated();
 });
-afterAll(async () => {
-  await server.close();
-  await peer.close();
-});
+afterAll(() => f.close());
 
-const publicRoom = (version = "10"): Promise<string> => alice.createRoom({ preset: "public_chat", room_version: version });
-const bob = (): string => peer.user("bob");
+const v1 = "/_matrix/federation/v1";
+const said = (body: string) => ({ sender: f.bob, content: { msgtype: "m.text", body } });
 
-async function bodies(roomId: string): Promise<string[]> {
-  const page = await alice.get(`${roomPath(roomId)}/messages?dir=b&limit=50`);
-  return page.chunk.flatMap((event: { type: string; content: { body: string } }) =>
-    event.type === "m.room.message" ? [event.content.body] : [],
-  );
-}
-
-test.each(["1", "6", "10", "11", "12"])("a user of another server joins a room of version %s and speaks", async (version) => {
-  const roomId = await publicRoom(version);
-  const room = await joinPeer(peer, roomId, bob(), version);
-  expect(room.state.get("m.room.create\u0000")?.sender).toBe(alice.userId);
-  const hello = room.make({ sender: bob(), content: { msgtype: "m.text", body: "hello" } });
+test.each(["1", "6", "10", "11", "12"])("a user of another server joins a room of version %s, speaks and leaves", async (version) => {
+  const roomId = await f.room(version);
+  const room = await joinPeer(f.peer, roomId, f.bob, version);
+  expect(room.state.get("m.room.create\u0000")?.sender).toBe(f.alice.userId);
+  const hello = room.make(said("hello"));
   expect(await room.send(hello)).toEqual({ [hello.eventId]: {} });
-  expect(await bodies(roomId)).toEqual(["hello"]);
-  expect((await alice.get(`${roomPath(roomId)}/joined_members`)).joined).toHaveProperty([bob()]);
+  expect(await f.texts(roomId)).toEqual(["hello"]);
+  const members = async () => Object.keys((await f.alice.get(`${roomPath(roomId)}/joined_members`)).joined);
+  expect(await members()).toContain(f.bob);
+  await room.send(room.make({ type: "m.room.member", sender: f.bob, stateKey: f.bob, content: { membership: "leave" } }));
+  expect(await members()).toEqual([f.alice.userId]);
+});
+
+test("a server that cannot speak the room's version is told so, and nobody joins for another server's user", async () => {
+  const roomId = await f.room();
+  const path = (userId: string, versions: string): string => `/make_join/${enc(roomId)}/${enc(userId)}?${versions}`;
+  expect((await f.peer.call("GET", path(f.bob, "ver=1&ver=2"))).body).toMatchObject({
+    errcode: "M_INCOMPATIBLE_ROOM_VERSION",
+    room_version: "10",
+  });
+  expect((await f.peer.call("GET", path("@bob:elsewhere.example", "ver=10"))).status).toBe(403);
+});
+
+test("what is missing between is asked for", async () => {
+  const roomId = await f.room();
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const [one, two, three] = [room.make(said("one")), room.make(said("two")), room.make(said("three"))];
+  f.peer.answer(`POST ${v1}/get_missing_events/${roomId}`, () => ({ events: [one.pdu, two.pdu] }));
+  expect(await room.send(three)).toEqual({ [three.eventId]: {} });
+  await eventually(async () => (await f.texts(roomId)).join() === "one,two,three");
+});
+
+test("where too much is missing the other server's word on the state counts, and the rest is fetched when somebody reads back", async () => {
+  const roomId = await f.room();
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const before = [...room.state.values()].map(({ eventId }) => eventId);
+  const [one, two, three] = [room.make(said("one")), room.make(said("two")), room.make(said("three"))];
+  f.peer.answer(`POST ${v1}/get_missing_events/${roomId}`, () => ({ events: [two.pdu] }));
+  f.peer.answer(`GET ${v1}/state_ids/${roomId}`, () => ({ pdu_ids: before, auth_chain_ids: before }));
+  f.peer.answer(`GET ${v1}/backfill/${roomId}`, ({ query }) => ({ pdus: walkBack(room, query.getAll("v")).map(({ pdu }) => pdu) }));
+  await room.send(three);
+  await eventually(async () => (await f.texts(roomId)).join() === "one,two,three");
+  expect(f.peer.requests.some(({ path }) => path.startsWith(`${v1}/state_ids/${roomId}`))).toBe(true);
+  expect(one.depth).toBeLessThan(two.depth);
+});
+
+test("events that the room no longer allows are kept back, and what follows them is not", async () => {
+  const roomId = await f.room();
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const [joined] = room.tip;
+  const levels = await f.alice.get(`${roomPath(roomId)}/state/m.room.power_levels/`);
+  await f.alice.setState(roomId, "m.room.power_levels", { ...levels, events: { ...levels.events, "m.room.message": 50 } });
+  const late = room.make({ ...said("backdated"), prev: joined ? [joined] : [] });
+  expect(await room.send(late)).toEqual({ [late.eventId]: {} });
+  const other = room.make({ sender: f.bob, type: "m.sticker", content: { body: "sticker" } });
+  await room.send(other);
+  const { chunk } = await f.alice.get(`${roomPath(roomId)}/messages?dir=b&limit=3`);
+  expect(chunk[0].event_id).toBe(other.eventId);
+  expect(await f.texts(roomId)).toEqual([]);
+});
+
+test("a user joins a room of another server, reads what was said before, and is heard", async () => {
+  const room = hostRoom(f.peer, f.bob);
+  room.make(said("long ago"));
+  expect((await f.alice.post(`/join/${enc(room.roomId)}?server_name=${enc(f.peer.name)}`)).room_id).toBe(room.roomId);
+  expect(await f.texts(room.roomId)).toEqual(["long ago"]);
+  await room.send(room.make(said("welcome")));
+  expect(await f.texts(room.roomId)).toEqual(["long ago", "welcome"]);
+});
+
+test("an invitation is signed, shown and taken back", async () => {
+  const room = hostRoom(f.peer, f.bob);
+  const invite = room.make({ type: "m.room.member", sender: f.bob, stateKey: f.alice.userId, content: { membership: "invite" } });
+  const body = { event: invite.pdu, room_version: "10", invite_room_state: [] };
+  const answer = await f.peer.call("PUT", `/_matrix/federation/v2/invite/${enc(room.roomId)}/${enc(invite.eventId)}`, body);
+  expect(Object.keys(answer.body.event.signatures)).toEqual(expect.arrayContaining([f.peer.name, "test.local"]));
+  expect((await f.alice.get("/sync")).rooms.invite).toHaveProperty([room.roomId]);
+  await room.send(room.make({ type: "m.room.member", sender: f.bob, stateKey: f.alice.userId, content: { membership: "leave" } }));
+  expect((await f.alice.get("/sync")).rooms?.invite ?? {}).not.toHaveProperty([room.roomId]);
+});
+
+test("state and history are for servers in the room, and what their users could not see is redacted", async () => {
+  const roomId = await f.alice.createRoom({
+    preset: "public_chat",
+    room_version: "10",
+    initial_state: [{ type: "m.room.history_visibility", state_key: "", content: { history_visibility: "joined" } }],
+  });
+  const secret = await f.alice.text(roomId, "before bob");
+  const path = `/state_ids/${enc(roomId)}?event_id=${enc(secret)}`;
+  expect((await f.peer.call("GET", path)).status).toBe(403);
+  await joinPeer(f.peer, roomId, f.bob);
+  const open = await f.alice.text(roomId, "with bob");
+  expect((await f.peer.call("GET", path)).body.pdu_ids).toHaveLength(5);
+  expect((await f.peer.call("GET", `/event/${enc(open)}`)).body.pdus[0].content.body).toBe("with bob");
+  expect((await f.peer.call("GET", `/event/${enc(secret)}`)).body.pdus[0].content).toEqual({});
+  const { pdus } = (await f.peer.call("GET", `/backfill/${enc(roomId)}?v=${enc(open)}&limit=3`)).body;
+  expect(pdus.map((pdu: { content: { body?: string } }) => pdu.content.body)).toEqual(["with bob", undefined, undefined]);
+});
+
+test("EDUs reach whom they concern, a message to a device once", async () => {
+  const roomId = await f.room();
+  await joinPeer(f.peer, roomId, f.bob);
+  const read = await f.alice.text(roomId, "read me");
+  const edus = [
+    { edu_type: "m.typing", content: { room_id: roomId, user_id: f.bob, typing: true } },
+    { edu_type: "m.typing", content: { room_id: roomId, user_id: "@eve:elsewhere.example", typing: true } },
+    { edu_type: "m.receipt", content: { [roomId]: { "m.read": { [f.bob]: { event_ids: [read], data: { ts: 1, thread_id: "main" } } } } } },
+    {
+      edu_type: "m.direct_to_device",
+      content: { sender: f.bob, type: "m.test", message_id: "once", messages: { [f.alice.userId]: { "*": { n: 1 } } } },
+    },
+    { edu_type: "m.nonsense", content: {} },
+    "nonsense",
+  ];
+  const send = (txn: string) => f.peer.call("PUT", `/send/${txn}`, { origin: f.peer.name, pdus: [], edus });
+  expect((await send("edus1")).body).toEqual({ pdus: {} });
+  expect((await send("edus2")).body).toEqual({ pdus: {} });
+  const sync = await f.alice.get("/sync");
+  const ephemeral = sync.rooms.join[roomId].ephemeral.events as { type: string; content: Record<string, unknown> }[];
+  expect(ephemeral.find(({ type }) => type === "m.typing")?.content).toEqual({ user_ids: [f.bob] });
+  expect(ephemeral.find(({ type }) => type === "m.receipt")?.content).toEqual({
+    [read]: { "m.read": { [f.bob]: { ts: 1, thread_id: "main" } } },
+  });
+  expect(sync.to_device.events).toEqual([{ type: "m.test", sender: f.bob, content: { n: 1 } }]);
 });
