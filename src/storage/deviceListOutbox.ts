@@ -4,6 +4,7 @@ import type { Db } from "./db";
 export interface WaitingDevice {
   readonly destination: string;
   readonly userId: string;
+  /** "" where the user's cross-signing keys changed. */
   readonly deviceId: string;
   readonly streamId: number;
 }
@@ -55,6 +56,6 @@ export async function markDevicesSent(db: Db, destination: string, updates: read
       where o.destination = ${destination} and o.user_id = s.user_id and o.device_id = s.device_id and o.stream_id = s.stream_id
     )
     insert into device_list_sent as d (destination, user_id, stream_id)
-    select ${destination}, user_id, max(stream_id) from sent group by user_id order by user_id
+    select ${destination}, user_id, max(stream_id) from sent where device_id <> '' group by user_id order by user_id
     on conflict (destination, user_id) do update set stream_id = greatest(d.stream_id, excluded.stream_id)`;
 }

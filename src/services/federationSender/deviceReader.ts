@@ -1,5 +1,7 @@
+import { hostOf } from "../../caches/memberships";
 import { SENDER_DUTY, slotKey, slotOf } from "../../remote/senderSlots";
 import { deviceListChangesBetween } from "../../storage/deviceListChanges";
+import type { DeviceListChange } from "../../storage/deviceListChanges";
 import { queueDeviceChanges } from "../../storage/deviceListOutbox";
 import type { WaitingDevice } from "../../storage/deviceListOutbox";
 import { saveConsumerPositions } from "../../storage/streamConsumers";
@@ -38,13 +40,15 @@ export class DeviceReader {
     if (covered.size === 0 || covered.position >= this.head) return false;
     const { db, caches, ownership } = this.app;
     const to = Math.min(this.head, covered.position + PAGE);
-    const rows = await deviceListChangesBetween(db, covered.position, to);
+    const rows = (await deviceListChangesBetween(db, covered.position, to)).filter(({ row }) => this.isForOthers(row));
     const hosts = await hostsOfUsers(caches, [...new Set(rows.map(({ row }) => row.userId))]);
     const changes: WaitingDevice[] = [];
     for (const { id, row } of rows) {
       for (const destination of hosts.get(row.userId) ?? []) {
         if ((covered.positions.get(slotOf(destination)) ?? Infinity) >= id) continue;
-        if (this.destinations().queueOf(destination)) changes.push({ destination, streamId: id, ...row });
+        if (this.destinations().queueOf(destination)) {
+          changes.push({ destination, streamId: id, userId: row.userId, deviceId: row.what === "device" ? row.deviceId : "" });
+        }
       }
     }
     const ours = [...covered.positions.keys()].filter((slot) => ownership.isMine(SENDER_DUTY, slotKey(slot)));
@@ -63,6 +67,11 @@ export class DeviceReader {
       this.destinations().wake(queue);
     }
     return true;
+  }
+
+  /** Their own users are for other servers to tell of; how many one-time keys are left concerns nobody else. */
+  private isForOthers({ userId, what, audience }: DeviceListChange): boolean {
+    return audience === null && what !== "counts" && hostOf(userId) === this.app.serverName;
   }
 }
 

@@ -1,7 +1,6 @@
 import { presenceContent } from "../../handlers/presence";
 import { canonicalJson } from "../../lib/canonicalJson";
 import type { JsonObject, JsonValue } from "../../lib/json";
-import type { DeviceUpdate } from "../../storage/deviceListOutbox";
 import type { PresenceRow } from "../../storage/presence";
 import type { Receipt } from "../../storage/receipts";
 import type { Typing } from "./queue";
@@ -12,7 +11,7 @@ export interface Edu {
   readonly text: string;
 }
 
-const eduOf = (type: string, content: JsonObject): Edu => ({ type, text: canonicalJson({ edu_type: type, content }) });
+export const eduOf = (type: string, content: JsonObject): Edu => ({ type, text: canonicalJson({ edu_type: type, content }) });
 
 /** m.typing (server-server API, "Typing Notifications"). */
 export const typingEdu = ({ roomId, userId, typing }: Typing): Edu => eduOf("m.typing", { room_id: roomId, user_id: userId, typing });
@@ -37,25 +36,3 @@ export function receiptEdus(receipts: readonly Receipt[]): Edu[] {
 
 /** m.direct_to_device; the content lies ready in the outbox. */
 export const toDeviceEdu = (content: string): Edu => eduOf("m.direct_to_device", JSON.parse(content) as JsonObject);
-
-/** What is known of the keys of a device, for m.device_list_update. */
-export type KeysOf = (userId: string, deviceId: string) => JsonObject | undefined;
-
-/**
- * m.device_list_update (server-server API, "Device Management"): each names the one before it of the same user, so that a server that
- * missed one finds out.
- */
-export function deviceListEdus(updates: readonly DeviceUpdate[], options: { readonly names: boolean; readonly keysOf: KeysOf }): Edu[] {
-  const before = new Map<string, number>();
-  return updates.map((update) => {
-    const { userId, deviceId, streamId, exists, displayName } = update;
-    const previous = before.get(userId) ?? update.sentBefore;
-    before.set(userId, streamId);
-    const content: JsonObject = { user_id: userId, device_id: deviceId, stream_id: streamId, prev_id: previous === null ? [] : [previous] };
-    const keys = exists ? options.keysOf(userId, deviceId) : undefined;
-    if (!exists) content["deleted"] = true;
-    if (keys) content["keys"] = keys;
-    if (exists && options.names && displayName !== null) content["device_display_name"] = displayName;
-    return eduOf("m.device_list_update", content);
-  });
-}

@@ -1,3 +1,4 @@
+import { queryOwnUsers } from "../../handlers/keys/query";
 import { pduText } from "../../handlers/federation/pduText";
 import { JsonText } from "../../lib/jsonText";
 import { quote } from "../../lib/canonicalJson";
@@ -5,9 +6,10 @@ import { markDevicesSent, waitingDevicesOf } from "../../storage/deviceListOutbo
 import { missedEvents } from "../../storage/outgoingEvents";
 import type { MissedEvent } from "../../storage/outgoingEvents";
 import { deleteOutboxUpTo, outboxOf } from "../../storage/toDevice";
-import { deviceListEdus, presenceEdus, receiptEdus, toDeviceEdu, typingEdu } from "./edus";
+import { presenceEdus, receiptEdus, toDeviceEdu, typingEdu } from "./edus";
 import type { Edu } from "./edus";
 import type { DestinationQueue } from "./queue";
+import { keyEdus } from "./keyEdus";
 import { joinedOf } from "./roomHosts";
 import type { CountingApp } from "./senderApp";
 
@@ -114,17 +116,17 @@ async function toDeviceEdus({ db }: CountingApp, queue: DestinationQueue): Promi
   return { items: rows.map(({ content }) => toDeviceEdu(content)), taken: () => deleteOutboxUpTo(db, queue.name, last.streamId) };
 }
 
-async function deviceEdus({ db, config }: CountingApp, queue: DestinationQueue): Promise<Part<Edu>> {
+async function deviceEdus(app: CountingApp, queue: DestinationQueue): Promise<Part<Edu>> {
   if (!queue.deviceLists) return nothing;
   queue.deviceLists = false;
-  const updates = await waitingDevicesOf(db, queue.name, MAX_EDUS / 4);
+  // Cross-signing keys take two EDUs each.
+  const updates = await waitingDevicesOf(app.db, queue.name, MAX_EDUS / 4);
   if (updates.length === 0) return nothing;
   queue.deviceLists = true;
-  const names = config.allow_device_name_lookup_over_federation;
-  return {
-    items: deviceListEdus(updates, { names, keysOf: () => undefined }),
-    taken: () => markDevicesSent(db, queue.name, updates),
-  };
+  const users = new Map(updates.map(({ userId }) => [userId, []]));
+  const found = await queryOwnUsers(app, users, { userId: undefined, showNames: false });
+  const names = app.config.allow_device_name_lookup_over_federation;
+  return { items: keyEdus(updates, found, names), taken: () => markDevicesSent(app.db, queue.name, updates) };
 }
 
 const nothing: Part<never> = { items: [], taken: async () => undefined };

@@ -1,5 +1,6 @@
 import { createMetrics } from "../../../src/observe/metrics";
 import { startFederationSender } from "../../../src/services/federationSender/sender";
+import { eventsStream } from "../../../src/streams/events";
 import { createPeer, peerConfig } from "../../builders/peer";
 import type { Peer, PeerRequest } from "../../builders/peer";
 import { joinPeer } from "../../builders/peerRoom";
@@ -85,6 +86,7 @@ test("a server that was away gets the newest event of each room first, and then 
   await alice.text(one, "missed");
   await eventually(async () => (await missed()).includes(other.name));
   for (const text of ["first", "second"]) for (const roomId of [one, two]) await alice.text(roomId, text);
+  await eventually(async () => (await readTo()) >= server.app.streams.position(eventsStream));
   other.answer(send, () => ({ pdus: {} }));
   other.requests.length = 0;
   server.app.federation.backoff.back(other.name);
@@ -95,6 +97,12 @@ test("a server that was away gets the newest event of each room first, and then 
   await eventually(() => bodies(other, one).includes("third"));
   expect(bodies(other, one)).toEqual(["second", "third"]);
 });
+
+async function readTo(): Promise<number> {
+  const rows = await server.app.db<{ position: number }>`
+    select min(position) as position from stream_consumers where name like 'federation_sender/%' and stream = 'events'`;
+  return rows[0]?.position ?? 0;
+}
 
 const missed = async (): Promise<string[]> =>
   (await server.app.db<{ destination: string }>`select destination from destinations where missed_after is not null`).map(
@@ -172,17 +180,18 @@ test("messages to devices wait until the server has taken them", async () => {
   await eventually(async () => (await server.app.db`select 1 from to_device_outbox where destination = ${other.name}`).length === 0);
 });
 
-test("changes of devices name the one before them", async () => {
+test("changes of devices name the one before them, and carry their keys", async () => {
   await sharedRoom([peer, "bob"]);
-  const [device] = (await alice.get("/devices")).devices;
-  for (const name of ["one", "two"]) {
-    await alice.put(`/devices/${enc(device.device_id)}`, { display_name: name });
-    await eventually(async () => (await server.app.db`select 1 from device_list_outbox where destination = ${peer.name}`).length === 0);
-  }
+  const device_id = (await alice.get("/devices")).devices[0].device_id;
   const told = () => edus(peer, "m.device_list_update").filter(({ user_id }) => user_id === alice.userId);
-  await eventually(() => told().length > 1);
+  for (const key of ["one", "two"]) {
+    const before = told().length;
+    const keys = { [`ed25519:${device_id}`]: key };
+    await alice.post("/keys/upload", { device_keys: { user_id: alice.userId, device_id, algorithms: ["m.olm"], keys, signatures: {} } });
+    await eventually(() => told().length > before);
+  }
   const [before, last] = told().slice(-2);
   expect(last.prev_id).toEqual([before.stream_id]);
-  expect(last).toMatchObject({ device_id: device.device_id });
+  expect(last).toMatchObject({ device_id, keys: { keys: { [`ed25519:${device_id}`]: "two" } } });
   expect(last).not.toHaveProperty("device_display_name");
 });
