@@ -111,7 +111,10 @@ function writeConfiguration(directory: string, { ports, redis, database, shared 
     bind_addresses: ["127.0.0.1"],
     resources: [{ names }],
   });
-  const listeners = (own: Ports | undefined) => [listener(own?.client, ["client"]), listener(own?.replication, ["replication"])];
+  const listeners = (own: Ports | undefined) => [
+    listener(own?.client, ["client", "federation"]),
+    listener(own?.replication, ["replication"]),
+  ];
   const write = (name: string, values: object): void => writeFileSync(join(directory, name), JSON.stringify(values, undefined, 2));
   write("log.yaml", logConfig);
   write("homeserver.yaml", {
