@@ -111,7 +111,8 @@ function tellingLine(output: string): string | undefined {
     .split("\n")
     .filter((line) => line.trim() !== "" && !/terminating connection|the database system is|does not exist/.test(line));
   const last = (pattern: RegExp): string | undefined => lines.findLast((line) => pattern.test(line));
-  const line = last(/PANIC:/) ?? last(/FATAL:/) ?? last(/error:|could not/) ?? lines.at(-1);
+  // what it says last is only what came of that
+  const line = last(/No space left on device/) ?? last(/PANIC:/) ?? last(/FATAL:/) ?? last(/error:|could not/) ?? lines.at(-1);
   return line?.replace(/^[\d-]+ [\d:.]+ \w+ \[\d+\] /, "").trim();
 }
 

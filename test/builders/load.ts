@@ -19,6 +19,8 @@ export interface Load {
   count(): number;
   /** Lets every sender finish its current message. */
   stop(): Promise<void>;
+  /** Ends senders whose server is gone for good. */
+  abandon(): void;
 }
 
 const PAUSE_MS = 50;
@@ -27,6 +29,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** Starts one sender for each pair, all at once. Refusals (4xx but 429) end the load: nothing that it does may be refused. */
 export function startLoad(pairs: readonly { readonly client: TestClient; readonly roomId: string }[]): Load {
   let stopping = false;
+  let abandoned = false;
   let target: string | undefined;
   const senders = pairs.map(({ client, roomId }) => ({
     client,
@@ -53,7 +56,7 @@ export function startLoad(pairs: readonly { readonly client: TestClient; readonl
   async function run(sender: (typeof senders)[number]): Promise<void> {
     while (!stopping) {
       const number = sender.acknowledged.length;
-      for (;;) {
+      while (!abandoned) {
         const eventId = await attempt(sender, number);
         if (eventId !== undefined) {
           sender.acknowledged.push(eventId);
@@ -75,6 +78,7 @@ export function startLoad(pairs: readonly { readonly client: TestClient; readonl
       stopping = true;
       await ended;
     },
+    abandon: () => void (stopping = abandoned = true),
   };
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { createTestDatabase } from "../builders/database";
 import { startDeployment } from "../builders/deployment";
 import { answers, freePorts, startProgram } from "../builders/process";
@@ -34,6 +34,7 @@ export async function onEmbeddedDatabase(): Promise<Server> {
     urls: [url, url],
     async close() {
       await process.stop().finally(() => killDatabase(cwd));
+      rmSync(cwd, { recursive: true, force: true });
     },
   };
 }
