@@ -10,6 +10,7 @@ import { changeAccounts } from "../writers/accountChanges";
 import { sendAll } from "../writers/eventsRpc";
 import { sendIntent } from "../writers/intents";
 import type { App } from "./app";
+import { checkAvatar } from "./media/avatars";
 import { askProfile } from "./federation/remoteQueries";
 import type { Requester } from "./requester";
 
@@ -77,6 +78,7 @@ export async function changeProfile(
   await checkWriter(app, requester, userId, field);
   if (field === "displayname" || field === "avatar_url") {
     const text = textOf(field, value);
+    if (field === "avatar_url" && text !== null) await checkAvatar(app, text);
     await changeAccounts(app, async (tx) => ({
       value: await (field === "displayname" ? setDisplayName : setAvatarUrl)(tx, userId, text),
       accounts: [{ userId, what: "profile" }],
