@@ -67,6 +67,8 @@ interface RoomWork {
   running: boolean;
   /** Handed to the flusher and not stored yet. */
   unstored: number;
+  /** Called when nothing is. */
+  whenStored: (() => void)[];
   tip: RoomTip | undefined;
 }
 
@@ -169,7 +171,7 @@ export class RoomWriter {
   private workOf(roomId: string): RoomWork {
     let work = this.rooms.get(roomId);
     if (!work) {
-      this.rooms.set(roomId, (work = { roomId, queue: [], running: false, unstored: 0, tip: this.idle.get(roomId) }));
+      this.rooms.set(roomId, (work = { roomId, queue: [], running: false, unstored: 0, whenStored: [], tip: this.idle.get(roomId) }));
       this.idle.delete(roomId);
     }
     return work;
@@ -218,6 +220,7 @@ export class RoomWriter {
     const work = this.workOf(roomId);
     work.tip = undefined;
     work.unstored = 0;
+    release(work);
     work.queue = [...jobs, ...work.queue];
     this.start(work);
   }
@@ -227,6 +230,7 @@ export class RoomWriter {
     const work = this.rooms.get(roomId);
     if (!work) return;
     work.unstored--;
+    if (work.unstored <= 0) release(work);
     this.rest(work);
   }
 
@@ -293,9 +297,9 @@ export class RoomWriter {
     this.store(work, { job, roomId: tip.room.roomId, event: { built, intent, receivedTs: clock.now(), newRoom: undefined, redacts } });
   }
 
-  /** Events of other servers may refer to anything that is stored, so nothing of the process may be on its way to the disk. */
+  /** Events of other servers may refer to anything of the room that is stored, so nothing of it may be on its way to the disk. */
   private async buildRemote(work: RoomWork, job: Job, { request, answer }: NonNullable<Job["remote"]>): Promise<void> {
-    await this.flusher.drain();
+    await allStored(work);
     const result = await buildRemote(this.remote, request, () => this.tipOf(work));
     if ("outcome" in result) {
       answer(result.outcome);
@@ -315,7 +319,7 @@ export class RoomWriter {
       roomId: request.roomId,
       event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts },
     });
-    await this.flusher.drain();
+    await allStored(work);
   }
 
   private async remoteRedaction(built: BuiltOnTip, target: StoredEvent): Promise<string | undefined> {
@@ -361,6 +365,15 @@ export class RoomWriter {
 /** A redaction that its target's room or the sender's level forbid is part of the room, and no client hears of it (rooms/v3, "Handling redactions"). */
 function withoutEffect(built: BuiltOnTip): BuiltOnTip {
   return built.event.type === "m.room.redaction" ? { ...built, verdict: { ...built.verdict, softFailed: true } } : built;
+}
+
+/** Resolves once everything of the room that was handed to the flusher is stored, or is to be built anew. */
+async function allStored(work: RoomWork): Promise<void> {
+  while (work.unstored > 0) await new Promise<void>((resolve) => work.whenStored.push(resolve));
+}
+
+function release(work: RoomWork): void {
+  for (const resolve of work.whenStored.splice(0)) resolve();
 }
 
 const nothing = (): void => undefined;
