@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { tooLarge } from "../../errors";
+import { MatrixError, tooLarge } from "../../errors";
 
 /** A file that was received whole and has no place yet. */
 export interface ReceivedFile {
@@ -30,10 +30,12 @@ export async function receiveFile(path: string, body: AsyncIterable<Uint8Array>,
   } catch (error) {
     await handle.close().catch(() => undefined);
     await rm(path, { force: true });
-    throw error;
+    throw isFull(error) ? new MatrixError(503, "M_UNKNOWN", "The media store of this server is full") : error;
   }
   return { path, length, sha256: hash.digest("hex"), discard: () => rm(path, { force: true }) };
 }
+
+const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.byteLength;) at += (await handle.write(chunk, at)).bytesWritten;

@@ -60,7 +60,8 @@ async function store(app: MediaApp, wanted: Wanted, incoming: Incoming): Promise
   if ((incoming.length ?? 0) > maxBytes) throw remoteTooLarge();
   if (incoming.length !== undefined) app.rateLimiter.check("remote_media_download", countedFor, { cost: incoming.length });
   const file = await app.media.files.receive(incoming.body, maxBytes).catch((error: unknown) => {
-    throw error instanceof MatrixError ? remoteTooLarge() : failed(error instanceof Error ? error.message : String(error));
+    if (error instanceof MatrixError) throw error.status === 413 ? remoteTooLarge() : error;
+    throw failed(error instanceof Error ? error.message : String(error));
   });
   try {
     if (incoming.length === undefined) app.rateLimiter.record("remote_media_download", countedFor, { cost: file.length });
