@@ -4,7 +4,7 @@ import { emptyPackedMap, packedMerge } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import type { EventFilter } from "../../rooms/filter";
 import type { App } from "../app";
-import type { LazyMembers } from "./lazyMembers";
+import type { LazyMembers, LazyReader } from "./lazyMembers";
 import { changesOf, movesIn, undo, withoutMembers } from "./stateSection";
 import type { StateMove, Stretch } from "./stateSection";
 import type { Timeline } from "./timeline";
@@ -26,7 +26,7 @@ export interface StateOptions {
   readonly filter: EventFilter;
   /** `state`: the state before the timeline; `state_after`: after it (MSC4222). */
   readonly at: "before" | "after";
-  readonly reader: { readonly userId: string; readonly device: string };
+  readonly reader: LazyReader & { readonly userId: string };
   readonly lazyMembers: LazyMembers;
 }
 
@@ -121,7 +121,7 @@ async function sendersOf(app: App, job: StateJob, source: PackedMap, options: St
   // A client that gets to know a room wants to know its own place in it.
   if (job.kind === "full") senders.add(reader.userId);
   if (job.kind === "full") lazyMembers.reset(reader.device, job.roomId);
-  const wanted = filter.includeRedundantMembers ? [...senders] : lazyMembers.unsent(reader.device, job.roomId, senders);
+  const wanted = filter.includeRedundantMembers ? [...senders] : lazyMembers.unsent(reader, job.roomId, senders);
   const own = wanted.map((userId): StatePair => ["m.room.member", userId]);
   if (own.length === 0) return emptyPackedMap;
   const found = await app.caches.roomState.pick(source, own);

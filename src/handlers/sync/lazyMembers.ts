@@ -1,13 +1,22 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../lib/clock";
 
+export interface LazyReader {
+  readonly device: string;
+  /** The token with which the client came. */
+  readonly since: string | undefined;
+}
+
 /**
  * Which member events a device has been sent already, so that lazy loading does not repeat them (client-server API, "Lazy-loading room
  * members"). Forgetting is harmless: the member is sent once more.
  */
 export interface LazyMembers {
-  /** Those of the members that the device lacks; they count as sent from now on. */
-  unsent(device: string, roomId: string, members: Iterable<string>): string[];
+  /**
+   * Those of the members that the device lacks; they count as sent from now on, but for a client that asks again with the same token:
+   * it did not get the answer.
+   */
+  unsent(reader: LazyReader, roomId: string, members: Iterable<string>): string[];
   /** The device starts anew with this room. */
   reset(device: string, roomId: string): void;
 }
@@ -17,7 +26,8 @@ const MAX_ROOMS = 10_000;
 const MAX_MEMBERS = 100;
 
 export function createLazyMembers(clock: Clock): LazyMembers {
-  const sent = new LRUCache<string, Set<string>>({
+  // Member -> the token that the client had when the member was sent.
+  const sent = new LRUCache<string, Map<string, string | undefined>>({
     max: MAX_ROOMS,
     ttl: TTL_MS,
     updateAgeOnGet: true,
@@ -25,13 +35,13 @@ export function createLazyMembers(clock: Clock): LazyMembers {
   });
   const keyOf = (device: string, roomId: string): string => `${device}\u0000${roomId}`;
   return {
-    unsent(device, roomId, members) {
+    unsent({ device, since }, roomId, members) {
       const key = keyOf(device, roomId);
       let known = sent.get(key);
-      if (!known) sent.set(key, (known = new Set()));
-      const missing = [...members].filter((member) => !known.has(member));
-      for (const member of missing) known.add(member);
-      for (const oldest of known) {
+      if (!known) sent.set(key, (known = new Map()));
+      const missing = [...members].filter((member) => !known.has(member) || known.get(member) === since);
+      for (const member of missing) known.set(member, since);
+      for (const oldest of known.keys()) {
         if (known.size <= MAX_MEMBERS) break;
         known.delete(oldest);
       }

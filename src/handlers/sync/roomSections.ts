@@ -24,6 +24,8 @@ export type Tree = JsonValue | JsonText | readonly Tree[] | { readonly [key: str
 export interface SectionRequest {
   readonly requester: Requester;
   readonly filter: SyncFilter;
+  /** The token with which the client came. */
+  readonly since: string | undefined;
   readonly now: StreamToken;
   readonly useStateAfter: boolean;
   readonly ignored: ReadonlySet<string>;
@@ -85,7 +87,7 @@ async function statesOf(
   return stateSections(app, await stateJobsOf(app, jobs, timelines), {
     filter: filter.room.state,
     at: useStateAfter ? "after" : "before",
-    reader: { userId: requester.userId, device: `${requester.userId}\u0000${requester.deviceId ?? ""}` },
+    reader: { userId: requester.userId, device: `${requester.userId}\u0000${requester.deviceId ?? ""}`, since: request.since },
     lazyMembers: app.lazyMembers,
   });
 }

@@ -108,7 +108,7 @@ async function answerTo(
     allowsRoom: filter.room.allowsRoom,
   });
   const [sections, invitations, global] = await Promise.all([
-    roomSections(app, jobs, { requester, filter, now, useStateAfter: request.useStateAfter, ignored }),
+    roomSections(app, jobs, { requester, filter, since: request.since, now, useStateAfter: request.useStateAfter, ignored }),
     pendingSections(app, pending, ignored),
     globalSections(app, requester, { filter, since, now, jobs }),
   ]);
