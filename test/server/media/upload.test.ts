@@ -1,4 +1,8 @@
+import { once } from "node:events";
+import { readdirSync, readlinkSync, renameSync } from "node:fs";
 import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { join } from "node:path";
 import { createMediaServer, download, openDownload } from "./harness";
 import type { MediaServer, RequestBody } from "./harness";
 import { eventually } from "../../builders/eventually";
@@ -155,6 +159,38 @@ test("a client that leaves in the middle of its upload leaves no file", async ()
   socket.destroy();
   await eventually(() => Promise.resolve(server.files().length === files.length), 5_000);
 });
+
+// Open files can be counted there.
+(process.platform === "linux" ? test : test.skip)(
+  "a client that leaves in the middle of its download, or right after it asked, keeps no file open",
+  async () => {
+    const { path } = await server.app.media.files.receive(new Blob([new Uint8Array(20_000_000)]).stream(), 30_000_000);
+    const id = await server.upload(alice, Buffer.from("will be large"));
+    const [, m = ""] = id.split("/");
+    renameSync(path, join(server.directory, "local_content", m.slice(0, 2), m.slice(2, 4), m.slice(4)));
+    const open = (): number =>
+      readdirSync("/proc/self/fd").filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(server.directory);
+        } catch {
+          return false;
+        }
+      }).length;
+    const ask = (): Socket => {
+      const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+      socket.write(`GET ${download(id)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice}\r\n\r\n`);
+      return socket;
+    };
+    const slow = [ask(), ask()];
+    for (const socket of slow) socket.once("data", () => socket.pause());
+    await eventually(() => Promise.resolve(open() === 2), 5_000);
+    for (const socket of slow) socket.destroy();
+    const hasty = ask();
+    hasty.once("connect", () => setImmediate(() => hasty.destroy()));
+    await once(hasty, "close");
+    await eventually(() => Promise.resolve(open() === 0), 5_000);
+  },
+);
 
 test("an id first, its contents later", async () => {
   const create = async (): Promise<Response> => server.raw("POST", "/_matrix/media/v1/create", { token: alice });
