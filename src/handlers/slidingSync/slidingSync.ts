@@ -34,8 +34,8 @@ export async function slidingSync(app: App, requester: Requester, request: Slidi
   if (request.extensions.to_device) toDevicePosition(request.extensions.to_device);
   const key: ConnectionKey = { userId, deviceId, connId: request.connId };
   const from = request.pos === undefined ? undefined : await standpointOf(app, key, request.pos);
-  const endPresence = app.userData.presenceReporter.begin(userId, deviceId, request.setPresence);
   const places = await app.caches.memberships.ofUser(userId);
+  const endPresence = app.userData.presenceReporter.begin(userId, deviceId, request.setPresence);
   // Registered before anything is sampled: what happens from here on ends the wait.
   const listener = app.notifier.listener(userId, joinedRoomIds(places));
   const deadline = app.clock.monotonic() + Math.min(request.timeout, MAX_TIMEOUT_MS);

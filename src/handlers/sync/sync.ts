@@ -59,8 +59,8 @@ export async function sync(app: App, requester: Requester, request: SyncRequest)
   const since = request.since === undefined ? undefined : parseToken(request.since);
   if (request.since !== undefined && !since) throw invalidParam("Invalid since token");
   const { userId, deviceId = "" } = requester;
-  const endPresence = app.userData.presenceReporter.begin(userId, deviceId, request.setPresence);
   const places = await app.caches.memberships.ofUser(userId);
+  const endPresence = app.userData.presenceReporter.begin(userId, deviceId, request.setPresence);
   // Registered before anything is sampled: what happens from here on ends the wait.
   const listener = app.notifier.listener(userId, joinedRoomIds(places));
   const deadline = app.clock.monotonic() + Math.min(request.timeout, MAX_TIMEOUT_MS);
