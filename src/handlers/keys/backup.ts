@@ -1,5 +1,5 @@
 import { invalidParam, MatrixError, notFound } from "../../errors";
-import type { JsonObject, JsonValue } from "../../lib/json";
+import type { JsonValue } from "../../lib/json";
 import { JsonText } from "../../lib/jsonText";
 import { fitsId } from "../../rooms/ids";
 import type { Db } from "../../storage/db";
@@ -52,7 +52,7 @@ export async function readBackup({ db }: BackupApp, userId: string, version: str
 }
 
 /** POST /room_keys/version: begins a new backup, which is the current one from then on. Gives its version. */
-export async function createBackup({ db }: BackupApp, userId: string, algorithm: string, authData: JsonObject): Promise<string> {
+export async function createBackup({ db }: BackupApp, userId: string, algorithm: string, authData: JsonValue): Promise<string> {
   const version = await db.tx(async (tx) => {
     await holdUser(tx, userId);
     return insertKeyBackup(tx, userId, algorithm, JSON.stringify(authData));
@@ -65,7 +65,7 @@ export async function changeBackup(
   { db }: BackupApp,
   userId: string,
   version: string,
-  body: { readonly algorithm: string; readonly authData: JsonObject; readonly version: string | undefined },
+  body: { readonly algorithm: string; readonly authData: JsonValue; readonly version: string | undefined },
 ): Promise<void> {
   if (body.version !== undefined && body.version !== version) throw invalidParam("The version of the body is not that of the path");
   const backup = await getKeyBackup(db, userId, versionNumber(version));

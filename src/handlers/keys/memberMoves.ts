@@ -8,7 +8,10 @@ interface Move {
   readonly prevNid: number | undefined;
 }
 
-/** Who came into rooms, and who went, between two positions of the events stream. From memory where it reaches back so far. */
+/**
+ * Who came into rooms or was invited, so that keys for them will be wanted, and who went, between two positions of the events stream.
+ * From memory where it reaches back so far.
+ */
 export async function memberMoves(
   app: Pick<App, "db" | "caches">,
   roomNids: readonly number[],
@@ -30,13 +33,13 @@ export async function memberMoves(
   const events = await app.caches.events.byNids(moves.flatMap(({ nid, prevNid }) => (prevNid === undefined ? [nid] : [nid, prevNid])));
   const came = new Set<string>();
   const went = new Set<string>();
-  const isIn = (nid: number | undefined): boolean => membershipOf(nid === undefined ? undefined : events.get(nid)?.event) === "join";
+  const stateOf = (nid: number | undefined) => membershipOf(nid === undefined ? undefined : events.get(nid)?.event);
   for (const { nid, prevNid } of moves) {
     const userId = events.get(nid)?.row.stateKey;
     if (typeof userId !== "string") continue;
-    const [before, after] = [isIn(prevNid), isIn(nid)];
-    if (after && !before) came.add(userId);
-    if (before && !after) went.add(userId);
+    const [before, after] = [stateOf(prevNid), stateOf(nid)];
+    if (after !== before && (after === "join" || after === "invite")) came.add(userId);
+    if (before === "join" && after !== "join") went.add(userId);
   }
   return { came: [...came], went: [...went] };
 }

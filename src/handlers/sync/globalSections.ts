@@ -51,7 +51,12 @@ export async function globalSections(app: App, requester: Requester, request: Gl
       ...(data.length > 0 && { account_data: { events: data as unknown as Tree } }),
       ...(people.length > 0 && { presence: { events: people as unknown as Tree } }),
       ...(toDevice.events.length > 0 && { to_device: { events: toDevice.events } }),
-      ...(lists && { device_lists: { changed: devices.changed, left: devices.left } }),
+      ...(lists && {
+        device_lists: {
+          ...(devices.changed.length > 0 && { changed: devices.changed }),
+          ...(devices.left.length > 0 && { left: devices.left }),
+        },
+      }),
       ...keyCountFields(await keyCountsOf(app, userId, deviceId)),
     },
     hasNews: lists === true || devices?.countsMoved === true || data.length + people.length + toDevice.events.length > 0,

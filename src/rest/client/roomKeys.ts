@@ -8,7 +8,7 @@ import {
   removeBackup,
   removeSessions,
 } from "../../handlers/keys/backup";
-import { anyObject, boolean, integer, object, optional, record, string } from "../../lib/schema";
+import { anyJson, boolean, integer, object, optional, record, string } from "../../lib/schema";
 import { group, route } from "../route";
 
 const prefixes = ["r0", "unstable"] as const;
@@ -19,7 +19,7 @@ const session = object({
   first_message_index: integer({ minimum: 0 }),
   forwarded_count: integer({ minimum: 0 }),
   is_verified: boolean(),
-  session_data: anyObject(),
+  session_data: anyJson(),
 });
 const sessions = object({ sessions: record(session) });
 const KEYS = "/_matrix/client/v3/room_keys/keys";
@@ -83,7 +83,7 @@ export const roomKeyRoutes = group("client.roomKeys", [
   route(`POST ${VERSION}`, {
     ...versionsOf,
     servlet: "RoomKeysNewVersionServlet",
-    body: object({ algorithm: string(), auth_data: anyObject() }),
+    body: object({ algorithm: string(), auth_data: anyJson() }),
     handle: async ({ app, requester, body }) => ({ version: await createBackup(app, requester.userId, body.algorithm, body.auth_data) }),
   }),
   route(`GET ${VERSION}`, {
@@ -96,7 +96,7 @@ export const roomKeyRoutes = group("client.roomKeys", [
   }),
   route(`PUT ${VERSION}/:version`, {
     ...versionsOf,
-    body: object({ algorithm: string(), auth_data: anyObject(), version: optional(string()) }),
+    body: object({ algorithm: string(), auth_data: anyJson(), version: optional(string()) }),
     handle: async ({ app, requester, params, body }) => {
       const { algorithm, auth_data: authData, version } = body;
       await changeBackup(app, requester.userId, params.version, { algorithm, authData, version });
