@@ -5,7 +5,7 @@ export interface TypingView {
   /** All that counts from position on; whatever else was known is void. */
   reset(rooms: ReadonlyMap<string, readonly string[]>, position: number): void;
   of(roomId: string): readonly string[];
-  /** Those of the rooms whose typists changed after `since`; at since 0 those where somebody types. */
+  /** Those of the rooms whose typists changed after `since`; at since 0 also those where somebody was heard to stop. */
   changedSince(roomIds: ReadonlySet<string>, since: number): string[];
 }
 
@@ -42,7 +42,7 @@ export function createTypingView(maxRooms = 10_000): TypingView {
     of: (roomId) => rooms.get(roomId)?.users ?? [],
     changedSince(roomIds, since) {
       if (since >= latest) return [];
-      const wanted = ({ users, position }: RoomTyping): boolean => position > since && (since > 0 || users.length > 0);
+      const wanted = ({ position }: RoomTyping): boolean => position > since;
       const out: string[] = [];
       if (rooms.size < roomIds.size) {
         for (const [roomId, typing] of rooms) if (roomIds.has(roomId) && wanted(typing)) out.push(roomId);

@@ -40,7 +40,7 @@ export function typistsOf(app: Pick<App, "userData">, roomId: string): readonly 
   return app.userData.typing.of(roomId);
 }
 
-/** For /sync: who types now, for those of the rooms where that changed after `since`; at since 0 where anybody types. */
+/** For /sync: who types now, for those of the rooms where that changed after `since`. */
 export function typingSince(app: Pick<App, "userData">, roomIds: ReadonlySet<string>, since: number): Map<string, readonly string[]> {
   const { typing } = app.userData;
   return new Map(typing.changedSince(roomIds, since).map((roomId) => [roomId, typing.of(roomId)]));

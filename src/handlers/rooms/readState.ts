@@ -38,7 +38,8 @@ export async function standingIn(app: Pick<App, "caches">, requester: Requester,
   if (room && historyVisibilityOf((await currentEvent(app, room, "m.room.history_visibility"))?.shown) === "world_readable") {
     return { room, place, left: undefined };
   }
-  if (room && place && (place.membership === "leave" || place.membership === "ban") && !place.forgotten && (await wasJoined(app, place))) {
+  // As in Synapse, who was banned reads nothing any more, not even what was before.
+  if (room && place?.membership === "leave" && !place.forgotten && (await wasJoined(app, place))) {
     return { room, place, left: place };
   }
   throw forbidden(`User ${requester.userId} not in room ${roomId}, and room previews are disabled`);
