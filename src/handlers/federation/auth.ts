@@ -42,7 +42,12 @@ export async function authenticateServer(
     if (destination !== undefined && destination !== app.serverName) throw unauthorized("Destination mismatch in auth header");
   }
   // A server may sign with several keys; one that can be checked is enough.
-  for (const claim of claims) if (await isProven(app, claim, request, content)) return { origin };
+  for (const claim of claims) {
+    if (!(await isProven(app, claim, request, content))) continue;
+    // Whoever asks is there: what waits for that server may be sent.
+    app.federation.backoff.alive(origin).catch(() => undefined);
+    return { origin };
+  }
   throw unauthorized(`Invalid signature for server ${origin} with key ${first?.keyId}`);
 }
 

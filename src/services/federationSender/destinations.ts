@@ -203,13 +203,21 @@ export class Destinations {
     }
   }
 
+  /** Refusals do not count against a server elsewhere; here it must not be asked all the time, in the next life of the process neither. */
+  private async retryAt(name: string): Promise<number | undefined> {
+    const { backoff } = this.app.federation;
+    const known = await backoff.retryAt(name);
+    if (known !== undefined) return known;
+    await backoff.failed(name);
+    return backoff.retryAt(name);
+  }
+
   private async failed(queue: DestinationQueue, error: unknown): Promise<void> {
-    const { federation, clock, config } = this.app;
+    const { clock, config } = this.app;
     if (this.closed) return;
     queue.fail();
-    // Refusals do not count against a server, but it must not be asked all the time either.
     const later = clock.now() + config.federation.destination_min_retry_interval;
-    queue.retryAt = (await federation.backoff.retryAt(queue.name).catch(() => undefined)) ?? later;
+    queue.retryAt = (await this.retryAt(queue.name).catch(() => undefined)) ?? later;
     this.log.info(() => `TX [${queue.name}] is left alone for a while: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -89,7 +89,8 @@ test("a server that was away gets the newest event of each room first, and then 
   await eventually(async () => (await readTo()) >= server.app.streams.position(eventsStream));
   other.answer(send, () => ({ pdus: {} }));
   other.requests.length = 0;
-  server.app.federation.backoff.back(other.name);
+  // It is heard of again.
+  await other.call("GET", `/query/profile?user_id=${enc(alice.userId)}`);
   await eventually(() => bodies(other, one).length + bodies(other, two).length > 1);
   expect([bodies(other, one), bodies(other, two)]).toEqual([["second"], ["second"]]);
   await eventually(async () => !(await missed()).includes(other.name));
@@ -171,8 +172,8 @@ test("messages to devices wait until the server has taken them", async () => {
   await sender.stop();
   other.answer(send, () => ({ pdus: {} }));
   other.requests.length = 0;
+  await other.call("GET", `/query/profile?user_id=${enc(alice.userId)}`);
   sender = start();
-  server.app.federation.backoff.back(other.name);
   await eventually(() => edus(other, "m.direct_to_device").length >= 2);
   const contents = edus(other, "m.direct_to_device");
   expect(contents.map(({ messages }) => messages[carol]["*"].n)).toEqual([1, 2]);
