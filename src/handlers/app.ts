@@ -13,6 +13,7 @@ import type { RoomWriter } from "../writers/roomWriter";
 import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
+import type { Appservices } from "./appservices/appservices";
 import type { Accounts } from "./auth/accounts";
 import type { InFlight } from "./federation/inFlight";
 import type { Keys } from "./keys/keys";
@@ -61,6 +62,8 @@ export interface App {
   readonly hooks: AccountHooks;
   /** Other servers: requests to them, and their keys. */
   readonly federation: Federation;
+  /** Requests to application services. */
+  readonly appservices: Appservices;
   readonly inFlight: InFlight;
   /** What other servers tell of their rooms. */
   readonly remoteRooms: RemoteRooms;

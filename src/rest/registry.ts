@@ -18,7 +18,9 @@ import { pusherRoutes } from "./client/pushers";
 import { pushRuleRoutes } from "./client/pushRules";
 import { readMarkerRoutes } from "./client/readMarkers";
 import { receiptRoutes } from "./client/receipts";
+import { appserviceRoutes } from "./client/appservices";
 import { registerRoutes } from "./client/register";
+import { thirdPartyRoutes } from "./client/thirdParty";
 import { directoryRoutes } from "./client/directory";
 import { relationRoutes } from "./client/relations";
 import { reportRoutes } from "./client/reports";
@@ -64,6 +66,7 @@ export const allGroups: readonly RouteGroup[] = [
   accountDataRoutes,
   accountRoutes,
   adminRegisterRoutes,
+  appserviceRoutes,
   createRoomRoutes,
   deviceRoutes,
   directoryRoutes,
@@ -122,6 +125,7 @@ export const allGroups: readonly RouteGroup[] = [
   syncRoutes,
   tagRoutes,
   thirdPartyInviteRoutes,
+  thirdPartyRoutes,
   threepidRoutes,
   threepidValidationRoutes,
   transactionRoutes,

@@ -1,6 +1,7 @@
 import { createCaches } from "../caches/caches";
 import type { Config } from "../config/config";
 import type { App } from "../handlers/app";
+import { createAppservices } from "../handlers/appservices/appservices";
 import { createAccounts } from "../handlers/auth/accounts";
 import { createSignOn } from "../handlers/auth/signOn/signOn";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
@@ -142,6 +143,7 @@ export function createApp(options: AppOptions): RunningApp {
       }),
     },
     federation,
+    appservices: createAppservices({ config, clock, web: accounts.web }),
     inFlight: createInFlight(),
     remoteRooms: createRemoteRooms({ client: federation.client, clock, serverName }),
     media: createMedia({ ...base, background }),

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { readLogConfig } from "../config/parseLogConfig";
 import type { App } from "../handlers/app";
 import { startFederationSender } from "../services/federationSender/sender";
+import { startAppserviceSender } from "../services/appserviceSender/appserviceSender";
 import { startMaintenance } from "../services/maintenance";
 import { startMediaJobs } from "../services/mediaJobs";
 import { startUserDirectory } from "../services/userDirectory";
@@ -64,6 +65,7 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     if (plan.services.includes("background")) undo.push(startMaintenance(running.app));
     if (plan.services.includes("media_jobs")) undo.push(startMediaJobs(running.app));
     if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
+    if (plan.services.includes("appservice_sender")) undo.push(startAppserviceSender(running.app));
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
     const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics });
     await listeners.open();

@@ -93,6 +93,24 @@ export async function toDeviceMessages(
     order by stream_id limit ${range.limit}`;
 }
 
+/** A message with the device that it waits for. */
+export interface AddressedMessage extends ToDeviceMessage {
+  readonly userId: string;
+  readonly deviceId: string;
+}
+
+/** The oldest messages of all devices of some users with from < position <= to. */
+export async function toDeviceMessagesOfUsers(
+  db: Db,
+  userIds: readonly string[],
+  range: { readonly from: number; readonly to: number; readonly limit: number },
+): Promise<AddressedMessage[]> {
+  return db<AddressedMessage>`
+    select user_id as "userId", device_id as "deviceId", stream_id as "streamId", message from to_device_inbox
+    where user_id = any(${userIds}::text[]) and stream_id > ${range.from} and stream_id <= ${range.to}
+    order by stream_id limit ${range.limit}`;
+}
+
 /** Drops what the device has received: everything up to and with a position. */
 export async function deleteToDeviceUpTo(db: Db, userId: string, deviceId: string, upTo: number): Promise<void> {
   await db`delete from to_device_inbox where user_id = ${userId} and device_id = ${deviceId} and stream_id <= ${upTo}`;

@@ -1,5 +1,6 @@
 import { accountDataStream } from "./accountData";
 import { accountsStream } from "./accounts";
+import { cachesStream } from "./caches";
 import type { AnyStream } from "./defineStream";
 import { deviceListsStream } from "./deviceLists";
 import { eventsStream } from "./events";
@@ -20,6 +21,7 @@ export const allStreams: readonly AnyStream[] = [
   deviceListsStream,
   pushersStream,
   accountsStream,
+  cachesStream,
   presenceStream,
   typingStream,
 ] as readonly AnyStream[];

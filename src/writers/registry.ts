@@ -6,6 +6,7 @@ import type { AnyRpc, Rpc } from "../replication/rpc";
 import type { Streams } from "../replication/streams";
 import type { AnyStream } from "../streams/defineStream";
 import { changeAccountData } from "./accountData";
+import { askAppservice } from "./appserviceRpc";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
 import { remoteRpcs } from "./remoteRpc";
@@ -28,6 +29,7 @@ export async function fetchMemory(app: { readonly rpc: Rpc }, stream: AnyStream,
 /** Every call between processes. One that isn't listed here cannot be made from another process. */
 export const allRpcs: readonly AnyRpc[] = [
   streamUpdates,
+  askAppservice,
   ...eventRpcs,
   ...remoteRpcs,
   changeAccountData,

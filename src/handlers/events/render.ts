@@ -17,6 +17,8 @@ export interface RenderOptions {
   readonly reader: Reader;
   /** `m.relations` by event id (client-server API, "Aggregations of child events"). */
   readonly relations?: ReadonlyMap<string, JsonObject>;
+  /** `invite_room_state` by event id, for those who learn of an invitation in no other way. */
+  readonly strippedStates?: ReadonlyMap<string, JsonObject[]>;
 }
 
 /**
@@ -64,7 +66,12 @@ interface Context {
 }
 
 /** What an event carries outside of its signed part (client-server API, "UnsignedData"). */
-function unsignedOf({ row }: StoredEvent, { reader, relations }: RenderOptions, now: number, { replaced, because }: Context): JsonObject {
+function unsignedOf(
+  { row }: StoredEvent,
+  { reader, relations, strippedStates }: RenderOptions,
+  now: number,
+  { replaced, because }: Context,
+): JsonObject {
   const unsigned: JsonObject = { age: Math.max(0, now - row.originServerTs) };
   if (row.txnId !== null && row.sender === reader.userId && row.txnDevice === (reader.deviceId ?? ""))
     unsigned["transaction_id"] = row.txnId;
@@ -81,5 +88,7 @@ function unsignedOf({ row }: StoredEvent, { reader, relations }: RenderOptions, 
   }
   const related = relations?.get(row.eventId);
   if (related) unsigned["m.relations"] = related;
+  const stripped = strippedStates?.get(row.eventId);
+  if (stripped) unsigned["invite_room_state"] = stripped;
   return unsigned;
 }

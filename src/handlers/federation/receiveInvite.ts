@@ -10,6 +10,7 @@ import { roomVersion } from "../../rooms/versions";
 import { getUser } from "../../storage/users";
 import { type CheckedPdu, storeOutOfBand } from "../../writers/remoteRpc";
 import type { App } from "../app";
+import { provideUser } from "../appservices/ask";
 import { findRoom } from "../rooms/access";
 import { areWeIn, requireNotShutOut } from "./access";
 import { type GoodPdu, checkPdu, requireGood } from "./checkPdu";
@@ -68,6 +69,7 @@ async function checkInvite(
   if (app.config.block_non_admin_invites) throw forbidden("This server does not accept room invites");
   if (room) await requireNotShutOut(app, room, origin);
   const user = await getUser(app.db, stateKey);
+  if (!user) await provideUser(app, stateKey);
   if (user?.deactivated) throw forbidden("The invited user is deactivated");
   app.rateLimiter.check("rc_invites.per_user", stateKey);
 }

@@ -50,15 +50,19 @@ export async function askAlias({ federation }: AskApp, alias: string): Promise<{
 
 /** A page of another server's room directory. */
 export async function askPublicRooms({ federation }: AskApp, server: string, request: DirectoryRequest): Promise<JsonObject> {
-  const { limit, since, search, types } = request;
+  const { limit, since, search, types, networks } = request;
+  const choice = { include_all_networks: networks?.all ?? false, third_party_instance_id: networks?.instanceId };
   try {
     const answer =
       search === undefined && types === undefined
-        ? await federation.client.get(server, `${V1}/publicRooms`, { ...options, query: { limit, since, include_all_networks: "false" } })
+        ? await federation.client.get(server, `${V1}/publicRooms`, {
+            ...options,
+            query: { limit, since, ...choice, include_all_networks: String(choice.include_all_networks) },
+          })
         : await federation.client.post(
             server,
             `${V1}/publicRooms`,
-            { limit, since, filter: { generic_search_term: search, room_types: types && [...types] } },
+            { limit, since, ...choice, filter: { generic_search_term: search, room_types: types && [...types] } },
             options,
           );
     const chunk = own(answer, "chunk");

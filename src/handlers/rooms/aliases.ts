@@ -2,10 +2,15 @@ import { MatrixError, forbidden, invalidParam, notFound } from "../../errors";
 import type { AppService } from "../../config/appservices";
 import { own } from "../../lib/json";
 import { domainOf, fitsId } from "../../rooms/ids";
-import { aliasesOfRooms, deleteAlias, getAliases, insertAlias } from "../../storage/aliases";
+import { aliasesOfRooms, deleteAlias, getAliases, insertAlias, moveAliases } from "../../storage/aliases";
+import type { AliasRow } from "../../storage/aliases";
+import { appendCacheChanges } from "../../storage/cacheChanges";
+import type { Db } from "../../storage/db";
+import { ALIASES_OF_ROOM, cachesStream } from "../../streams/caches";
 import { sendEvent } from "../../writers/eventsRpc";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
+import { provideAlias } from "../appservices/ask";
 import { askAlias } from "../federation/remoteQueries";
 import type { Requester } from "../requester";
 import { currentEvent, currentLevels, findRoom, isJoined, requireRoom } from "./access";
@@ -33,17 +38,43 @@ function checkNamespace(app: Pick<App, "config">, requester: Requester, alias: s
   }
 }
 
+type AliasApp = Pick<App, "db" | "streams">;
+
+/** Changes aliases of rooms and, where anything changed, tells those who remember them. */
+async function changeAliases(app: AliasApp, roomIds: readonly string[], change: (tx: Db) => Promise<boolean>): Promise<boolean> {
+  const { changed, rows } = await app.db.tx(async (tx) => {
+    if (!(await change(tx))) return { changed: false, rows: [] };
+    const changes = roomIds.map((key) => ({ cache: ALIASES_OF_ROOM, key }));
+    return { changed: true, rows: await appendCacheChanges(tx, cachesStream.lockKey, changes) };
+  });
+  app.streams.publish(cachesStream, rows);
+  return changed;
+}
+
+/** False where the alias points somewhere already. */
+function addAlias(app: AliasApp, alias: string, roomId: string, creator: string): Promise<boolean> {
+  return changeAliases(app, [roomId], (tx) => insertAlias(tx, { alias, roomId, creator }));
+}
+
+/** All aliases of a room point to its replacement from now on. */
+export async function handOverAliases(app: AliasApp, from: string, to: string): Promise<void> {
+  await changeAliases(app, [from, to], async (tx) => {
+    await moveAliases(tx, from, to);
+    return true;
+  });
+}
+
 /** Points a new alias at a room. 400 M_ROOM_IN_USE (by createRoom) where it points somewhere already. */
 export async function claimAlias(app: App, requester: Requester, alias: string, roomId: string): Promise<void> {
   checkAliasForm(app, alias);
   checkNamespace(app, requester, alias);
-  if (!(await insertAlias(app.db, { alias, roomId, creator: requester.userId }))) {
+  if (!(await addAlias(app, alias, roomId, requester.userId))) {
     throw new MatrixError(400, "M_ROOM_IN_USE", "Room alias already taken");
   }
 }
 
-export async function releaseAlias(app: Pick<App, "db">, alias: string): Promise<void> {
-  await deleteAlias(app.db, alias);
+export async function releaseAlias(app: AliasApp, alias: string, roomId: string): Promise<void> {
+  await changeAliases(app, [roomId], (tx) => deleteAlias(tx, alias));
 }
 
 /** `PUT /directory/room/{alias}`: 409 where the alias exists. */
@@ -51,10 +82,15 @@ export async function createAlias(app: App, requester: Requester, alias: string,
   checkAliasForm(app, alias);
   checkNamespace(app, requester, alias);
   const room = await requireRoom(app, roomId);
-  if (app.config.require_membership_for_aliases && !requester.isAdmin && !(await isJoined(app, requester.userId, room))) {
+  if (
+    app.config.require_membership_for_aliases &&
+    !requester.isAdmin &&
+    !requester.appservice &&
+    !(await isJoined(app, requester.userId, room))
+  ) {
     throw forbidden("You must be in the room to create an alias for it");
   }
-  if (!(await insertAlias(app.db, { alias, roomId, creator: requester.userId }))) {
+  if (!(await addAlias(app, alias, roomId, requester.userId))) {
     throw new MatrixError(409, "M_UNKNOWN", `Room alias ${alias} already exists`);
   }
 }
@@ -74,9 +110,16 @@ export async function resolveAlias(app: App, alias: string): Promise<ResolvedAli
   return { roomId, servers: distinct([...(known.includes(app.serverName) ? [app.serverName] : []), ...servers, ...known]) };
 }
 
+/** Application services make rooms for their aliases when somebody asks for them. */
+async function findOwnAlias(app: App, alias: string): Promise<AliasRow | undefined> {
+  const [known] = await getAliases(app.db, [alias]);
+  if (known || !(await provideAlias(app, alias))) return known;
+  return (await getAliases(app.db, [alias]))[0];
+}
+
 /** Where an alias of this server points. */
 export async function resolveOwnAlias(app: App, alias: string): Promise<ResolvedAlias> {
-  const [row] = await getAliases(app.db, [alias]);
+  const row = await findOwnAlias(app, alias);
   if (!row) throw notFound(`Room alias ${alias} not found`);
   return { roomId: row.roomId, servers: distinct([app.serverName, ...(await hostsIn(app, row.roomId))]) };
 }
@@ -94,7 +137,7 @@ export async function removeAlias(app: App, requester: Requester, alias: string)
   if (requester.appservice) checkNamespace(app, requester, alias);
   if (!row) throw notFound("Alias not found");
   if (!(await mayRemove(app, requester, row))) throw forbidden("You don't have permission to delete the alias.");
-  await deleteAlias(app.db, alias);
+  await releaseAlias(app, alias, row.roomId);
   await forgetCanonical(app, requester, row.roomId, alias);
 }
 

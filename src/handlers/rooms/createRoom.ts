@@ -68,7 +68,7 @@ export async function createRoom(
       events,
     });
   } catch (error) {
-    if (plan.alias !== undefined) await releaseAlias(app, plan.alias);
+    if (plan.alias !== undefined) await releaseAlias(app, plan.alias, create.roomId);
     throw error;
   }
   for (const userId of plan.invitees) {

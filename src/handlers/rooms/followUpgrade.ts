@@ -2,12 +2,12 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { JsonObject } from "../../lib/json";
 import { isJsonObject, own } from "../../lib/json";
 import { fitsId } from "../../rooms/ids";
-import { moveAliases } from "../../storage/aliases";
 import { getRooms, setRoomPublic } from "../../storage/rooms";
 import type { App } from "../app";
 import { copyPushRules } from "../push/rules";
 import { carryOverAccountData } from "../tags";
 import { currentEvent, placeOf } from "./access";
+import { handOverAliases } from "./aliases";
 
 /** The room that a create event says it takes the place of. */
 function predecessorOf(create: JsonObject): string | undefined {
@@ -22,8 +22,8 @@ export async function carryOver(app: App, userId: string, oldRoomId: string, new
 }
 
 /** Local aliases and the entry in the directory go with a room, too. */
-export async function moveListing(app: Pick<App, "db">, old: RoomInfo, replacement: RoomInfo): Promise<void> {
-  await moveAliases(app.db, old.roomId, replacement.roomId);
+export async function moveListing(app: Pick<App, "db" | "streams">, old: RoomInfo, replacement: RoomInfo): Promise<void> {
+  await handOverAliases(app, old.roomId, replacement.roomId);
   const [row] = await getRooms(app.db, [old.roomId]);
   if (!row?.isPublic) return;
   await Promise.all([setRoomPublic(app.db, replacement.nid, true), setRoomPublic(app.db, old.nid, false)]);

@@ -12,6 +12,7 @@ import { sendEvent } from "../../writers/eventsRpc";
 import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
+import { provideUser } from "../appservices/ask";
 import type { Requester } from "../requester";
 import { inviteRemotely } from "../federation/remoteInvite";
 import { joinRemotely } from "../federation/remoteJoin";
@@ -145,6 +146,7 @@ async function checkInvite(app: App, requester: Requester, target: string): Prom
   if (app.config.block_non_admin_invites && !requester.isAdmin) throw forbidden("Invites have been disabled on this server");
   if (hostOf(target) !== app.serverName) return;
   const user = await getUser(app.db, target);
+  if (!user) await provideUser(app, target);
   if (user?.deactivated) throw forbidden("The invited user is deactivated");
 }
 

@@ -142,7 +142,7 @@ function sendMembership(app: App, requester: Requester, request: SendRequest, ta
 export function redactEvent(
   app: App,
   requester: Requester,
-  request: { readonly roomId: string; readonly eventId: string; readonly reason?: string | undefined; readonly txnId?: string | undefined },
+  request: Pick<SendRequest, "roomId" | "txnId" | "originServerTs"> & { readonly eventId: string; readonly reason?: string | undefined },
 ): Promise<SentEvent> {
   if (!fitsId(request.eventId) || !request.eventId.startsWith("$")) throw invalidParam("Not an event id");
   return sendRoomEvent(app, requester, {
@@ -151,5 +151,6 @@ export function redactEvent(
     content: request.reason === undefined ? {} : { reason: request.reason },
     redacts: request.eventId,
     txnId: request.txnId,
+    originServerTs: request.originServerTs,
   });
 }

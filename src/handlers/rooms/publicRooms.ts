@@ -2,8 +2,8 @@ import { forbidden, invalidParam } from "../../errors";
 import type { JsonObject, JsonValue } from "../../lib/json";
 import { isJsonObject } from "../../lib/json";
 import { getRooms, setRoomPublic } from "../../storage/rooms";
-import { countPublicRooms, publicRooms } from "../../storage/publicRooms";
-import type { PublicRoomRow } from "../../storage/publicRooms";
+import { addToNetwork, countPublicRooms, publicRooms, removeFromNetwork } from "../../storage/publicRooms";
+import type { Directory, PublicRoomRow } from "../../storage/publicRooms";
 import type { App } from "../app";
 import { askPublicRooms } from "../federation/remoteQueries";
 import type { Requester } from "../requester";
@@ -18,17 +18,41 @@ export interface DirectoryRequest {
   readonly types: readonly (string | null)[] | undefined;
   /** Another server, whose directory is asked for. */
   readonly server: string | undefined;
+  /** Another directory than the server's own. */
+  readonly networks?: NetworkChoice;
+}
+
+/** Which networks of application services to list (client-server API, "Listing rooms"). */
+export interface NetworkChoice {
+  readonly all: boolean;
+  readonly instanceId: string | undefined;
+}
+
+/** Reads `include_all_networks` and `third_party_instance_id`. */
+export function networkChoice(all: JsonValue | undefined, instanceId: string | null | undefined): NetworkChoice {
+  return { all: all === true || all === "true", instanceId: instanceId === null || instanceId === "" ? undefined : instanceId };
+}
+
+/** Instances are named as GET /thirdparty/protocols names them: "service|network". */
+function directoryOf(networks: NetworkChoice | undefined): Directory {
+  const instance = networks?.instanceId;
+  if (instance === undefined) return networks?.all === true ? "all" : "own";
+  if (networks?.all === true) throw invalidParam("third_party_instance_id cannot be used with include_all_networks");
+  const bar = instance.indexOf("|");
+  if (bar <= 0 || bar !== instance.lastIndexOf("|")) throw invalidParam("Invalid third party instance id");
+  return { serviceId: instance.slice(0, bar), networkId: instance.slice(bar + 1) };
 }
 
 /** The room directory (client-server API, "Listing rooms"). Tokens name the room after which a page starts. */
 export async function listPublicRooms(app: App, request: DirectoryRequest): Promise<JsonObject> {
   if (request.server !== undefined && request.server !== app.serverName) return askPublicRooms(app, request.server, request);
   if (!app.config.enable_room_list_search) return { chunk: [], total_room_count_estimate: 0 };
+  const directory = directoryOf(request.networks);
   const limit = request.limit === undefined || request.limit <= 0 ? MAX_PAGE : Math.min(request.limit, MAX_PAGE);
   const after = request.since === undefined || request.since === "" ? undefined : parsePageToken(request.since);
   const [rows, total] = await Promise.all([
-    publicRooms(app.db, { limit: limit + 1, after, search: request.search, types: request.types }),
-    countPublicRooms(app.db),
+    publicRooms(app.db, { directory, limit: limit + 1, after, search: request.search, types: request.types }),
+    countPublicRooms(app.db, directory),
   ]);
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
@@ -103,4 +127,19 @@ export async function publishRoom(app: App, requester: Requester, roomId: string
     throw forbidden("This server requires you to be a moderator in the room to edit its room list entry");
   }
   await setRoomPublic(app.db, room.nid, visibility === "public");
+}
+
+const MAX_NETWORK_ID = 255;
+
+/** Lists a room in the directory of a network that the application service bridges, or takes it out. */
+export async function listInNetwork(
+  app: App,
+  { appservice }: Requester,
+  { networkId, roomId }: { readonly networkId: string; readonly roomId: string },
+  visibility: "public" | "private",
+): Promise<void> {
+  if (!appservice) throw forbidden("Only appservices can edit the appservice published room list");
+  if (networkId === "" || networkId.includes("|") || networkId.length > MAX_NETWORK_ID) throw invalidParam("Invalid network id");
+  const { nid } = await requireRoom(app, roomId);
+  await (visibility === "public" ? addToNetwork : removeFromNetwork)(app.db, appservice.id, networkId, nid);
 }

@@ -1,6 +1,6 @@
 import { MatrixError } from "../../errors";
 import { createAlias, localAliases, removeAlias, resolveAlias } from "../../handlers/rooms/aliases";
-import { directoryFilter, listPublicRooms, publishRoom, readVisibility } from "../../handlers/rooms/publicRooms";
+import { directoryFilter, listPublicRooms, networkChoice, publishRoom, readVisibility } from "../../handlers/rooms/publicRooms";
 import { array, boolean, integer, integerText, maybe, nullable, object, oneOf, openObject, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
 
@@ -83,6 +83,12 @@ export const directoryRoutes = group("client.directory", [
       third_party_instance_id: maybe(string()),
     }),
     handle: ({ app, query, body }) =>
-      listPublicRooms(app, { limit: body.limit, since: body.since ?? undefined, server: query.server, ...directoryFilter(body.filter) }),
+      listPublicRooms(app, {
+        limit: body.limit,
+        since: body.since ?? undefined,
+        server: query.server,
+        networks: networkChoice(body.include_all_networks, body.third_party_instance_id),
+        ...directoryFilter(body.filter),
+      }),
   }),
 ]);

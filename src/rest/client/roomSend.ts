@@ -3,7 +3,8 @@ import { anyObject, integerText, object, optional, string } from "../../lib/sche
 import { group, route } from "../route";
 
 const prefixes = ["r0", "api/v1", "unstable"] as const;
-const sendQuery = object({ ts: optional(integerText()) });
+/** `ts`: for application services (MSC3316). */
+const sendQuery = object({ ts: optional(integerText({ minimum: 0 })) });
 const reasonBody = optional(object({ reason: optional(string()) }));
 
 export const roomSendRoutes = group("client.roomSend", [
@@ -78,9 +79,10 @@ export const roomSendRoutes = group("client.roomSend", [
     servlet: "RoomRedactEventRestServlet",
     aliases: prefixes,
     auth: "guest",
+    query: sendQuery,
     body: reasonBody,
-    handle: async ({ app, requester, params, body }) => {
-      const sent = await redactEvent(app, requester, { ...params, reason: body?.reason });
+    handle: async ({ app, requester, params, query, body }) => {
+      const sent = await redactEvent(app, requester, { ...params, reason: body?.reason, originServerTs: query.ts });
       return { event_id: sent.eventId };
     },
   }),
@@ -88,9 +90,10 @@ export const roomSendRoutes = group("client.roomSend", [
     servlet: "RoomRedactEventRestServlet",
     aliases: prefixes,
     auth: "guest",
+    query: sendQuery,
     body: reasonBody,
-    handle: async ({ app, requester, params, body }) => {
-      const sent = await redactEvent(app, requester, { ...params, reason: body?.reason });
+    handle: async ({ app, requester, params, query, body }) => {
+      const sent = await redactEvent(app, requester, { ...params, reason: body?.reason, originServerTs: query.ts });
       return { event_id: sent.eventId };
     },
   }),

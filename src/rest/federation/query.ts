@@ -3,7 +3,7 @@ import { hostOf } from "../../caches/memberships";
 import type { App } from "../../handlers/app";
 import { ownProfile } from "../../handlers/profile";
 import { resolveOwnAlias } from "../../handlers/rooms/aliases";
-import { directoryFilter, listPublicRooms } from "../../handlers/rooms/publicRooms";
+import { directoryFilter, listPublicRooms, networkChoice } from "../../handlers/rooms/publicRooms";
 import { own } from "../../lib/json";
 import { anyJson, integer, integerText, nullable, object, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
@@ -50,22 +50,41 @@ export const federationPublicRoomsRoutes = group("federation.publicRooms", [
   route("GET /_matrix/federation/v1/publicRooms", {
     servlet: "PublicRoomList",
     auth: "federation",
-    query: object({ limit: optional(integerText()), since: optional(string()) }),
+    query: object({
+      limit: optional(integerText()),
+      since: optional(string()),
+      include_all_networks: optional(string()),
+      third_party_instance_id: optional(string()),
+    }),
     handle: ({ app, query }) => {
       checkDirectoryOpen(app);
-      return listPublicRooms(app, { limit: query.limit, since: query.since, server: undefined, search: undefined, types: undefined });
+      return listPublicRooms(app, {
+        limit: query.limit,
+        since: query.since,
+        server: undefined,
+        search: undefined,
+        types: undefined,
+        networks: networkChoice(query.include_all_networks, query.third_party_instance_id),
+      });
     },
   }),
   route("POST /_matrix/federation/v1/publicRooms", {
     servlet: "PublicRoomList",
     auth: "federation",
-    body: object({ limit: optional(integer()), since: optional(nullable(string())), filter: optional(anyJson()) }),
+    body: object({
+      limit: optional(integer()),
+      since: optional(nullable(string())),
+      filter: optional(anyJson()),
+      include_all_networks: optional(anyJson()),
+      third_party_instance_id: optional(nullable(string())),
+    }),
     handle: ({ app, body }) => {
       checkDirectoryOpen(app);
       return listPublicRooms(app, {
         limit: body.limit,
         since: body.since ?? undefined,
         server: undefined,
+        networks: networkChoice(body.include_all_networks, body.third_party_instance_id),
         ...directoryFilter(body.filter),
       });
     },

@@ -1,0 +1,17 @@
+import { cacheChangesBetween } from "../storage/cacheChanges";
+import type { CacheChange } from "../storage/cacheChanges";
+import { defineStream } from "./defineStream";
+import { tuple } from "./tuple";
+
+/** The aliases of a room by its id, under Synapse's name for that cache. */
+export const ALIASES_OF_ROOM = "get_aliases_for_room";
+
+/** That something changed which is remembered here and there but has no stream of its own. Any process writes it, in the transaction of the change. */
+export const cachesStream = defineStream<CacheChange>({
+  name: "caches",
+  writer: "main",
+  sharding: "single",
+  sequence: "caches_stream_seq",
+  row: tuple({ cache: "string", key: "string" }),
+  catchUp: cacheChangesBetween,
+});
