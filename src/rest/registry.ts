@@ -2,6 +2,7 @@ import { adminRegisterRoutes } from "./admin/register";
 import { accountRoutes, openIdRoutes, passwordRoutes, whoisRoutes } from "./client/account";
 import { accountDataRoutes } from "./client/accountData";
 import { createRoomRoutes } from "./client/createRoom";
+import { dehydratedDeviceRoutes } from "./client/dehydratedDevice";
 import { deviceRoutes } from "./client/devices";
 import { filterRoutes } from "./client/filters";
 import { keyRoutes } from "./client/keys";
@@ -68,6 +69,7 @@ export const allGroups: readonly RouteGroup[] = [
   adminRegisterRoutes,
   appserviceRoutes,
   createRoomRoutes,
+  dehydratedDeviceRoutes,
   deviceRoutes,
   directoryRoutes,
   federationHierarchyRoutes,

@@ -85,6 +85,13 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "DELETE /_matrix/client/unstable/org.matrix.msc3391/user/:userId/account_data/:type",
     "DELETE /_matrix/client/unstable/org.matrix.msc3391/user/:userId/rooms/:roomId/account_data/:type",
   ],
+  "MSC3814: dehydrated devices": [
+    "GET /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device",
+    "PUT /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device",
+    "DELETE /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device",
+    "POST /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/:deviceId/events",
+    "GET /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/:deviceId/events",
+  ],
   "MSC3882: login tokens, before their release": ["POST /_matrix/client/unstable/org.matrix.msc3882/login/token"],
   "MSC4151: reports of rooms, before their release": ["POST /_matrix/client/unstable/org.matrix.msc4151/rooms/:roomId/report"],
   "MSC4186: simplified sliding sync": ["POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync"],
