@@ -16,13 +16,13 @@ export function createSenderMetrics(metrics: Metrics): SenderMetrics {
     name: "synapse_handlers_appservice_events_processed_total",
     help: "Events sent to application services",
   });
-  const positions = metrics.gauge({ name: "synapse_event_processing_positions", help: "How far events are processed", labels: ["name"] });
+  const place = metrics.gauge({ name: "synapse_ts_appservice_sender_position", help: "How far events have been looked at" });
   return {
     sent: (serviceId) => void sent.cell(serviceId).value++,
     failed: (serviceId) => void failed.cell(serviceId).value++,
     collected(events, position) {
       handled.cell().value += events;
-      positions.cell("appservice_sender").value = position;
+      place.cell().value = position;
     },
   };
 }
