@@ -101,14 +101,19 @@ export async function presenceSince(app: PresenceApp, { userId, from, newlyShare
   if (app.config.presence.enabled === false) return [];
   const view = app.userData.presence;
   const changed = from === undefined ? undefined : view.changedSince(from);
-  const users = new Set(newlyShared);
+  const met = new Set(newlyShared);
+  const users = new Set(met);
   if (changed) for (const shared of await whoShares(app, userId, [...changed])) users.add(shared);
   else for (const shared of await presentAround(app, userId)) users.add(shared);
   if (!changed || changed.has(userId)) users.add(userId);
   const now = app.clock.now();
   return [...users].flatMap((sender): PresenceEvent[] => {
     const row = view.get(sender);
-    return row ? [{ type: "m.presence", sender, content: presenceContent(row, now) }] : [];
+    if (row) return [{ type: "m.presence", sender, content: presenceContent(row, now) }];
+    // Of somebody of ours who is new to the requester it is told, too, that they are away.
+    return met.has(sender) && sender.endsWith(`:${app.serverName}`)
+      ? [{ type: "m.presence", sender, content: { presence: "offline" } }]
+      : [];
   });
 }
 

@@ -161,3 +161,12 @@ test("older prefixes are served too", async () => {
   expect(old.status).toBe(200);
   expect((await alice.call("GET", `/../api/v1/presence/${encodeURIComponent(alice.userId)}/status`)).status).toBe(200);
 });
+
+test("somebody who comes to share a room is told of, present or not", async () => {
+  const [anna, ben] = [await server.client("anna"), await server.client("ben")];
+  const { body } = await anna.call("POST", "/createRoom", { preset: "public_chat" });
+  await ben.sync({ set_presence: "offline" });
+  await ben.call("POST", `/join/${encodeURIComponent(body.room_id)}`, {});
+  const { presence } = await ben.sync({ set_presence: "offline" });
+  expect(presence.events).toContainEqual({ type: "m.presence", sender: anna.userId, content: { presence: "offline" } });
+});
