@@ -1,3 +1,4 @@
+import type { JsonObject, JsonValue } from "../lib/json";
 import type { Db } from "./db";
 
 /** An event as it is stored. Positions: see the table `events` in migration 0001. */
@@ -201,12 +202,10 @@ export interface EventStreamRow {
 
 /** Rows of the events stream with from < position <= to, in order. Soft-failed and rejected events are not announced. */
 export async function eventsBetween(db: Db, from: number, to: number): Promise<{ id: number; row: EventStreamRow }[]> {
-  const rows = await db<EventStreamRow & { id: number }>`
+  const rows = await db<Omit<EventStreamRow, "membership" | "prevMembership" | "displayName"> & MemberTexts & { id: number }>`
     select e.stream_ordering as id, e.nid, e.room_nid as "roomNid", r.room_id as "roomId", e.event_id as "eventId", e.type,
            e.state_key as "stateKey", e.sender, e.redacts, d.key_nid as "keyNid", d.prev_nid as "prevNid",
-           case when e.type = 'm.room.member' then e.json::json -> 'content' ->> 'membership' end as membership,
-           case when e.type = 'm.room.member' then p.json::json -> 'content' ->> 'membership' end as "prevMembership",
-           case when e.type = 'm.room.member' then e.json::json -> 'content' ->> 'displayname' end as "displayName",
+           case when e.type = 'm.room.member' then e.json end as "memberJson", p.json as "prevJson",
            (select count(*) from current_state_deltas a where a.room_nid = e.room_nid and a.stream_ordering = e.stream_ordering)
              > (case when d.nid is null then 0 else 1 end) as resets,
            rel.relates_to as "relatesTo", rel.rel_type as "relType"
@@ -216,7 +215,23 @@ export async function eventsBetween(db: Db, from: number, to: number): Promise<{
     left join event_relations rel on rel.nid = e.nid
     where e.stream_ordering > ${from} and e.stream_ordering <= ${to} and e.rejected is null and not e.soft_failed
     order by e.stream_ordering`;
-  return rows.map(({ id, ...row }) => ({ id, row }));
+  return rows.map(({ id, memberJson, prevJson, ...row }) => {
+    const content = contentOf(memberJson);
+    return { id, row: { ...row, ...content, prevMembership: contentOf(prevJson).membership } };
+  });
+}
+
+/** Of a member event, its text and that of the one before it. */
+interface MemberTexts {
+  readonly memberJson: string | null;
+  readonly prevJson: string | null;
+}
+
+/** Read here, since PostgreSQL gives up at escapes that it has no characters for: NUL, and halves of pairs. */
+function contentOf(json: string | null): Pick<EventStreamRow, "membership" | "displayName"> {
+  const content = json === null ? {} : (JSON.parse(json) as { readonly content: JsonObject }).content;
+  const textOf = (value: JsonValue | undefined): string | null => (typeof value === "string" && !value.includes("\u0000") ? value : null);
+  return { membership: textOf(content["membership"]), displayName: textOf(content["displayname"]) };
 }
 
 export async function eventsHead(db: Db): Promise<number> {

@@ -5,7 +5,8 @@ import type { EventRow } from "./events";
 export interface NewEventRow extends Omit<EventRow, "redactedBy" | "streamOrdering"> {
   readonly streamOrdering: number | null;
   readonly containsUrl: boolean;
-  readonly relation: { readonly relatesTo: string; readonly relType: string; readonly key: string | null } | undefined;
+  readonly relation:
+    { readonly relatesTo: string; readonly relType: string; readonly key: string | null; readonly isValid: boolean } | undefined;
 }
 
 export async function insertEvents(db: Db, rows: readonly NewEventRow[]): Promise<void> {
@@ -38,11 +39,12 @@ export async function recountMembers(db: Db, roomNids: readonly number[]): Promi
 export async function insertRelations(db: Db, events: readonly NewEventRow[]): Promise<void> {
   const rows = events.flatMap((e) => (e.relation ? [{ e, relation: e.relation }] : []));
   await db`
-    insert into event_relations (nid, room_nid, relates_to, rel_type, aggregation_key, type, sender, stream_ordering)
+    insert into event_relations (nid, room_nid, relates_to, rel_type, aggregation_key, type, sender, stream_ordering, is_valid)
     select * from unnest(
       ${rows.map((r) => r.e.nid)}::int8[], ${rows.map((r) => r.e.roomNid)}::int4[], ${rows.map((r) => r.relation.relatesTo)}::text[],
       ${rows.map((r) => r.relation.relType)}::text[], ${rows.map((r) => r.relation.key)}::text[], ${rows.map((r) => r.e.type)}::text[],
-      ${rows.map((r) => r.e.sender)}::text[], ${rows.map((r) => r.e.streamOrdering)}::int8[])
+      ${rows.map((r) => r.e.sender)}::text[], ${rows.map((r) => r.e.streamOrdering)}::int8[],
+      ${rows.map((r) => r.relation.isValid)}::bool[])
     on conflict (nid) do nothing`;
 }
 

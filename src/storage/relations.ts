@@ -28,11 +28,10 @@ export async function newestEdits(db: Db, eventIds: readonly string[]): Promise<
     select distinct on (t.event_id) t.event_id as target, e.nid
     from events t
     join event_relations r on r.room_nid = t.room_nid and r.relates_to = t.event_id and r.rel_type = 'm.replace'
-      and r.sender = t.sender and r.type = t.type
+      and r.sender = t.sender and r.type = t.type and r.is_valid
     join events e on e.nid = r.nid
     where t.event_id = any(${eventIds}::text[]) and t.state_key is null and t.redacted_by is null
       and e.state_key is null and e.redacted_by is null and e.rejected is null and not e.soft_failed
-      and (e.type = 'm.room.encrypted' or e.json::json -> 'content' -> 'm.new_content' is not null)
     order by t.event_id, e.origin_server_ts desc, e.event_id desc`;
 }
 

@@ -42,13 +42,17 @@ export interface PushRows {
 /** Another process wrote to a room of this batch: its tip is not what we took it for. */
 export class TipConflict extends Error {}
 
-/** The relation of an event that counts for aggregations and threads (client-server API, "Forming relationships between events"). */
-export function relationOf(content: JsonObject): NewEventRow["relation"] {
+/**
+ * The relation of an event that counts for aggregations and threads (client-server API, "Forming relationships between events", and
+ * "Validity of replacement events": what is encrypted may have new content).
+ */
+export function relationOf({ type, content }: Pick<RoomEvent, "type" | "content">): NewEventRow["relation"] {
   const relates = own(content, "m.relates_to");
   if (!isJsonObject(relates)) return undefined;
-  const { event_id: relatesTo, rel_type: relType, key } = relates;
-  if (typeof relatesTo !== "string" || typeof relType !== "string") return undefined;
-  return { relatesTo, relType, key: typeof key === "string" ? key : null };
+  const [relatesTo, relType, key] = [textOf(relates, "event_id"), textOf(relates, "rel_type"), textOf(relates, "key")];
+  if (relatesTo === null || relType === null) return undefined;
+  const isValid = relType !== "m.replace" || type === "m.room.encrypted" || isJsonObject(own(content, "m.new_content"));
+  return { relatesTo, relType, key, isValid };
 }
 
 const memberships: ReadonlySet<unknown> = new Set(["join", "invite", "leave", "ban", "knock"] satisfies Membership[]);
@@ -88,7 +92,7 @@ function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
     txnDevice: intent.txnId === null ? null : (intent.deviceId ?? ""),
     txnId: intent.txnId,
     containsUrl: typeof own(event.content, "url") === "string",
-    relation: relationOf(event.content),
+    relation: relationOf(event),
   };
 }
 

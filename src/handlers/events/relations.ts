@@ -10,7 +10,7 @@ import { renderEvents } from "./render";
 
 export type RelationsApp = Pick<App, "caches" | "clock" | "db" | "userData">;
 
-const relTypeOf = (event: StoredEvent): string | undefined => relationOf(event.shown.content)?.relType;
+const relTypeOf = (event: StoredEvent): string | undefined => relationOf(event.shown)?.relType;
 
 /** State has no aggregations, and neither have replacements and annotations. */
 function takesRelations(event: StoredEvent): boolean {

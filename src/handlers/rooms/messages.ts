@@ -101,7 +101,7 @@ async function checkRedaction(app: App, requester: Requester, roomId: string, ev
 
 /** One reaction of a kind by one user to one event (client-server API, "Annotating events"). */
 async function checkRelation(app: App, requester: Requester, { roomId, content, type }: SendRequest): Promise<void> {
-  const relation = relationOf(content);
+  const relation = relationOf({ type, content });
   if (!relation) return;
   if (relation.relType === "m.thread") return checkThreadRoot(app, relation.relatesTo);
   if (relation.relType !== "m.annotation" || relation.key === null) return;

@@ -37,7 +37,7 @@ async function place(deps: RemoteStoreDeps, room: RoomInfo, events: readonly Sto
     streamOrdering: positions[i] ?? 0,
     stateGroup,
     containsUrl: typeof event.content["url"] === "string",
-    relation: relationOf(event.content),
+    relation: relationOf(event),
   }));
   await insertEvents(deps.db, rows);
   if (rows.some(({ relation }) => relation)) await insertRelations(deps.db, rows);

@@ -3,6 +3,9 @@ import { createRoom } from "../../../src/handlers/rooms/createRoom";
 import { changeMembership } from "../../../src/handlers/rooms/membership";
 import { sendRoomEvent } from "../../../src/handlers/rooms/messages";
 import { roomVersions } from "../../../src/rooms/versions";
+import { eventsBetween } from "../../../src/storage/events";
+import { newestEdits } from "../../../src/storage/relations";
+import { eventsStream } from "../../../src/streams/events";
 import { createTestApp } from "../../builders/app";
 import type { TestApp } from "../../builders/app";
 
@@ -45,4 +48,27 @@ test("a stranger is refused", async () => {
   const { roomId } = await createRoom(app, alice, {});
   await expect(sendRoomEvent(app, bob, { roomId, type: "m.room.message", content: {} })).rejects.toMatchObject({ status: 403 });
   await expect(changeMembership(app, bob, { roomId, target: bob.userId, action: "join" })).rejects.toMatchObject({ status: 403 });
+});
+
+test("characters that PostgreSQL does not have hold up neither readers of the stream nor of relations", async () => {
+  const { app } = test1;
+  const strange = "a\u0000b\ud800c";
+  const { roomId } = await createRoom(app, alice, {});
+  const from = app.streams.position(eventsStream);
+  const content = { membership: "join", displayname: strange, reason: strange };
+  await sendRoomEvent(app, alice, { roomId, type: "m.room.member", stateKey: alice.userId, content });
+  const { eventId } = await sendRoomEvent(app, alice, { roomId, type: "m.room.message", content: { body: strange } });
+  const edit = { body: strange, "m.new_content": { body: "new" }, "m.relates_to": { rel_type: "m.replace", event_id: eventId } };
+  const edited = await sendRoomEvent(app, alice, { roomId, type: "m.room.message", content: edit });
+  const rows = await eventsBetween(app.db, from, edited.streamOrdering);
+  expect(rows.map(({ row }) => [row.type, row.membership, row.prevMembership, row.displayName])).toEqual([
+    ["m.room.member", "join", "join", null],
+    ["m.room.message", null, null, null],
+    ["m.room.message", null, null, null],
+  ]);
+  await sendRoomEvent(app, alice, { roomId, type: "m.room.message", content: { ...edit, "m.new_content": strange } });
+  const edits = await app.caches.events.byNids((await newestEdits(app.db, [eventId])).map(({ nid }) => nid));
+  expect([...edits.values()].map(({ row }) => row.eventId)).toEqual([edited.eventId]);
+  const relation = { rel_type: strange, event_id: strange, key: strange };
+  await sendRoomEvent(app, alice, { roomId, type: "m.room.message", content: { body: "", "m.relates_to": relation } });
 });
