@@ -97,6 +97,9 @@ async function stored(app: Pick<App, "db">, userId: string, filterId: string): P
   return JSON.parse(text) as JsonValue;
 }
 
+/** A RoomEventFilter that came as JSON. */
+export const eventFilterFrom = (json: JsonValue): EventFilter => accept(parseEventFilter(json));
+
 /** The `filter` parameter of /messages, /context and their kin: JSON of a RoomEventFilter; undefined when absent. */
 export function eventFilterOf(parameter: string | undefined): EventFilter | undefined {
   return parameter === undefined || parameter === "" ? undefined : accept(parseEventFilter(inline(parameter)));

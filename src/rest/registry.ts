@@ -30,6 +30,7 @@ import { voipRoutes } from "./client/voip";
 import { roomKeyRoutes } from "./client/roomKeys";
 import { roomReadRoutes } from "./client/roomRead";
 import { roomSendRoutes } from "./client/roomSend";
+import { searchRoutes } from "./client/search";
 import { sendToDeviceRoutes } from "./client/sendToDevice";
 import { signOnRoutes } from "./client/signOn";
 import { spaceRoutes } from "./client/spaces";
@@ -119,6 +120,7 @@ export const allGroups: readonly RouteGroup[] = [
   roomKeyRoutes,
   roomReadRoutes,
   roomSendRoutes,
+  searchRoutes,
   sendToDeviceRoutes,
   signOnRoutes,
   serverKeyRoutes,

@@ -14,8 +14,11 @@ export interface ConsumerOptions<Row> {
   readonly concerns: (row: Row) => boolean;
   /** Works on rows in order. It may get rows again that it had before a crash, and must end with the same result. */
   readonly handle: (rows: readonly StreamRow<Row>[]) => Promise<void>;
-  /** Runs before the first row ever is handled: the work of all the past. Fails when the signal says so, and is begun anew. */
-  readonly begin: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Runs before the first row ever is handled and does the work of all the past. Fails when the signal says so, and is begun anew.
+   * Absent: the stream is read from its beginning.
+   */
+  readonly begin?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Rows held for a consumer that is behind; older ones it reads from the database. */
@@ -131,6 +134,7 @@ class Consumer<Row> {
     const { name, stream, begin } = this.options;
     const known = await getConsumerPosition(this.app.db, name, stream.name);
     if (known !== undefined) return (this.saved = known);
+    if (!begin) return 0;
     const start = this.heard.upTo;
     await begin(this.stopping.signal);
     await this.save(start);

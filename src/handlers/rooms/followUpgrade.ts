@@ -10,7 +10,7 @@ import { currentEvent, placeOf } from "./access";
 import { handOverAliases } from "./aliases";
 
 /** The room that a create event says it takes the place of. */
-function predecessorOf(create: JsonObject): string | undefined {
+export function predecessorOf(create: JsonObject): string | undefined {
   const predecessor = own(create, "predecessor");
   const roomId = isJsonObject(predecessor) ? own(predecessor, "room_id") : undefined;
   return typeof roomId === "string" && roomId.startsWith("!") && fitsId(roomId) ? roomId : undefined;

@@ -15,11 +15,12 @@ import { renderEvents } from "../events/render";
 import type { EventFormat } from "../events/render";
 import type { Requester } from "../requester";
 import { projectEvents } from "../sync/project";
-import { ignoredUsersOf } from "../accountData";
 import { backfillBefore } from "../federation/backfill";
 import { nearerEvent } from "../federation/remoteEventByTime";
 import { standingIn } from "./readState";
 import type { Standing } from "./readState";
+import { shownEvents } from "./shownEvents";
+import { surroundingsOf } from "./surroundings";
 import { visibleEvents } from "./visibleEvents";
 
 const MAX_PAGE = 1000;
@@ -107,23 +108,6 @@ async function readBackwards(
   return historyBackwards(app.db, room.nid, from, to, limit);
 }
 
-/** Those of the entries that the reader may see and the filter passes, in their order. */
-export async function shownEvents(
-  app: App,
-  requester: Requester,
-  room: RoomInfo,
-  entries: readonly HistoryEntry[],
-  filter: EventFilter,
-): Promise<StoredEvent[]> {
-  const [stored, ignored] = await Promise.all([
-    app.caches.events.byNids(entries.map(({ nid }) => nid)),
-    ignoredUsersOf(app, requester.userId),
-  ]);
-  const events = entries.flatMap(({ nid }) => stored.get(nid) ?? []);
-  const visible = await visibleEvents(app, requester.userId, room, events);
-  return visible.filter((event) => (event.row.stateKey !== null || !ignored.has(event.sender)) && filter.matches(event));
-}
-
 /** Events with their aggregations, for answers that show events. */
 export async function renderPage(app: App, requester: Requester, events: readonly StoredEvent[], format: EventFormat): Promise<JsonText[]> {
   const relations = await bundledRelations(app, requester.userId, events);
@@ -180,20 +164,11 @@ export async function readContext(
     if (await app.caches.events.byId(wanted.eventId)) throw forbidden("You don't have permission to access that event.");
     throw error;
   });
-  const { room, row } = event;
-  const at = { depth: row.depth, streamOrdering: row.streamOrdering ?? 0 };
-  const before = { depth: at.depth, streamOrdering: at.streamOrdering - 1 };
   const limit = Math.min(Math.max(0, wanted.limit), MAX_PAGE);
   const half = Math.floor(limit / 2);
   const filter = wanted.filter ?? passAll;
-  const [older, newer] = await Promise.all([
-    half > 0 ? historyBackwards(app.db, room.nid, before, undefined, half) : [],
-    limit - half > 0 ? historyForwards(app.db, room.nid, at, undefined, limit - half) : [],
-  ]);
-  const [eventsBefore, eventsAfter] = await Promise.all([
-    shownEvents(app, requester, room, older, filter),
-    shownEvents(app, requester, room, newer, filter),
-  ]);
+  const around = await surroundingsOf(app, requester, event, { before: half, after: limit - half }, filter);
+  const { before: eventsBefore, after: eventsAfter, start, end } = around;
   const last = eventsAfter.at(-1) ?? event;
   const [rendered, renderedBefore, renderedAfter, state] = await Promise.all([
     renderPage(app, requester, [event], "client"),
@@ -201,15 +176,7 @@ export async function readContext(
     renderPage(app, requester, eventsAfter, "client"),
     contextState(app, requester, last, filter, [...eventsBefore, event, ...eventsAfter]),
   ]);
-  const oldest = older.at(-1);
-  return {
-    event: rendered[0],
-    events_before: renderedBefore,
-    events_after: renderedAfter,
-    state,
-    start: formatTopological(oldest ? { depth: oldest.depth, streamOrdering: oldest.streamOrdering - 1 } : before),
-    end: formatTopological(newer.at(-1) ?? at),
-  };
+  return { event: rendered[0], events_before: renderedBefore, events_after: renderedAfter, state, start, end };
 }
 
 async function contextState(

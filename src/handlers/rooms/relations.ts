@@ -12,7 +12,8 @@ import type { App } from "../app";
 import { bundledRelations } from "../events/relations";
 import { renderEvents } from "../events/render";
 import type { Requester } from "../requester";
-import { placeOfToken, renderPage, requireVisibleEvent, shownEvents } from "./history";
+import { placeOfToken, renderPage, requireVisibleEvent } from "./history";
+import { shownEvents } from "./shownEvents";
 import { standingIn } from "./readState";
 import { visibleEvents } from "./visibleEvents";
 

@@ -1,7 +1,6 @@
 /** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
 export const notServedYet: Readonly<Record<string, readonly string[]>> = {
   "logins handed to another server": ["/_matrix/client/v1/auth_metadata"],
-  search: ["/_matrix/client/v3/search"],
   "policy servers": ["/.well-known/matrix/policy_server"],
 };
 
