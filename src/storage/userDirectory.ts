@@ -106,7 +106,7 @@ export interface DirectorySearch {
   readonly locked: boolean;
 }
 
-/** The best of those who fit: in an open room or in a room with who asks, unless everybody may be found. */
+/** The best of those who fit: in an open room, who asks among them, or in a room with who asks, unless everybody may be found. */
 export async function searchDirectory(
   db: Db,
   s: DirectorySearch,
@@ -114,11 +114,11 @@ export async function searchDirectory(
   return db`
     select d.user_id as "userId", d.display_name as "displayName", d.avatar_url as "avatarUrl"
     from user_directory d left join users u on u.user_id = d.user_id
-    where d.words @@ ${s.begun}::text::tsquery and d.user_id <> ${s.userId}
+    where d.words @@ ${s.begun}::text::tsquery
       and not coalesce(u.deactivated, false) and (${s.locked} or not coalesce(u.locked, false)) and (d.is_local or not ${s.localOnly})
-      and (${s.everybody} or d.in_public or exists (
+      and (d.in_public or (d.user_id <> ${s.userId} and (${s.everybody} or exists (
         select from room_members theirs join room_members mine using (room_nid)
-        where theirs.user_id = d.user_id and theirs.membership = 'join' and mine.user_id = ${s.userId} and mine.membership = 'join'))
+        where theirs.user_id = d.user_id and theirs.membership = 'join' and mine.user_id = ${s.userId} and mine.membership = 'join'))))
     order by (case when d.is_local and ${s.localFirst} then 2 else 1 end) * (case when d.folded = ${s.folded} then 2 else 1 end)
         * (case when d.display_name is null then 1 else 1.2 end) * (case when d.avatar_url is null then 1 else 1.2 end)
         * (3 * ts_rank_cd('{0.1,0.1,0.9,1}', d.words, ${s.exact}::text::tsquery) + ts_rank_cd('{0.1,0.1,0.9,1}', d.words, ${s.begun}::text::tsquery))

@@ -65,9 +65,10 @@ test("an open room shows its members to everybody, and no more once it closes", 
   await finds(alice, "dora publ", [dora]);
   await dora.put(`/profile/${enc(dora.userId)}/displayname`, { displayname: "Theodora" });
   await finds(alice, "theodora", [dora]);
-  expect(await found(dora, "theodora")).toEqual([]);
+  expect(await found(dora, "theodora")).toEqual([dora.userId]);
   await dora.setState(roomId, "m.room.join_rules", { join_rule: "invite" });
   await finds(alice, "theodora", []);
+  expect(await found(dora, "theodora")).toEqual([]);
 });
 
 test("the best come first, and one is told that there are more", async () => {
