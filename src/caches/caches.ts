@@ -1,6 +1,8 @@
 import type { Db } from "../storage/db";
 import { createEventReader } from "./events";
 import type { EventReader } from "./events";
+import { createJoinedMembers } from "./joinedMembers";
+import type { JoinedMembers } from "./joinedMembers";
 import { createMemberships } from "./memberships";
 import type { Memberships } from "./memberships";
 import { createRelations } from "./relations";
@@ -30,6 +32,7 @@ export interface Caches {
   readonly tails: RoomTails;
   readonly relations: Relations;
   readonly glances: RoomGlances;
+  readonly joinedMembers: JoinedMembers;
 }
 
 const MIB = 1024 * 1024;
@@ -42,12 +45,14 @@ export function createCaches(deps: { db: Db; serverName: string; factor: number;
   const stateKeys = createStateKeys(db, scaled(100_000));
   const stateGroups = createStateGroupCache(db, scaled(24 * MIB));
   const events = createEventReader(db, rooms, { bytes: scaled(48 * MIB), ids: scaled(40_000) });
+  const roomState = createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(24 * MIB));
   return {
     rooms,
     stateKeys,
     stateGroups,
     events,
-    roomState: createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(24 * MIB)),
+    roomState,
+    joinedMembers: createJoinedMembers(db, roomState, scaled(8 * MIB)),
     memberships: createMemberships(db, serverName, { users: scaled(400_000), rooms: scaled(400_000) }),
     tails: createRoomTails(eventsHead, scaled(20_000)),
     glances: createRoomGlances(db, scaled(40_000)),

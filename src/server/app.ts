@@ -38,6 +38,7 @@ import { createInFlight } from "../handlers/federation/inFlight";
 import { createFederation } from "../remote/createFederation";
 import { createAuthenticate } from "./authenticate";
 import { createHooks } from "./hooks";
+import { watchCaches } from "./watchCaches";
 import { allRpcs, fetchMemory } from "../writers/registry";
 
 /** What differs between a process that is alone and one of many. */
@@ -152,6 +153,7 @@ export function createApp(options: AppOptions): RunningApp {
     background,
   };
   connect(app);
+  watchCaches(metrics, app);
   return { app, start: () => start(app), stop: () => stop(app) };
 }
 

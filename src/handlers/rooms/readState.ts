@@ -9,7 +9,6 @@ import { packedGet } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { parseToken } from "../../lib/streamToken";
 import { historyVisibilityOf } from "../../rooms/visibility";
-import { membersOfRooms } from "../../storage/memberships";
 import type { App } from "../app";
 import { renderEvents } from "../events/render";
 import type { Requester } from "../requester";
@@ -116,13 +115,12 @@ async function stateAt(app: App, { room, state }: ReadableState, at: string): Pr
   return undo(state, (await movesIn(app, [stretch])).get(stretch) ?? []);
 }
 
-/** `GET /rooms/{roomId}/joined_members`: out of the table of members, not of events. For members alone. */
-export async function readJoinedMembers(app: App, requester: Requester, roomId: string): Promise<JsonObject> {
+/** `GET /rooms/{roomId}/joined_members`. For members alone. */
+export async function readJoinedMembers(app: App, requester: Requester, roomId: string): Promise<JsonText> {
   const room = await findRoom(app, roomId);
   const place = room && (await placeOf(app, requester.userId, room));
   if (!room || (place?.membership !== "join" && !requester.appservice)) throw forbidden(`User ${requester.userId} not in room ${roomId}`);
-  const members = await membersOfRooms(app.db, [room.nid], "join");
-  return Object.fromEntries(members.map((m) => [m.userId, { display_name: m.displayName, avatar_url: m.avatarUrl }]));
+  return app.caches.joinedMembers.of(room.nid);
 }
 
 /** `GET /joined_rooms`. */

@@ -1,6 +1,7 @@
 import { requesterFor } from "../../../src/handlers/requester";
 import { createRoom } from "../../../src/handlers/rooms/createRoom";
 import { changeMembership } from "../../../src/handlers/rooms/membership";
+import { readJoinedMembers } from "../../../src/handlers/rooms/readState";
 import { sendRoomEvent } from "../../../src/handlers/rooms/messages";
 import { roomVersions } from "../../../src/rooms/versions";
 import { eventsBetween } from "../../../src/storage/events";
@@ -71,4 +72,30 @@ test("characters that PostgreSQL does not have hold up neither readers of the st
   expect([...edits.values()].map(({ row }) => row.eventId)).toEqual([edited.eventId]);
   const relation = { rel_type: strange, event_id: strange, key: strange };
   await sendRoomEvent(app, alice, { roomId, type: "m.room.message", content: { body: "", "m.relates_to": relation } });
+});
+
+test("caches tell how large they are and how often they help", async () => {
+  const { app } = test1;
+  const { roomId } = await createRoom(app, alice, {});
+  const room = await app.caches.rooms.byId(roomId);
+  await app.caches.memberships.ofRoom(room?.nid ?? 0);
+  const text = await app.metrics.text();
+  for (const name of ["get_users_in_room", "joined_members", "push_room_members", "access_tokens"])
+    expect(text).toMatch(new RegExp(`^synapse_util_caches_cache_max_size\\{[^}]*name="${name}"[^}]*\\} [1-9]`, "m"));
+  expect(text).toMatch(/^synapse_util_caches_cache_hits\{[^}]*name="get_users_in_room"[^}]*\} [1-9]/m);
+});
+
+test("joined members are those of now", async () => {
+  const { app } = test1;
+  const { roomId } = await createRoom(app, alice, { preset: "public_chat" });
+  const read = async () =>
+    JSON.parse((await readJoinedMembers(app, alice, roomId)).text) as Record<string, { display_name: string | null }>;
+  expect(Object.keys(await read())).toEqual([alice.userId]);
+  await changeMembership(app, bob, { roomId, target: bob.userId, action: "join" });
+  expect(Object.keys(await read()).sort()).toEqual([alice.userId, bob.userId]);
+  const content = { membership: "join", displayname: "Bob" };
+  await sendRoomEvent(app, bob, { roomId, type: "m.room.member", stateKey: bob.userId, content });
+  expect((await read())[bob.userId]?.display_name).toBe("Bob");
+  await changeMembership(app, bob, { roomId, target: bob.userId, action: "leave" });
+  expect(Object.keys(await read())).toEqual([alice.userId]);
 });

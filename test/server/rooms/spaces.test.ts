@@ -12,7 +12,11 @@ let bob: Client;
 
 beforeAll(async () => {
   server = await createRoomsServer();
-  [alice, bob] = [await server.client("alice"), await server.client("bob")];
+});
+// New ones for each test: few hierarchies a second are told to a user.
+beforeEach(async () => {
+  const { currentTestName: name = "" } = expect.getState();
+  [alice, bob] = [await server.client(`alice${name.length}`), await server.client(`bob${name.length}`)];
 });
 afterAll(() => server.close());
 
