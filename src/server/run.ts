@@ -8,6 +8,7 @@ import { startFederationSender } from "../services/federationSender/sender";
 import { startAppserviceSender } from "../services/appserviceSender/appserviceSender";
 import { startMaintenance } from "../services/maintenance";
 import { startMediaJobs } from "../services/mediaJobs";
+import { startPusher } from "../services/pusher/pusher";
 import { startSearchIndex } from "../services/search";
 import { startUserDirectory } from "../services/userDirectory";
 import { createLogging } from "../observe/logging";
@@ -68,6 +69,7 @@ export async function startProcess({ config, log, onFatal }: StartOptions): Prom
     if (plan.services.includes("background") && config.enable_search) undo.push(startSearchIndex(running.app));
     if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
     if (plan.services.includes("appservice_sender")) undo.push(startAppserviceSender(running.app));
+    if (plan.services.includes("pusher")) undo.push(startPusher(running.app));
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
     const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics });
     await listeners.open();

@@ -14,6 +14,8 @@ export interface PusherSettings {
   readonly data: JsonObject;
   /** The device that set it, with which it goes. */
   readonly deviceId: string | null;
+  /** Whether it pushes at present (MSC3881). */
+  readonly enabled: boolean;
 }
 
 /** A pusher with its progress. Times are in ms since the epoch. */
@@ -43,7 +45,7 @@ export async function pushersOfUsers(db: Db, userIds: readonly string[]): Promis
       select user_id as "userId", app_id as "appId", pushkey, kind, app_display_name as "appDisplayName",
              device_display_name as "deviceDisplayName", profile_tag as "profileTag", lang, data, device_id as "deviceId",
              created_ts as "createdTs", last_stream_ordering as "lastStreamOrdering", last_success_ts as "lastSuccessTs",
-             failing_since_ts as "failingSinceTs"
+             failing_since_ts as "failingSinceTs", enabled
       from pushers where user_id = any(${userIds}::text[]) order by user_id, stream_id`,
   );
 }
@@ -55,7 +57,7 @@ export async function allPushers(db: Db, afterUser: string, limit: number): Prom
       select user_id as "userId", app_id as "appId", pushkey, kind, app_display_name as "appDisplayName",
              device_display_name as "deviceDisplayName", profile_tag as "profileTag", lang, data, device_id as "deviceId",
              created_ts as "createdTs", last_stream_ordering as "lastStreamOrdering", last_success_ts as "lastSuccessTs",
-             failing_since_ts as "failingSinceTs"
+             failing_since_ts as "failingSinceTs", enabled
       from pushers
       where user_id in (select distinct user_id from pushers where user_id > ${afterUser} order by user_id limit ${limit})
       order by user_id, stream_id`,
@@ -69,7 +71,7 @@ export async function othersWithPushkey(db: Db, pusher: PusherKey): Promise<Push
     where app_id = ${pusher.appId} and pushkey = ${pusher.pushkey} and user_id <> ${pusher.userId}`;
 }
 
-/** Adds a pusher, or changes what its user set of it. Takes the stream's lock (lockKey): call it last in a transaction. */
+/** Adds a pusher, or changes what its user set of it; one that was switched off begins anew. Takes the stream's lock (lockKey): call it last in a transaction. */
 export async function putPusher(
   tx: Db,
   lockKey: number,
@@ -77,16 +79,18 @@ export async function putPusher(
 ): Promise<{ id: number; row: PusherChange }[]> {
   const rows = await tx<{ id: number }>`
     with l as materialized (select pg_advisory_xact_lock(${lockKey}::int8))
-    insert into pushers (user_id, app_id, pushkey, stream_id, kind, app_display_name, device_display_name, profile_tag, lang, data,
-                         device_id, created_ts, last_stream_ordering)
+    insert into pushers as p (user_id, app_id, pushkey, stream_id, kind, app_display_name, device_display_name, profile_tag, lang, data,
+                         device_id, created_ts, last_stream_ordering, enabled)
     select ${pusher.userId}::text, ${pusher.appId}::text, ${pusher.pushkey}::text, nextval('pushers_stream_seq'), ${pusher.kind}::text,
            ${pusher.appDisplayName}::text, ${pusher.deviceDisplayName}::text, ${pusher.profileTag}::text, ${pusher.lang}::text,
-           ${JSON.stringify(pusher.data)}::text, ${pusher.deviceId}::text, ${pusher.createdTs}::int8, ${pusher.lastStreamOrdering}::int8
+           ${JSON.stringify(pusher.data)}::text, ${pusher.deviceId}::text, ${pusher.createdTs}::int8, ${pusher.lastStreamOrdering}::int8,
+           ${pusher.enabled}::bool
     from l
     on conflict (user_id, app_id, pushkey) do update set
+      last_stream_ordering = case when p.enabled then p.last_stream_ordering else excluded.last_stream_ordering end,
       stream_id = excluded.stream_id, kind = excluded.kind, app_display_name = excluded.app_display_name,
       device_display_name = excluded.device_display_name, profile_tag = excluded.profile_tag, lang = excluded.lang, data = excluded.data,
-      device_id = excluded.device_id, created_ts = excluded.created_ts
+      device_id = excluded.device_id, created_ts = excluded.created_ts, enabled = excluded.enabled
     returning stream_id as id`;
   const { userId, appId, pushkey } = pusher;
   return rows.map(({ id }) => ({ id, row: { userId, appId, pushkey, deleted: false } }));
@@ -119,7 +123,7 @@ export async function pusherChangesBetween(db: Db, from: number, to: number): Pr
   return rows.map(({ id, ...row }) => ({ id, row }));
 }
 
-/** How far pushers got. */
+/** How far pushers got. Who had the duty before and comes late changes nothing. */
 export async function saveProgress(
   db: Db,
   rows: readonly (PusherKey & Pick<Pusher, "lastStreamOrdering" | "lastSuccessTs" | "failingSinceTs">)[],
@@ -131,5 +135,6 @@ export async function saveProgress(
                 ${rows.map((r) => r.lastStreamOrdering)}::int8[], ${rows.map((r) => r.lastSuccessTs)}::int8[],
                 ${rows.map((r) => r.failingSinceTs)}::int8[])
       as n(user_id, app_id, pushkey, last_stream_ordering, last_success_ts, failing_since_ts)
-    where p.user_id = n.user_id and p.app_id = n.app_id and p.pushkey = n.pushkey`;
+    where p.user_id = n.user_id and p.app_id = n.app_id and p.pushkey = n.pushkey
+      and p.last_stream_ordering <= n.last_stream_ordering`;
 }

@@ -33,6 +33,7 @@ const FEATURES: Readonly<Record<string, (config: Config) => boolean>> = {
   "org.matrix.msc3771": () => true,
   "org.matrix.msc3827.stable": () => true,
   "org.matrix.msc3814": (config) => config.experimental_features.msc3814_enabled,
+  "org.matrix.msc3881": (config) => config.experimental_features.msc3881_enabled,
   "org.matrix.msc3882": (config) => config.login_via_existing_session.enabled,
   "fi.mau.msc2659.stable": () => true,
   "org.matrix.simplified_msc3575": (config) => config.experimental_features.msc3575_enabled,

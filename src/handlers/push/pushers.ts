@@ -23,6 +23,7 @@ export interface PusherRequest {
   readonly lang?: string | undefined;
   readonly data?: JsonObject | undefined;
   readonly append?: boolean | undefined;
+  readonly "org.matrix.msc3881.enabled"?: boolean | undefined;
 }
 
 const MAX_APP_ID = 64;
@@ -31,9 +32,10 @@ const MAX_PUSHKEY_BYTES = 512;
 const GATEWAY_PATH = "/_matrix/push/v1/notify";
 
 /** The pushers of a user as clients see them (client-server API, "GET /pushers"). */
-export async function listPushers(app: Pick<App, "db">, userId: string): Promise<JsonObject> {
+export async function listPushers(app: Pick<App, "config" | "db">, userId: string): Promise<JsonObject> {
   const pushers = await pushersOfUsers(app.db, [userId]);
-  return { pushers: pushers.map(clientPusher) };
+  const toggles = app.config.experimental_features.msc3881_enabled;
+  return { pushers: pushers.map((pusher) => ({ ...clientPusher(pusher), ...(toggles && toggleFields(pusher)) })) };
 }
 
 function clientPusher(pusher: Pusher): JsonObject {
@@ -47,6 +49,11 @@ function clientPusher(pusher: Pusher): JsonObject {
     profile_tag: pusher.profileTag,
     pushkey: pusher.pushkey,
   };
+}
+
+/** With which other devices of the user find and switch it (MSC3881). */
+function toggleFields({ enabled, deviceId }: Pusher): JsonObject {
+  return { "org.matrix.msc3881.enabled": enabled, "org.matrix.msc3881.device_id": deviceId };
 }
 
 const configError = (message: string): MatrixError => new MatrixError(400, "M_MISSING_PARAM", `Config Error: ${message}`);
@@ -71,6 +78,7 @@ export async function setPusher(app: PushersApp, requester: Requester, request: 
       profileTag: request.profile_tag ?? "",
       deviceId: requester.deviceId ?? null,
       createdTs: app.clock.now(),
+      enabled: !app.config.experimental_features.msc3881_enabled || request["org.matrix.msc3881.enabled"] !== false,
       lastStreamOrdering: app.streams.position(eventsStream),
     });
     return [...gone, ...set];

@@ -25,6 +25,7 @@ export const pusherRoutes = group("client.pushers", [
       lang: optional(string()),
       data: optional(anyObject()),
       append: optional(boolean()),
+      "org.matrix.msc3881.enabled": optional(boolean()),
     }),
     handle: async ({ app, requester, body }) => {
       await setPusher(app, requester, body);

@@ -6,7 +6,7 @@ import { consumerPositions, saveConsumerPositions } from "../../storage/streamCo
 import { collect } from "./collect";
 import type { Places, Source } from "./collect";
 import type { SenderMetrics } from "./metrics";
-import { createPause } from "./pause";
+import { createPause } from "../pause";
 
 export type SenderApp = Pick<App, "appservices" | "caches" | "clock" | "config" | "db" | "log" | "ownership">;
 

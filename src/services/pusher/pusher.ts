@@ -1,0 +1,189 @@
+import type { App } from "../../handlers/app";
+import { exclusiveOwner } from "../../handlers/auth/appserviceAuth";
+import { groupBy } from "../../handlers/sync/timeline";
+import { createLimiter } from "../../lib/limiter";
+import { allPushers, pushersOfUsers, saveProgress } from "../../storage/pushers";
+import type { Pusher, PusherKey } from "../../storage/pushers";
+import { pushersStream } from "../../streams/pushers";
+import { receiptsStream } from "../../streams/receipts";
+import { createPause } from "../pause";
+import { dispatchEvents } from "./dispatch";
+import type { Dispatch } from "./dispatch";
+import { createGateways } from "./gateways";
+import { HttpPusher } from "./httpPusher";
+import type { PusherDeps } from "./httpPusher";
+import { createPusherMetrics } from "./metrics";
+import { createProgress } from "./progress";
+
+/** Users whose pushers are read at once. */
+const PAGE_USERS = 500;
+const SAVE_ROWS = 1_000;
+/** Pushers that look into the database at once for what they missed: after a start, all of them do. */
+const MAX_READING = 4;
+const TROUBLE_MS = 5_000;
+
+const keyOf = ({ appId, pushkey }: Pick<PusherKey, "appId" | "pushkey">): string => JSON.stringify([appId, pushkey]);
+
+/**
+ * Runs the HTTP pushers of those users whose duty falls to this process (`pusher`, shared out by user id), as long as it does. Gives the
+ * way to stop.
+ */
+export function startPusher(app: App): () => Promise<void> {
+  if (!app.config.push.enabled) return async () => undefined;
+  const pool = new PusherPool(app);
+  return () => pool.stop();
+}
+
+class PusherPool {
+  private readonly users = new Map<string, Map<string, HttpPusher>>();
+  private readonly dispatch: Dispatch;
+  private readonly deps: PusherDeps;
+  private readonly stops: (() => void)[];
+  private readonly ending = new Set<Promise<void>>();
+  /** Whose pushers are to be read again. */
+  private readonly due = new Set<string>();
+  private isAllDue = true;
+  private isStopped = false;
+  private refreshing: Promise<void> | undefined;
+  private readonly pause = createPause();
+
+  constructor(private readonly app: App) {
+    const { streams, ownership, accounts, db, metrics } = app;
+    const reading = createLimiter(MAX_READING, Number.MAX_SAFE_INTEGER);
+    this.deps = {
+      gateways: createGateways(accounts.guardedWeb),
+      progress: createProgress(db),
+      metrics: createPusherMetrics(metrics, () => [...this.pushers()].length),
+      reading: (task) => reading.run(task),
+    };
+    this.dispatch = dispatchEvents(app, {
+      users: this.users,
+      notify: (userId, row) => this.users.get(userId)?.forEach((pusher) => pusher.add(row)),
+      fallBehind: () => [...this.pushers()].forEach((pusher) => pusher.fallBehind()),
+    });
+    this.stops = [
+      streams.subscribe(pushersStream, (rows) => {
+        for (const { row } of rows) if (this.isOurs(row.userId)) this.due.add(row.userId);
+        this.refresh();
+      }),
+      streams.subscribe(receiptsStream, (rows) => {
+        for (const { row } of rows) {
+          if (row.receiptType !== "m.read" && row.receiptType !== "m.read.private") continue;
+          this.users.get(row.userId)?.forEach((pusher) => pusher.checkBadge());
+        }
+      }),
+      ownership.onChange(() => this.settle()),
+    ];
+    this.refresh();
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    for (const stop of this.stops) stop();
+    this.pause.close();
+    await Promise.all([this.refreshing, this.dispatch.stop()]);
+    const all = [...this.pushers()];
+    await Promise.all([...this.ending, ...all.map((pusher) => pusher.stop())]);
+    // So that those with nothing to tell don't look through all of this time when they start again.
+    const rows = all.flatMap((pusher) => pusher.unsaved(this.dispatch.seen()) ?? []);
+    for (let i = 0; i < rows.length; i += SAVE_ROWS) await saveProgress(this.app.db, rows.slice(i, i + SAVE_ROWS));
+  }
+
+  private *pushers(): Iterable<HttpPusher> {
+    for (const own of this.users.values()) yield* own.values();
+  }
+
+  /** Nobody evaluates push rules for users of application services, so there is nothing to push to them. */
+  private isOurs(userId: string): boolean {
+    const { ownership, config } = this.app;
+    return ownership.isMine("pusher", userId) && exclusiveOwner(config.derived.appServices, userId) === undefined;
+  }
+
+  /** Others may have the duty now. */
+  private settle(): void {
+    for (const userId of [...this.users.keys()]) if (!this.isOurs(userId)) this.reconcile([userId], []);
+    this.isAllDue = true;
+    this.refresh();
+  }
+
+  private refresh(): void {
+    if (this.refreshing || this.isStopped || (!this.isAllDue && this.due.size === 0)) return;
+    this.refreshing = new Promise((resolve) => {
+      this.app.background("pusher_pool", async () => {
+        try {
+          await this.load();
+        } catch (error) {
+          this.app.log("synapse.push.pusherpool").error("cannot read pushers", { error });
+          await this.pause.wait(TROUBLE_MS);
+        }
+        this.refreshing = undefined;
+        resolve();
+        this.refresh();
+      });
+    });
+  }
+
+  private async load(): Promise<void> {
+    const isAll = this.isAllDue;
+    const userIds = isAll ? [] : [...this.due].slice(0, PAGE_USERS);
+    this.isAllDue = false;
+    for (const userId of userIds) this.due.delete(userId);
+    try {
+      if (isAll) await this.loadAll();
+      else this.reconcile(userIds, await pushersOfUsers(this.app.db, userIds));
+    } catch (error) {
+      this.isAllDue ||= isAll;
+      for (const userId of userIds) this.due.add(userId);
+      throw error;
+    }
+  }
+
+  private async loadAll(): Promise<void> {
+    let after = "";
+    while (!this.isStopped) {
+      const page = await allPushers(this.app.db, after, PAGE_USERS);
+      const last = page.at(-1);
+      if (!last) return;
+      this.reconcile([...new Set(page.map(({ userId }) => userId))], page);
+      after = last.userId;
+    }
+  }
+
+  /** found: all pushers that these users have. */
+  private reconcile(userIds: readonly string[], found: readonly Pusher[]): void {
+    const wanted = groupBy(
+      found.filter(({ kind, enabled }) => kind === "http" && enabled),
+      ({ userId }) => userId,
+    );
+    for (const userId of userIds) this.setUser(userId, (this.isOurs(userId) && wanted.get(userId)) || []);
+  }
+
+  private setUser(userId: string, wanted: readonly Pusher[]): void {
+    const own = this.users.get(userId) ?? new Map<string, HttpPusher>();
+    const keys = new Set(wanted.map(keyOf));
+    for (const [key, pusher] of own) {
+      if (keys.has(key) && !pusher.isOver) continue;
+      own.delete(key);
+      this.end(pusher);
+    }
+    const fresh: HttpPusher[] = [];
+    for (const settings of wanted) {
+      const known = own.get(keyOf(settings));
+      known?.update(settings);
+      if (known) continue;
+      const pusher = new HttpPusher(this.app, settings, this.deps);
+      own.set(keyOf(settings), pusher);
+      fresh.push(pusher);
+    }
+    if (own.size > 0) this.users.set(userId, own);
+    else this.users.delete(userId);
+    // They look for what they missed only now that they are told of what comes.
+    for (const pusher of fresh) pusher.wake();
+  }
+
+  private end(pusher: HttpPusher): void {
+    const ended = pusher.stop();
+    this.ending.add(ended);
+    void ended.finally(() => this.ending.delete(ended));
+  }
+}
