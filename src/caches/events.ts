@@ -5,7 +5,7 @@ import type { Filterable } from "../rooms/filter";
 import { parseEvent } from "../rooms/parseEvent";
 import { redact } from "../rooms/redact";
 import type { Db } from "../storage/db";
-import { findEventNids, getEventsByNid } from "../storage/events";
+import { BY_NO_EVENT, findEventNids, getEventsByNid } from "../storage/events";
 import type { EventRow } from "../storage/events";
 import { createCache } from "./cache";
 import type { CacheStats } from "./cache";
@@ -73,6 +73,11 @@ export class StoredEvent implements Filterable {
     const { version } = this.room;
     this.#shown ??= parseEvent(version, redact(version, this.event.pdu), this.row.eventId);
     return this.#shown;
+  }
+
+  /** The same as if it were redacted, for readers who may have no more than that. */
+  redacted(): StoredEvent {
+    return this.row.redactedBy === null ? new StoredEvent({ ...this.row, redactedBy: BY_NO_EVENT }, this.room) : this;
   }
 }
 

@@ -25,6 +25,9 @@ export interface EventRow {
   readonly txnId: string | null;
 }
 
+/** `redactedBy` of events that no redaction took the content of. */
+export const BY_NO_EVENT = "";
+
 export async function getEventsByNid(db: Db, nids: readonly number[]): Promise<EventRow[]> {
   return db<EventRow>`
     select nid, stream_ordering as "streamOrdering", room_nid as "roomNid", event_id as "eventId", type, state_key as "stateKey",

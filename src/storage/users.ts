@@ -60,6 +60,18 @@ export async function markDeactivated(db: Db, userId: string, erase: "erase" | "
   return rows.length > 0;
 }
 
+/** The account can be used again, once it has a password. What was taken from it stays away. Gives whether there was one. */
+export async function markActive(db: Db, userId: string): Promise<boolean> {
+  const rows = await db`update users set deactivated = false, erased = false where user_id = ${userId} returning user_id`;
+  return rows.length > 0;
+}
+
+/** Whose accounts were erased. */
+export async function getErasedUsers(db: Db): Promise<string[]> {
+  const rows = await db<{ userId: string }>`select user_id as "userId" from users where erased`;
+  return rows.map(({ userId }) => userId);
+}
+
 /** Forgets name, avatar and all fields of an account that is erased. */
 export async function clearProfile(db: Db, userId: string): Promise<void> {
   await db`update profiles set displayname = null, avatar_url = null, fields = '{}' where user_id = ${userId}`;

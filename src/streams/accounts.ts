@@ -8,6 +8,8 @@ import { tuple } from "./tuple";
 export interface AccountCaches {
   /** Forgets all that is known of a user: access tokens, flags, devices. */
   forgetAccount(userId: string): void;
+  /** Forgets whose accounts were erased. */
+  forgetErased(): void;
 }
 
 const row = tuple({ userId: "string", what: "string" }) as unknown as RowCodec<AccountChange>;
@@ -25,5 +27,6 @@ export const accountsStream = defineStream<AccountChange, AccountCaches>({
   catchUp: accountChangesBetween,
   invalidates: ({ userId, what }, caches) => {
     if (what !== "profile") caches.forgetAccount(userId);
+    if (what === "account") caches.forgetErased();
   },
 });

@@ -12,7 +12,7 @@ import type { WebClient } from "../../remote/webClient";
 import { findTokenOwners } from "../../storage/accessTokens";
 import type { Database } from "../../storage/db";
 import { getDevices } from "../../storage/devices";
-import { getUsers } from "../../storage/users";
+import { getErasedUsers, getUsers } from "../../storage/users";
 import type { UserRow } from "../../storage/users";
 import type { AccountCaches } from "../../streams/accounts";
 import { createAccountListeners } from "../account/hooks";
@@ -34,6 +34,8 @@ export interface Accounts extends AccountCaches {
   readonly users: Cache<string, UserRow>;
   /** Device ids of local users, for application services that act as a device. */
   readonly deviceIds: Cache<string, ReadonlySet<string>>;
+  /** Whose accounts were erased (client-server API, "POST /account/deactivate", `erase`). In memory, and mostly empty. */
+  erased(): Promise<ReadonlySet<string>>;
   readonly passwords: PasswordHasher;
   readonly seen: LastSeen;
   readonly monthlyActive: MonthlyActive;
@@ -80,6 +82,8 @@ export interface AccountsOptions {
 const MAX_TOKENS = 20_000;
 const MAX_USERS = 20_000;
 const MAX_DEVICE_LISTS = 5_000;
+const EVERYBODY = "everybody";
+const nobody: ReadonlySet<string> = new Set();
 
 export function createAccounts({ config, db, clock, onError }: AccountsOptions): Accounts {
   const scale = (max: number): number => Math.max(100, Math.round(max * config.caches.global_factor * 2));
@@ -98,12 +102,18 @@ export function createAccounts({ config, db, clock, onError }: AccountsOptions):
       return found;
     },
   });
+  const erased = createCache<string, ReadonlySet<string>>({
+    name: "erased_users",
+    max: 1,
+    load: async () => [[EVERYBODY, new Set(await getErasedUsers(db))]],
+  });
   const userAgent = `synapse-ts${config.user_agent_suffix === undefined ? "" : `; ${config.user_agent_suffix}`}`;
   const certificates = config.use_insecure_ssl_client_just_for_testing_do_not_use ? "ignore" : "verify";
   return {
     tokens,
     users,
     deviceIds,
+    erased: async () => (await erased.load(EVERYBODY)) ?? nobody,
     passwords: createPasswordHasher({ rounds: config.bcrypt_rounds, pepper: config.password_config.pepper ?? "" }),
     seen: createLastSeen({ db, clock, onError }),
     monthlyActive: createMonthlyActive({ db, clock, config, onError }),
@@ -123,6 +133,7 @@ export function createAccounts({ config, db, clock, onError }: AccountsOptions):
       users.delete(userId);
       deviceIds.delete(userId);
     },
+    forgetErased: () => erased.delete(EVERYBODY),
   };
 }
 

@@ -6,9 +6,10 @@ import { threadsOf } from "../../storage/relations";
 import { relationOf } from "../../writers/flush";
 import { ignoredUsersOf } from "../accountData";
 import type { App } from "../app";
+import { withoutErased } from "../rooms/erasure";
 import { renderEvents } from "./render";
 
-export type RelationsApp = Pick<App, "caches" | "clock" | "db" | "userData">;
+export type RelationsApp = Pick<App, "accounts" | "caches" | "clock" | "db" | "userData">;
 
 const relTypeOf = (event: StoredEvent): string | undefined => relationOf(event.shown)?.relType;
 
@@ -29,9 +30,13 @@ export async function bundledRelations(
   if (targets.length === 0) return new Map();
   const aggregates = await app.caches.relations.of(targets);
   const threads = await threadsFor(app, userId, targets, aggregates);
-  const latest = await app.caches.events.byNids([...threads.values()].map((thread) => thread.latest));
+  const eventsOf = async (nids: readonly number[]): Promise<ReadonlyMap<number, StoredEvent>> => {
+    const found = await app.caches.events.byNids(nids);
+    return new Map((await withoutErased(app, userId, [...found.values()])).map((event) => [event.row.nid, event]));
+  };
+  const latest = await eventsOf([...threads.values()].map((thread) => thread.latest));
   const latestAggregates = await app.caches.relations.of([...latest.values()].filter(takesRelations));
-  const edits = await app.caches.events.byNids([...aggregates.values(), ...latestAggregates.values()].flatMap(({ edit }) => edit ?? []));
+  const edits = await eventsOf([...aggregates.values(), ...latestAggregates.values()].flatMap(({ edit }) => edit ?? []));
   const ignored = await ignoredUsersOf(app, userId);
   const reader = { userId, deviceId: undefined };
   const shown = async (event: StoredEvent, relations?: JsonObject): Promise<JsonObject> => {
@@ -45,7 +50,7 @@ export async function bundledRelations(
     const edit = aggregate.edit === undefined ? undefined : edits.get(aggregate.edit);
     const references = aggregate.references.filter(({ sender }) => !ignored.has(sender));
     return {
-      ...(edit && { "m.replace": await shown(edit) }),
+      ...(edit?.row.redactedBy === null && { "m.replace": await shown(edit) }),
       ...(references.length > 0 && { "m.reference": { chunk: references.map(({ eventId }) => ({ event_id: eventId })) } }),
     };
   }

@@ -2,6 +2,7 @@ import type { StoredEvent } from "../../caches/events";
 import type { JsonObject } from "../../lib/json";
 import { JsonText } from "../../lib/jsonText";
 import { legacyClientEvent, renderClientEvent, renderFederationEvent, withUnsigned } from "../../rooms/clientEvent";
+import { BY_NO_EVENT } from "../../storage/events";
 import type { App } from "../app";
 
 export type EventFormat = "client" | "withoutRoomId" | "federation" | "legacy";
@@ -31,7 +32,7 @@ export async function renderEvents(
   options: RenderOptions,
 ): Promise<JsonText[]> {
   const wanted = events.flatMap(({ row }) => row.replacesNid ?? []);
-  const redactions = events.flatMap(({ row }) => row.redactedBy ?? []);
+  const redactions = events.flatMap(({ row: { redactedBy } }) => (redactedBy === null || redactedBy === BY_NO_EVENT ? [] : redactedBy));
   const [replaced, because] = await Promise.all([
     wanted.length > 0 ? app.caches.events.byNids(wanted) : undefined,
     redactions.length > 0 ? app.caches.events.byIds(redactions) : undefined,
@@ -77,7 +78,8 @@ function unsignedOf(
     unsigned["transaction_id"] = row.txnId;
   if (replaced) {
     unsigned["replaces_state"] = replaced.row.eventId;
-    unsigned["prev_content"] = replaced.shown.content;
+    // What an erased user replaced was mostly their own.
+    if (row.redactedBy !== BY_NO_EVENT) unsigned["prev_content"] = replaced.shown.content;
     unsigned["prev_sender"] = replaced.row.sender;
   }
   if (because) {

@@ -17,8 +17,8 @@ import { authChainOf } from "./authChain";
 import { type GoodPdu, checkSignatures, requireGood } from "./checkPdu";
 import { storeInRoom } from "./inbound";
 import { sentOf } from "./outcomes";
-import { pduText } from "./pduText";
 import { approvingUser, wantsApproval } from "./restricted";
+import { statePdus } from "./serverVisibility";
 import { stateBefore } from "./stateBefore";
 
 interface Received {
@@ -86,8 +86,8 @@ export async function receiveJoin(app: App, origin: string, roomId: string, body
   return {
     origin: app.serverName,
     members_omitted: false,
-    state: state.map(pduText),
-    auth_chain: authChain.map(pduText),
+    state: await statePdus(app, state),
+    auth_chain: await statePdus(app, authChain),
     event: new JsonText(pdu.checked.json),
   };
 }

@@ -7,8 +7,7 @@ import type { App } from "../app";
 import { currentEvent } from "../rooms/access";
 import { requireNotShutOut, requireSharedRoom } from "./access";
 import { authChainOf } from "./authChain";
-import { pduText } from "./pduText";
-import { pdusFor } from "./serverVisibility";
+import { pdusFor, statePdus } from "./serverVisibility";
 import { stateBefore } from "./stateBefore";
 
 /** PDUs as transactions and their like carry them. */
@@ -56,7 +55,7 @@ async function stateAt(app: App, origin: string, roomId: string, eventId: string
 /** `GET /state/{roomId}`. */
 export async function serveState(app: App, origin: string, roomId: string, eventId: string) {
   const { state, authChain } = await stateAt(app, origin, roomId, eventId);
-  return { pdus: state.map(pduText), auth_chain: authChain.map(pduText) };
+  return { pdus: await statePdus(app, state), auth_chain: await statePdus(app, authChain) };
 }
 
 /** `GET /state_ids/{roomId}`. */
@@ -71,7 +70,7 @@ export async function serveEventAuth(app: App, origin: string, roomId: string, e
   const room = await requireSharedRoom(app, origin, roomId);
   const event = await app.caches.events.byId(eventId);
   if (!event || event.row.roomNid !== room.nid) throw notFound("Could not find event");
-  return { auth_chain: (await authChainOf(app, [event])).map(pduText) };
+  return { auth_chain: await statePdus(app, await authChainOf(app, [event])) };
 }
 
 /** `GET /timestamp_to_event/{roomId}`. */

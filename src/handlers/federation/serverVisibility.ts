@@ -10,15 +10,32 @@ import type { App } from "../app";
 import { pduText, redactedPduText } from "./pduText";
 
 type VisibilityApp = Pick<App, "caches">;
+type ErasureApp = Pick<App, "accounts">;
 
 /**
  * Events of a room as another server may have them, in order: whole, or redacted where none of its users could see them (server-server
- * API, "Retrieving historical messages"). Rejected events are left out.
+ * API, "Retrieving historical messages") or the sender is erased: that server has them already, if it was there. Rejected events are left
+ * out.
  */
-export async function pdusFor(app: VisibilityApp, server: string, room: RoomInfo, events: readonly StoredEvent[]): Promise<JsonText[]> {
+export async function pdusFor(
+  app: VisibilityApp & ErasureApp,
+  server: string,
+  room: RoomInfo,
+  events: readonly StoredEvent[],
+): Promise<JsonText[]> {
   const good = events.filter(({ row }) => row.rejected === null && row.roomNid === room.nid);
-  const hidden = await hiddenFrom(app, server, room, good);
-  return good.map((event) => (hidden.has(event) ? redactedPduText(event) : pduText(event)));
+  const [hidden, erased] = await Promise.all([hiddenFrom(app, server, room, good), app.accounts.erased()]);
+  return good.map((event) => (hidden.has(event) || erased.has(event.sender) ? redactedPduText(event) : pduText(event)));
+}
+
+/**
+ * State and auth events for another server. What the room stands on it gets whole, whoever sent it: redaction would take away what the
+ * rules of the room look at. Names and pictures of erased users, in their own member events, it does not get.
+ */
+export async function statePdus(app: ErasureApp, events: readonly StoredEvent[]): Promise<JsonText[]> {
+  const erased = await app.accounts.erased();
+  const isProfile = ({ row, sender }: StoredEvent): boolean => row.type === "m.room.member" && row.stateKey === sender;
+  return events.map((event) => (erased.has(event.sender) && isProfile(event) ? redactedPduText(event) : pduText(event)));
 }
 
 /** Those of the events that the server may know of but not read. State is for everybody who may ask at all. */

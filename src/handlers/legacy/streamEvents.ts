@@ -84,6 +84,7 @@ async function ownChanges(app: App, userId: string, { only, from, to }: NewEvent
 async function visibleIn(app: App, userId: string, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
   const byRoom = groupBy(events, ({ room }) => room);
   const visible = await Promise.all([...byRoom].map(([room, group]) => visibleEvents(app, userId, room, group)));
-  const allowed = new Set(visible.flat());
-  return events.filter((event) => allowed.has(event) || (event.row.type === "m.room.member" && event.row.stateKey === userId));
+  const allowed = new Map(visible.flat().map((event) => [event.row.nid, event]));
+  const isOwn = ({ row }: StoredEvent): boolean => row.type === "m.room.member" && row.stateKey === userId;
+  return events.flatMap((event) => allowed.get(event.row.nid) ?? (isOwn(event) ? event : []));
 }

@@ -6,19 +6,31 @@ import { historyVisibilityOf, maySee } from "../../rooms/visibility";
 import { membershipOf } from "../../writers/flush";
 import type { App } from "../app";
 import { placeOf } from "./access";
+import { withoutErased } from "./erasure";
+import type { ErasureApp } from "./erasure";
 
 type VisibilityApp = Pick<App, "caches">;
 
 /**
  * Those of a room's events that the user may see (client-server API, "Room History Visibility"), in the order given. Everything that
- * clients read of a room's history goes through here.
+ * clients read of a room's history goes through here. What erased users said comes in its redacted form, as events of their own, where
+ * the user was not there.
  */
 export async function visibleEvents(
+  app: VisibilityApp & ErasureApp,
+  userId: string,
+  room: RoomInfo,
+  events: readonly StoredEvent[],
+): Promise<readonly StoredEvent[]> {
+  return withoutErased(app, userId, await seenEvents(app, userId, room, events));
+}
+
+async function seenEvents(
   app: VisibilityApp,
   userId: string,
   room: RoomInfo,
   events: readonly StoredEvent[],
-): Promise<StoredEvent[]> {
+): Promise<readonly StoredEvent[]> {
   const shown = events.filter(
     (event) =>
       event.row.rejected === null &&

@@ -64,7 +64,8 @@ export async function collectHits(app: App, { userId, query, filter, sender, lim
     const visible = await visibleOnes(app, userId, [...stored.values()].filter(passes));
     for (const hit of rows) {
       const event = visible.get(hit.nid);
-      if (!event) continue;
+      // What an erased user said may be shown as if it were redacted.
+      if (!event || event.row.redactedBy !== null) continue;
       if (hits.length === limit) return { hits, more: true };
       hits.push({ hit, event });
     }

@@ -140,22 +140,26 @@ async function fill(
   return { events: shown, limited, start };
 }
 
-/** What the user may see, how they got to where they are, and what is part of the room's present state: members know that anyway. */
+/**
+ * What the user may see, how they got to where they are, and what is part of the room's present state: members know that anyway, so
+ * that it is shown whole.
+ */
 async function visibleOrCurrent(app: App, userId: string, room: RoomInfo, stored: readonly StoredEvent[]): Promise<StoredEvent[]> {
-  const visible = new Set(await visibleEvents(app, userId, room, stored));
+  const visible = new Map((await visibleEvents(app, userId, room, stored)).map((event) => [event.row.nid, event]));
+  const add = (event: StoredEvent): void => void visible.set(event.row.nid, event);
   const hidden = stored.filter(
-    (event) => !visible.has(event) && event.row.stateKey !== null && event.row.rejected === null && !event.row.softFailed,
+    (event) => visible.get(event.row.nid) !== event && event.row.stateKey !== null && event.row.rejected === null && !event.row.softFailed,
   );
   const place = hidden.length > 0 ? await placeOf(app, userId, room) : undefined;
   const own = hidden.find(({ row }) => row.nid === place?.eventNid);
-  if (own) visible.add(own);
+  if (own) add(own);
   const current = place?.membership === "join" ? await app.caches.roomState.current(room.nid) : undefined;
   if (current) {
     const held = await app.caches.roomState.pick(
       current.state,
       hidden.map(({ row }) => [row.type, row.stateKey ?? ""]),
     );
-    hidden.forEach((event, i) => held[i]?.row.nid === event.row.nid && visible.add(event));
+    hidden.forEach((event, i) => held[i]?.row.nid === event.row.nid && add(event));
   }
-  return stored.filter((event) => visible.has(event));
+  return stored.flatMap((event) => visible.get(event.row.nid) ?? []);
 }
