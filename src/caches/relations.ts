@@ -45,6 +45,8 @@ export interface Relations {
   apply(news: RelationNews): void;
   /** Something of the room was redacted: perhaps a relation. */
   redacted(roomNid: number, position: number): void;
+  /** What relates to the event has to be read again. */
+  forget(eventId: string): void;
 }
 
 interface Entry extends Aggregate {
@@ -99,6 +101,7 @@ export function createRelations(db: Db, position: () => number, sizes: { entries
     redacted(roomNid, at) {
       redactions.note(String(roomNid), at);
     },
+    forget: (eventId) => entries.delete(eventId),
   };
 }
 

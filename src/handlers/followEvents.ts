@@ -1,8 +1,9 @@
 import { isMembership } from "../writers/flush";
+import { AGGREGATIONS_OF_EVENT, STORED_EVENT, cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
 import type { App } from "./app";
 
-/** Keeps what a process remembers of rooms in step with the events stream. Call it before the streams start. */
+/** Keeps what a process remembers of rooms in step with the streams. Call it before they start. */
 export function followEvents({ streams, caches, notifier }: Pick<App, "streams" | "caches" | "notifier">): void {
   streams.subscribe(eventsStream, (rows) => {
     for (const { id, row } of rows) {
@@ -37,6 +38,12 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
         streamOrdering: id,
       });
       if (row.membership === "join") notifier.joinedRoom(row.stateKey, roomId);
+    }
+  });
+  streams.subscribe(cachesStream, (rows) => {
+    for (const { row } of rows) {
+      if (row.cache === STORED_EVENT) caches.events.drop(row.key);
+      else if (row.cache === AGGREGATIONS_OF_EVENT) caches.relations.forget(row.key);
     }
   });
 }

@@ -1,22 +1,31 @@
 import type { App } from "../handlers/app";
+import type { Config } from "../config/config";
 import { maintainAccounts } from "../handlers/account/maintenance";
 import { resyncStaleLists } from "../handlers/keys/remoteLists";
 import { resumeStaged } from "../handlers/federation/staging";
 import { forgetOldActions } from "../handlers/push/maintenance";
+import { endExpired, overwriteRedacted } from "../handlers/rooms/overwriting";
+import { deleteOldCacheChanges } from "../storage/cacheChanges";
 import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { deleteRepeatedDeviceListChanges } from "../storage/deviceListChanges";
 import { purgeRelays } from "../storage/federationRelays";
 import { forgetIdleConnections } from "../handlers/slidingSync/connections";
 import { purgeToDevice } from "../storage/toDevice";
 
+const SECOND_MS = 1_000;
 const RESYNC_MS = 30_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** Rows of the stream caches that are kept, for processes that missed some. */
+const KEEP_CHANGES = 100_000;
+
 interface Job {
   readonly name: string;
   readonly everyMs: number;
+  /** Absent: whatever is configured. */
+  readonly isWanted?: (config: Config) => boolean;
   readonly run: (app: App) => Promise<unknown>;
 }
 
@@ -31,14 +40,27 @@ const jobs: readonly Job[] = [
   { name: "forget_sliding_sync", everyMs: HOUR_MS, run: forgetIdleConnections },
   { name: "resume_staged_pdus", everyMs: MINUTE_MS, run: resumeStaged },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
+  { name: "overwrite_redacted", everyMs: 5 * MINUTE_MS, run: overwriteRedacted },
+  { name: "end_expired_messages", everyMs: SECOND_MS, isWanted: (config) => config.enable_ephemeral_messages, run: endExpired },
+  { name: "forget_cache_changes", everyMs: DAY_MS, run: ({ db }) => deleteOldCacheChanges(db, KEEP_CHANGES) },
 ];
 
 /** Starts the timers. Gives the way to stop them. */
 export function startMaintenance(app: App): () => void {
-  const timers = jobs.map(({ name, everyMs, run }) =>
-    setInterval(() => {
-      if (app.ownership.isMine("background")) app.background(name, async () => void (await run(app)));
-    }, everyMs).unref(),
-  );
+  const wanted = jobs.filter(({ isWanted }) => isWanted?.(app.config) ?? true);
+  const running = new Set<Job>();
+  /** What takes longer than its interval is not begun a second time. */
+  const begin = (job: Job): void => {
+    if (running.has(job) || !app.ownership.isMine("background")) return;
+    running.add(job);
+    app.background(job.name, async () => {
+      try {
+        await job.run(app);
+      } finally {
+        running.delete(job);
+      }
+    });
+  };
+  const timers = wanted.map((job) => setInterval(begin, job.everyMs, job).unref());
   return () => timers.forEach(clearInterval);
 }

@@ -24,6 +24,11 @@ export async function appendCacheChanges(
   );
 }
 
+/** Old changes serve nobody: a process that was away for longer starts with empty caches. */
+export async function deleteOldCacheChanges(db: Db, keep: number): Promise<void> {
+  await db`delete from cache_changes where stream_id <= (select max(stream_id) from cache_changes) - ${keep}`;
+}
+
 /** Catch-up of the stream caches. */
 export async function cacheChangesBetween(db: Db, from: number, to: number): Promise<{ id: number; row: CacheChange }[]> {
   return asStreamRows(

@@ -172,12 +172,24 @@ export async function findTransactions(
     join events e on e.sender = t.sender and e.txn_device = t.device and e.room_nid = t.room_nid and e.txn_id = t.txn_id`;
 }
 
-export async function markRedacted(db: Db, rows: readonly { eventId: string; redactedBy: string; roomNid: number }[]): Promise<void> {
+export interface Redaction {
+  readonly eventId: string;
+  readonly roomNid: number;
+  readonly redactedBy: string;
+  readonly redactedTs: number;
+}
+
+/** Takes the content of events away from readers, and notes since when, so that their text is overwritten in time. */
+export async function markRedacted(db: Db, rows: readonly Redaction[]): Promise<void> {
   await db`
-    update events e set redacted_by = r.redacted_by
-    from unnest(${rows.map((r) => r.eventId)}::text[], ${rows.map((r) => r.redactedBy)}::text[], ${rows.map((r) => r.roomNid)}::int4[])
-      as r(event_id, redacted_by, room_nid)
-    where e.event_id = r.event_id and e.room_nid = r.room_nid and e.redacted_by is null`;
+    with redacted as (
+      update events e set redacted_by = r.redacted_by
+      from unnest(${rows.map((r) => r.eventId)}::text[], ${rows.map((r) => r.roomNid)}::int4[], ${rows.map((r) => r.redactedBy)}::text[],
+                  ${rows.map((r) => r.redactedTs)}::int8[]) as r(event_id, room_nid, redacted_by, redacted_ts)
+      where e.event_id = r.event_id and e.room_nid = r.room_nid and (e.redacted_by is null or e.redacted_by = ${BY_NO_EVENT})
+      returning e.nid, r.redacted_ts
+    )
+    insert into redacted_texts (nid, redacted_ts) select nid, redacted_ts from redacted on conflict (nid) do nothing`;
 }
 
 /** An event as the events stream announces it: enough to move caches on and to know whom it concerns. */

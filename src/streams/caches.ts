@@ -5,6 +5,10 @@ import { tuple } from "./tuple";
 
 /** The aliases of a room by its id, under Synapse's name for that cache. */
 export const ALIASES_OF_ROOM = "get_aliases_for_room";
+/** An event by its id, whose row changed other than by a redaction, which the events stream tells of. */
+export const STORED_EVENT = "*getEvent*";
+/** What relates to an event, by its id. */
+export const AGGREGATIONS_OF_EVENT = "event_aggregations";
 
 /** That something changed which is remembered here and there but has no stream of its own. Any process writes it, in the transaction of the change. */
 export const cachesStream = defineStream<CacheChange>({

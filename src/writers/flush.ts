@@ -1,5 +1,6 @@
 import { StoredEvent } from "../caches/events";
 import { hostOf } from "../caches/memberships";
+import type { Config } from "../config/config";
 import { isJsonObject, own } from "../lib/json";
 import type { JsonObject } from "../lib/json";
 import type { RoomEvent } from "../rooms/event";
@@ -11,13 +12,14 @@ import type { Membership } from "../storage/memberships";
 import { changeRoomStats, insertEvents, insertRelations, recountMembers } from "../storage/persistEvents";
 import type { NewEventRow, RoomStatsChange } from "../storage/persistEvents";
 import { insertRooms, insertTips, moveTips } from "../storage/rooms";
-import type { TipRow } from "../storage/rooms";
 import { insertStateDeltas, insertStateGroups } from "../storage/state";
 import { nextIds } from "../storage/streamIds";
 import { eventsStream } from "../streams/events";
 import type { StreamRow } from "../storage/streamIds";
 import type { BuiltOnTip } from "./buildOnTip";
+import { noteExpiries } from "./expiry";
 import type { SendIntent } from "./intents";
+import { tipRows } from "./tipRows";
 
 /** An event that is built and waits to be stored. */
 export interface PendingEvent {
@@ -96,27 +98,8 @@ function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
   };
 }
 
-/** The newest of each room's tips, with the version that the database must have before it. */
-function tipRows(events: readonly Placed[]): (TipRow & { readonly expected: number })[] {
-  const rooms = new Map<number, { first: BuiltOnTip; last: BuiltOnTip; latestStream: number }>();
-  for (const { pending, row } of events) {
-    const { built } = pending;
-    if (!built.movesTip) continue;
-    const first = rooms.get(row.roomNid)?.first ?? built;
-    rooms.set(row.roomNid, { first, last: built, latestStream: row.streamOrdering ?? 0 });
-  }
-  return [...rooms.values()].map(({ first, last, latestStream }) => ({
-    roomNid: last.tip.room.nid,
-    expected: first.before.version,
-    tipVersion: last.tip.version,
-    extremities: last.tip.extremities.map(({ nid }) => nid),
-    depth: last.tip.depth,
-    stateGroup: last.tip.group.id,
-    latestStream,
-  }));
-}
-
-interface Placed {
+/** An event with its place in the stream. */
+export interface Placed {
   readonly pending: PendingEvent;
   readonly row: NewEventRow;
 }
@@ -211,7 +194,9 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
   const reset = placed.flatMap(({ pending: { built }, row }) => (built.joining.size > 0 ? [row.roomNid] : []));
   const members = memberRows(placed, serverName);
   const redactions = placed.flatMap(({ pending, row }) =>
-    pending.redacts === undefined ? [] : [{ eventId: pending.redacts, redactedBy: row.eventId, roomNid: row.roomNid }],
+    pending.redacts === undefined
+      ? []
+      : [{ eventId: pending.redacts, roomNid: row.roomNid, redactedBy: row.eventId, redactedTs: row.receivedTs }],
   );
   const moves = async (): Promise<void> => {
     if ((await moveTips(tx, moved)) !== moved.length) throw new TipConflict("a room of the batch has another tip");
@@ -234,6 +219,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
 export interface FlushDeps {
   readonly db: Database;
   readonly serverName: string;
+  readonly config: Pick<Config, "enable_ephemeral_messages">;
   readonly push: PushPersister | undefined;
   stats(events: readonly PendingEvent[]): Promise<RoomStatsChange[]>;
 }
@@ -250,7 +236,9 @@ export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[
     // Taking the ids takes the stream's lock; it is held for one more round trip.
     const events = placeAt(batch, await nextIds(tx, eventsStream, batch.length));
     const positions = new Map(events.map(({ row }) => [row.nid, row.streamOrdering ?? 0]));
-    await Promise.all([...statements(tx, events, stats, deps.serverName), push?.insert(tx, positions)]);
+    const standing = batch.flatMap(({ built }) => (built.verdict.rejected === null ? built : []));
+    const expiries = noteExpiries(tx, deps.config, standing);
+    await Promise.all([...statements(tx, events, stats, deps.serverName), expiries, push?.insert(tx, positions)]);
     return events;
   });
   return resultFor(placed);

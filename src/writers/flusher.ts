@@ -1,7 +1,7 @@
 import type { StoredEvent } from "../caches/events";
 import { findEventNids, findTransactions, getEventsByNid } from "../storage/events";
 import { flushEvents, resultOf, unstored } from "./flush";
-import type { FlushResult, PendingEvent } from "./flush";
+import type { FlushDeps, FlushResult, PendingEvent } from "./flush";
 import type { SendIntent, SendOutcome } from "./intents";
 import { roomStatsOf } from "./roomStats";
 import type { RoomWriterDeps } from "./roomWriter";
@@ -113,8 +113,9 @@ export class Flusher<Job extends FlushJob> {
   }
 
   private flush(events: readonly PendingEvent[]): Promise<FlushResult> {
-    const { db, caches, serverName, push } = this.deps;
-    return flushEvents({ db, serverName, push: push(), stats: (batch) => roomStatsOf(caches, serverName, batch, this.waiting) }, events);
+    const { db, caches, serverName, config, push } = this.deps;
+    const stats: FlushDeps["stats"] = (batch) => roomStatsOf(caches, serverName, batch, this.waiting);
+    return flushEvents({ db, serverName, config, push: push(), stats }, events);
   }
 
   /** All that is ready; after a failure each room for itself, so that a bad event takes nobody with it. */

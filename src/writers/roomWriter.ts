@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { Caches } from "../caches/caches";
 import type { StoredEvent } from "../caches/events";
 import type { RoomInfo } from "../caches/rooms";
+import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
 import { parseLosslessJson } from "../lib/jsonLossless";
 import { createKeyedQueue } from "../lib/keyedQueue";
@@ -40,6 +41,7 @@ export interface RoomWriterDeps {
   readonly random: Random;
   readonly signingKey: SigningKey;
   readonly serverName: string;
+  readonly config: Pick<Config, "enable_ephemeral_messages">;
   /** Late: push rules read what the writer's process knows. */
   readonly push: () => PushPersister | undefined;
   readonly publish: (rows: readonly StreamRow<EventStreamRow>[]) => void;

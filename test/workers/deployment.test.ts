@@ -31,7 +31,7 @@ describe.each([
 ])("written %s", (_, shared) => {
   let deployment: TestDeployment;
   beforeAll(async () => {
-    deployment = await startDeployment({ workers: ["worker1"], empty: true, shared });
+    deployment = await startDeployment({ workers: ["worker1"], empty: true, shared: { ...shared, enable_ephemeral_messages: true } });
   });
   afterAll(() => deployment?.close());
 
@@ -156,6 +156,29 @@ describe.each([
       timelineOf(sync, roomId).find((event) => event.state_key === bob.userId && event.content.displayname === "Roberta"),
     );
     expect(await alice.ok("GET", `/profile/${encodeURIComponent(bob.userId)}/displayname`)).toEqual({ displayname: "Roberta" });
+  });
+
+  test("what somebody said goes at both processes when its time is over, or for those who come later when its sender is erased", async () => {
+    const { alice, bob, roomId } = await room();
+    const contentFor = async (client: TestClient, eventId: string): Promise<Body> =>
+      (await client.ok("GET", path(roomId, `event/${encodeURIComponent(eventId)}`))).content;
+    const isGone = async (client: TestClient, eventId: string) => Object.keys(await contentFor(client, eventId)).length === 0;
+    const said = await alice.say(roomId, "personal");
+    const carol = await deployment.user("carol", "worker1");
+    await alice.ok("POST", path(roomId, "invite"), { user_id: carol.userId });
+    await carol.until((sync) => sync.rooms?.invite?.[roomId]);
+    await carol.join(roomId);
+
+    const ending = { msgtype: "m.text", body: "not for long", "org.matrix.self_destruct_after": Date.now() + 1_000 };
+    const { event_id: ended } = await alice.ok("PUT", path(roomId, "send/m.room.message/ending"), ending);
+    await bob.sees(roomId, ended);
+    await eventually(() => isGone(bob, ended));
+
+    expect(await contentFor(carol, said)).toMatchObject({ body: "personal" });
+    const auth = { type: "m.login.password", identifier: { type: "m.id.user", user: alice.userId }, password: "sUp3r s3kr1t" };
+    await alice.ok("POST", "/account/deactivate", { auth, erase: true });
+    await eventually(() => isGone(carol, said));
+    expect(await contentFor(bob, said)).toMatchObject({ body: "personal" });
   });
 
   test("a logout at one process ends the session at the other", async () => {

@@ -4,6 +4,7 @@ import { packedGet, packedWith, packedWithout } from "../../lib/packedMap";
 import { olderPositions, oldestPlace } from "../../storage/events";
 import { insertEvents, insertRelations } from "../../storage/persistEvents";
 import { insertStateGroups } from "../../storage/state";
+import { noteExpiries } from "../expiry";
 import { relationOf } from "../flush";
 import type { OlderEvents, RemoteOutcome } from "../remoteRpc";
 import { ensureOutliers, outlierRow } from "./outliers";
@@ -41,6 +42,11 @@ async function place(deps: RemoteStoreDeps, room: RoomInfo, events: readonly Sto
   }));
   await insertEvents(deps.db, rows);
   if (rows.some(({ relation }) => relation)) await insertRelations(deps.db, rows);
+  await noteExpiries(
+    deps.db,
+    deps.config,
+    events.map(({ row, event }) => ({ nid: row.nid, event })),
+  );
   for (const { row } of events) deps.caches.events.drop(row.eventId);
 }
 

@@ -1,6 +1,7 @@
 import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
+import type { Config } from "../../config/config";
 import { packedMapOf } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { insertStrippedState } from "../../storage/strippedStates";
@@ -14,7 +15,8 @@ import type { OutlierDeps } from "./outliers";
 import { acceptRemote, resolvedGroup, snapshotGroup, verdictAt } from "./remoteBuild";
 import type { RemoteBuildDeps, RemoteInput } from "./remoteBuild";
 
-export type RemoteStoreDeps = OutlierDeps & RemoteBuildDeps & { readonly serverName: string };
+export type RemoteStoreDeps = OutlierDeps &
+  RemoteBuildDeps & { readonly serverName: string; readonly config: Pick<Config, "enable_ephemeral_messages"> };
 
 /** What a request comes to: an answer at once, or an event to be stored. */
 export type RemoteBuild = { readonly outcome: RemoteOutcome } | { readonly built: BuiltOnTip };

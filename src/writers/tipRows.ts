@@ -1,0 +1,23 @@
+import type { TipRow } from "../storage/rooms";
+import type { BuiltOnTip } from "./buildOnTip";
+import type { Placed } from "./flush";
+
+/** The newest of each room's tips, with the version that the database must have before it. */
+export function tipRows(events: readonly Placed[]): (TipRow & { readonly expected: number })[] {
+  const rooms = new Map<number, { first: BuiltOnTip; last: BuiltOnTip; latestStream: number }>();
+  for (const { pending, row } of events) {
+    const { built } = pending;
+    if (!built.movesTip) continue;
+    const first = rooms.get(row.roomNid)?.first ?? built;
+    rooms.set(row.roomNid, { first, last: built, latestStream: row.streamOrdering ?? 0 });
+  }
+  return [...rooms.values()].map(({ first, last, latestStream }) => ({
+    roomNid: last.tip.room.nid,
+    expected: first.before.version,
+    tipVersion: last.tip.version,
+    extremities: last.tip.extremities.map(({ nid }) => nid),
+    depth: last.tip.depth,
+    stateGroup: last.tip.group.id,
+    latestStream,
+  }));
+}
