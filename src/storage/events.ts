@@ -172,6 +172,14 @@ export async function findTransactions(
     join events e on e.sender = t.sender and e.txn_device = t.device and e.room_nid = t.room_nid and e.txn_id = t.txn_id`;
 }
 
+/** Redactions of events that are part of their rooms, the oldest first. */
+export async function redactionsOf(db: Db, eventIds: readonly string[], limit: number): Promise<{ nid: number; redacts: string }[]> {
+  return db<{ nid: number; redacts: string }>`
+    select nid, redacts from events
+    where redacts = any(${eventIds}::text[]) and rejected is null and not soft_failed and state_group is not null
+    order by stream_ordering limit ${limit}`;
+}
+
 export interface Redaction {
   readonly eventId: string;
   readonly roomNid: number;

@@ -30,6 +30,8 @@ export interface PendingEvent {
   readonly newRoom: { readonly creator: string; readonly isPublic: boolean } | undefined;
   /** The event that a redaction takes effect on, if it may. */
   readonly redacts: string | undefined;
+  /** The redaction of the event that came before it. */
+  readonly redactedBy?: string | undefined;
 }
 
 /** What push rules made of a batch; stored in the same transaction. */
@@ -94,7 +96,7 @@ function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
     txnDevice: intent.txnId === null ? null : (intent.deviceId ?? ""),
     txnId: intent.txnId,
     containsUrl: typeof own(event.content, "url") === "string",
-    relation: relationOf(event),
+    relation: pending.redactedBy === undefined ? relationOf(event) : undefined,
   };
 }
 
@@ -193,11 +195,10 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
   );
   const reset = placed.flatMap(({ pending: { built }, row }) => (built.joining.size > 0 ? [row.roomNid] : []));
   const members = memberRows(placed, serverName);
-  const redactions = placed.flatMap(({ pending, row }) =>
-    pending.redacts === undefined
-      ? []
-      : [{ eventId: pending.redacts, roomNid: row.roomNid, redactedBy: row.eventId, redactedTs: row.receivedTs }],
-  );
+  const redactions = placed.flatMap(({ pending: { redacts, redactedBy }, row: { eventId, roomNid, receivedTs } }) => [
+    ...(redacts === undefined ? [] : [{ eventId: redacts, roomNid, redactedBy: eventId, redactedTs: receivedTs }]),
+    ...(redactedBy === undefined ? [] : [{ eventId, roomNid, redactedBy, redactedTs: receivedTs }]),
+  ]);
   const moves = async (): Promise<void> => {
     if ((await moveTips(tx, moved)) !== moved.length) throw new TipConflict("a room of the batch has another tip");
   };
@@ -254,14 +255,16 @@ export function resultOf(batch: readonly PendingEvent[], ids: readonly number[])
 
 function resultFor(placed: readonly Placed[]): FlushResult {
   return {
-    stored: placed.map(({ pending, row }) => new StoredEvent(storedRow(row), pending.built.tip.room, pending.built.event)),
+    stored: placed.map(
+      ({ pending: { built, redactedBy }, row }) => new StoredEvent(storedRow(row, redactedBy ?? null), built.tip.room, built.event),
+    ),
     // Nobody hears of what was refused.
     rows: placed.filter(({ row }) => row.rejected === null && !row.softFailed).map(streamRow),
   };
 }
 
 /** A new row as a read of it would give it. Field by field, as it stays in memory: a rest of a pattern is a slow object of twice the size. */
-function storedRow(row: NewEventRow): EventRow {
+function storedRow(row: NewEventRow, redactedBy: string | null): EventRow {
   return {
     nid: row.nid,
     streamOrdering: row.streamOrdering,
@@ -277,7 +280,7 @@ function storedRow(row: NewEventRow): EventRow {
     stateGroup: row.stateGroup,
     replacesNid: row.replacesNid,
     redacts: row.redacts,
-    redactedBy: null,
+    redactedBy,
     rejected: row.rejected,
     softFailed: row.softFailed,
     txnDevice: row.txnDevice,
@@ -288,5 +291,5 @@ function storedRow(row: NewEventRow): EventRow {
 /** An event that is built and not stored yet, for rules that look at it. */
 export function unstored(built: BuiltOnTip): StoredEvent {
   const row = eventRow({ built, intent: { deviceId: null, txnId: null }, receivedTs: 0, newRoom: undefined, redacts: undefined }, 0);
-  return new StoredEvent(storedRow(row), built.tip.room, built.event);
+  return new StoredEvent(storedRow(row, null), built.tip.room, built.event);
 }

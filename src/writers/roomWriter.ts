@@ -22,8 +22,8 @@ import { unstored } from "./flush";
 import type { PushPersister } from "./flush";
 import { createIdBlock } from "./idBlocks";
 import type { IdBlock } from "./idBlocks";
-import { lookupIn } from "./remote/remoteBuild";
 import { storeOlder } from "./remote/older";
+import { redactionEffects } from "./remote/redactions";
 import { buildRemote, storeOutliers } from "./remote/remoteStore";
 import type { RemoteStoreDeps } from "./remote/remoteStore";
 import { sendIntent } from "./intents";
@@ -307,10 +307,7 @@ export class RoomWriter {
       answer(result.outcome);
       return job.resolve({ refused: refusal(200, "M_UNKNOWN", "not stored") });
     }
-    const { event } = result.built;
-    const target = event.redacts === undefined ? undefined : await this.deps.caches.events.byId(event.redacts);
-    const redacts = target && (await this.remoteRedaction(result.built, target));
-    const built = target && redacts === undefined ? withoutEffect(result.built) : result.built;
+    const { built, redacts, redactedBy } = await redactionEffects(this.deps, result.built);
     const { rejected, softFailed } = built.verdict;
     if (rejected !== null) answer({ kind: "rejected", reason: rejected });
     else if (softFailed) answer({ kind: "soft_failed", reason: "not allowed by the present state of the room" });
@@ -319,15 +316,9 @@ export class RoomWriter {
     this.store(work, {
       job,
       roomId: request.roomId,
-      event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts },
+      event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts, redactedBy },
     });
     await allStored(work);
-  }
-
-  private async remoteRedaction(built: BuiltOnTip, target: StoredEvent): Promise<string | undefined> {
-    if (built.verdict.rejected !== null || built.stateGroup === null || target.row.roomNid !== built.tip.room.nid) return undefined;
-    const lookup = await lookupIn(this.deps.caches, built.event, await this.deps.caches.roomState.group(built.before.group.id));
-    return mayRedact(built.tip.room.version, built.event, target.event, lookup) ? target.row.eventId : undefined;
   }
 
   private context(nid: number, groupId: number): BuildContext {
@@ -362,11 +353,6 @@ export class RoomWriter {
     }
     return built;
   }
-}
-
-/** A redaction that its target's room or the sender's level forbid is part of the room, and no client hears of it (rooms/v3, "Handling redactions"). */
-function withoutEffect(built: BuiltOnTip): BuiltOnTip {
-  return built.event.type === "m.room.redaction" ? { ...built, verdict: { ...built.verdict, softFailed: true } } : built;
 }
 
 /** Resolves once everything of the room that was handed to the flusher is stored, or is to be built anew. */

@@ -1,13 +1,14 @@
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import { packedGet, packedWith, packedWithout } from "../../lib/packedMap";
-import { olderPositions, oldestPlace } from "../../storage/events";
+import { markRedacted, olderPositions, oldestPlace } from "../../storage/events";
 import { insertEvents, insertRelations } from "../../storage/persistEvents";
 import { insertStateGroups } from "../../storage/state";
 import { noteExpiries } from "../expiry";
 import { relationOf } from "../flush";
 import type { OlderEvents, RemoteOutcome } from "../remoteRpc";
 import { ensureOutliers, outlierRow } from "./outliers";
+import { redactedEarly } from "./redactions";
 import { snapshotGroup } from "./remoteBuild";
 import type { RemoteStoreDeps } from "./remoteStore";
 
@@ -32,16 +33,27 @@ const wantsPlace = ({ row }: StoredEvent): boolean => row.streamOrdering === nul
 async function place(deps: RemoteStoreDeps, room: RoomInfo, events: readonly StoredEvent[]): Promise<void> {
   const stateGroup = await groupBeforeAll(deps, room);
   if (stateGroup === undefined) return;
+  const early = await redactedEarly(
+    deps,
+    events.map(({ event }) => event),
+  );
   const positions = await olderPositions(deps.db, events.length);
   const rows = events.map(({ event, row }, i) => ({
     ...outlierRow(row.nid, room, event, row.json, deps.now()),
     streamOrdering: positions[i] ?? 0,
     stateGroup,
     containsUrl: typeof event.content["url"] === "string",
-    relation: relationOf(event),
+    relation: early.has(event.eventId) ? undefined : relationOf(event),
   }));
   await insertEvents(deps.db, rows);
   if (rows.some(({ relation }) => relation)) await insertRelations(deps.db, rows);
+  const redactedTs = deps.now();
+  if (early.size > 0) {
+    await markRedacted(
+      deps.db,
+      [...early].map(([eventId, { row }]) => ({ eventId, roomNid: room.nid, redactedBy: row.eventId, redactedTs })),
+    );
+  }
   await noteExpiries(
     deps.db,
     deps.config,

@@ -84,6 +84,25 @@ test("a user joins a room of another server, reads what was said before, and is 
   expect(await f.texts(room.roomId)).toEqual(["long ago", "welcome"]);
 });
 
+test("a redaction that comes before its event takes effect when the event comes", async () => {
+  const redactionOf = (redacts: string) => ({ type: "m.room.redaction", sender: f.bob, content: {}, redacts });
+  const roomId = await f.room();
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const before = room.tip;
+  const secret = room.make(said("secret"));
+  const redaction = room.make({ ...redactionOf(secret.eventId), prev: before });
+  await room.send(redaction);
+  await room.send(secret);
+  const shown = await f.alice.get(`${roomPath(roomId)}/event/${enc(secret.eventId)}`);
+  expect(shown).toMatchObject({ content: {}, unsigned: { redacted_by: redaction.eventId } });
+
+  const older = hostRoom(f.peer, f.bob);
+  const past = older.make(said("long ago"));
+  await f.alice.post(`/join/${enc(older.roomId)}?server_name=${enc(f.peer.name)}`);
+  await older.send(older.make(redactionOf(past.eventId)));
+  expect(await f.texts(older.roomId)).toEqual([undefined]);
+});
+
 test("an invitation is signed, shown and taken back", async () => {
   const room = hostRoom(f.peer, f.bob);
   const invite = room.make({ type: "m.room.member", sender: f.bob, stateKey: f.alice.userId, content: { membership: "invite" } });

@@ -1,0 +1,65 @@
+import type { Caches } from "../../caches/caches";
+import type { StoredEvent } from "../../caches/events";
+import { mayRedact } from "../../rooms/auth/redaction";
+import type { RoomEvent } from "../../rooms/event";
+import type { Db } from "../../storage/db";
+import { redactionsOf } from "../../storage/events";
+import type { BuiltOnTip } from "../buildOnTip";
+import { lookupIn } from "./remoteBuild";
+
+interface RedactionDeps {
+  readonly db: Db;
+  readonly caches: Caches;
+}
+
+/** Redactions that are looked at for events that came after them. */
+const MAX_EARLY = 100;
+
+export interface RedactionEffects {
+  readonly built: BuiltOnTip;
+  /** The event that this one redacts. */
+  readonly redacts: string | undefined;
+  /** The redaction of this event, where that came first. */
+  readonly redactedBy: string | undefined;
+}
+
+/** What an event of another server redacts, or is redacted by: either may come first (rooms/v3, "Handling redactions"). */
+export async function redactionEffects(deps: RedactionDeps, built: BuiltOnTip): Promise<RedactionEffects> {
+  const { event } = built;
+  const [target, early] = await Promise.all([
+    event.redacts === undefined ? undefined : deps.caches.events.byId(event.redacts),
+    redactedEarly(deps, [event]),
+  ]);
+  const redacts = target && (await takesEffect(deps.caches, built, target)) ? target.row.eventId : undefined;
+  return {
+    built: target && redacts === undefined ? withoutEffect(built) : built,
+    redacts,
+    redactedBy: early.get(event.eventId)?.row.eventId,
+  };
+}
+
+/** Of events that are new here, the redactions that came before them, by the ids of the events. */
+export async function redactedEarly({ db, caches }: RedactionDeps, events: readonly RoomEvent[]): Promise<Map<string, StoredEvent>> {
+  const byId = new Map(events.map((event) => [event.eventId, event]));
+  const found = await redactionsOf(db, [...byId.keys()], MAX_EARLY);
+  const redactions = await caches.events.byNids(found.map(({ nid }) => nid));
+  const out = new Map<string, StoredEvent>();
+  for (const { nid, redacts } of found) {
+    const [event, redaction] = [byId.get(redacts), redactions.get(nid)];
+    if (!event || typeof redaction?.row.stateGroup !== "number" || out.has(redacts)) continue;
+    const lookup = await lookupIn(caches, redaction.event, await caches.roomState.group(redaction.row.stateGroup));
+    if (mayRedact(event.version, redaction.event, event, lookup)) out.set(redacts, redaction);
+  }
+  return out;
+}
+
+async function takesEffect(caches: Caches, built: BuiltOnTip, target: StoredEvent): Promise<boolean> {
+  if (built.verdict.rejected !== null || built.stateGroup === null || target.row.roomNid !== built.tip.room.nid) return false;
+  const lookup = await lookupIn(caches, built.event, await caches.roomState.group(built.before.group.id));
+  return mayRedact(built.tip.room.version, built.event, target.event, lookup);
+}
+
+/** A redaction that its target's room or the sender's level forbid is part of the room, and no client hears of it. */
+function withoutEffect(built: BuiltOnTip): BuiltOnTip {
+  return built.event.type === "m.room.redaction" ? { ...built, verdict: { ...built.verdict, softFailed: true } } : built;
+}
