@@ -1,6 +1,7 @@
 import type { App } from "../../handlers/app";
 import { removePushers } from "../../handlers/push/pushers";
 import { badgeCount } from "../../handlers/push/unread";
+import type { Limiter } from "../../lib/limiter";
 import { messageOf } from "../../replication/log";
 import type { NotificationRow } from "../../storage/notifications";
 import type { Pusher } from "../../storage/pushers";
@@ -20,8 +21,10 @@ export interface PusherDeps {
   readonly gateways: Gateways;
   readonly progress: Progress;
   readonly metrics: PusherMetrics;
-  /** Bounds how many look into the database for what they missed. */
-  readonly reading: <T>(task: () => Promise<T>) => Promise<T>;
+  /** Bounds how many look into the database for what they missed: after a start, all of them do. */
+  readonly reading: Limiter;
+  /** Bounds how many put notifications together: after a message to a large room, all of its members' pushers do. */
+  readonly composing: Limiter;
 }
 
 const MIN_BACKOFF_MS = 1_000;
@@ -150,7 +153,7 @@ export class HttpPusher {
   private async step(): Promise<void> {
     const [next] = this.queue;
     if (next) return this.push(next);
-    if (this.isBehind) return this.deps.reading(() => this.read());
+    if (this.isBehind) return this.deps.reading.run(() => this.read());
     this.isBadgeDue = false;
     return this.tellBadge();
   }
@@ -182,7 +185,7 @@ export class HttpPusher {
     const jitter = app.config.push.jitter_delay;
     if (jitter > 0 && this.backoff === MIN_BACKOFF_MS) await this.pause.wait(app.random.fraction() * jitter);
     if (this.isStopped) return;
-    const composed = await composeNotification(app, this.settings, row);
+    const composed = await deps.composing.run(() => composeNotification(app, this.settings, row));
     if (!composed) return this.skip(row);
     let rejected: readonly string[];
     try {
@@ -247,7 +250,7 @@ export class HttpPusher {
   private async tellBadge(): Promise<void> {
     const { app, deps, settings } = this;
     if (wantsNoBadge(app, settings)) return;
-    const badge = await badgeCount(app, settings.userId);
+    const badge = await deps.composing.run(() => badgeCount(app, settings.userId));
     if (badge === this.toldBadge) return;
     let rejected: readonly string[];
     try {

@@ -18,8 +18,9 @@ import { createProgress } from "./progress";
 /** Users whose pushers are read at once. */
 const PAGE_USERS = 500;
 const SAVE_ROWS = 1_000;
-/** Pushers that look into the database at once for what they missed: after a start, all of them do. */
+/** Pushers at once that look for what they missed, and that put notifications together: requests need the database, too. */
 const MAX_READING = 4;
+const MAX_COMPOSING = 4;
 const TROUBLE_MS = 5_000;
 
 const keyOf = ({ appId, pushkey }: Pick<PusherKey, "appId" | "pushkey">): string => JSON.stringify([appId, pushkey]);
@@ -49,12 +50,12 @@ class PusherPool {
 
   constructor(private readonly app: App) {
     const { streams, ownership, accounts, db, metrics } = app;
-    const reading = createLimiter(MAX_READING, Number.MAX_SAFE_INTEGER);
     this.deps = {
       gateways: createGateways(accounts.guardedWeb),
       progress: createProgress(db),
       metrics: createPusherMetrics(metrics, () => [...this.pushers()].length),
-      reading: (task) => reading.run(task),
+      reading: createLimiter(MAX_READING, Number.MAX_SAFE_INTEGER),
+      composing: createLimiter(MAX_COMPOSING, Number.MAX_SAFE_INTEGER),
     };
     this.dispatch = dispatchEvents(app, {
       users: this.users,
@@ -144,7 +145,10 @@ class PusherPool {
       const page = await allPushers(this.app.db, after, PAGE_USERS);
       const last = page.at(-1);
       if (!last) return;
-      this.reconcile([...new Set(page.map(({ userId }) => userId))], page);
+      const userIds = [...new Set(page.map(({ userId }) => userId))];
+      // Each of them asks for these soon: together they cost one statement.
+      await this.app.caches.memberships.ofUsers(userIds.filter((userId) => this.isOurs(userId)));
+      this.reconcile(userIds, page);
       after = last.userId;
     }
   }
