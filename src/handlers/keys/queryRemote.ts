@@ -5,21 +5,18 @@ import { remoteDevicesOf, trustedRemoteLists } from "../../storage/remoteDevices
 import type { App } from "../app";
 import { addCrossSigningKeys, noKeys, publicPartOf, setOwn, signaturesByTarget, withSignatures } from "./query";
 import type { DevicesWanted, FoundKeys } from "./query";
-import { resyncLater } from "./remoteLists";
+import { fetchLists } from "./remoteLists";
 import type { RemoteListsApp } from "./remoteLists";
 import { answerFor, askKeys } from "./remoteUsers";
 
-/**
- * Keys of users of one other server: from lists kept here where those are right, else by asking. Whoever shares a room with us is
- * fetched afterwards, so that the next question need not go out.
- */
+/** Keys of users of one other server: from lists kept here, which are fetched of those who share a room with us; of all others by asking. */
 export async function queryRemoteUsers(
   app: RemoteListsApp,
   host: string,
   wanted: DevicesWanted,
   { viewer, timeoutMs }: { readonly viewer: string; readonly timeoutMs: number },
 ): Promise<FoundKeys> {
-  const trusted = new Set(await trustedRemoteLists(app.db, [...wanted.keys()]));
+  const trusted = await trustedLists(app, [...wanted.keys()], timeoutMs);
   const unknown = new Map([...wanted].filter(([userId]) => !trusted.has(userId)));
   const known = new Map([...wanted].filter(([userId]) => trusted.has(userId)));
   const [kept, asked, signatures] = await Promise.all([
@@ -27,7 +24,6 @@ export async function queryRemoteUsers(
     unknown.size > 0 ? askKeys(app, host, unknown, timeoutMs).then((answer) => readAnswer(answer, unknown)) : noKeys(),
     keySignaturesOn(app.db, [...wanted.keys()], viewer),
   ]);
-  if (unknown.size > 0) resyncLater(app, [...unknown.keys()]);
   const signed = signaturesByTarget(signatures);
   const masterKeys = new Map(
     [...kept.masterKeys, ...asked.masterKeys].map(([userId, key]) => [
@@ -41,6 +37,15 @@ export async function queryRemoteUsers(
     selfSigningKeys: new Map([...kept.selfSigningKeys, ...asked.selfSigningKeys]),
     userSigningKeys: new Map(),
   };
+}
+
+/** Those of whom a right list is kept, after an attempt to get the lists that are not. */
+async function trustedLists(app: RemoteListsApp, userIds: readonly string[], timeoutMs: number): Promise<Set<string>> {
+  const trusted = new Set(await trustedRemoteLists(app.db, userIds));
+  const missing = userIds.filter((userId) => !trusted.has(userId));
+  if (missing.length === 0) return trusted;
+  await fetchLists(app, missing, timeoutMs);
+  return new Set(await trustedRemoteLists(app.db, userIds));
 }
 
 async function keptKeys({ db }: Pick<App, "db">, wanted: DevicesWanted): Promise<FoundKeys> {

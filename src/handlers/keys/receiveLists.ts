@@ -39,7 +39,7 @@ export async function receiveDeviceListUpdate(app: RemoteListsApp, origin: strin
     await changeRemoteDevice(tx, { userId, ...device, keys: gone ? null : device.keys }, streamId);
     return { value: "applied" as const, devices };
   });
-  if (outcome === "missed") resyncLater(app, [userId]);
+  if (outcome === "missed" || outcome === "unknown") resyncLater(app, [userId]);
 }
 
 /** m.signing_key_update: the cross-signing keys of a user changed. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { hostOf } from "../../caches/memberships";
 import { MatrixError } from "../../errors";
 import { isJsonObject, own } from "../../lib/json";
@@ -33,6 +34,22 @@ export function resyncLater(app: RemoteListsApp, userIds: readonly string[]): vo
   app.background("resync_device_lists", async () => resyncAll(app, await whoIsInRooms(app, userIds.slice(0, MAX_RESYNCS))));
 }
 
+/** Of so many users of one server whole lists are fetched while somebody waits; of more than that, one request for all of them is better. */
+const MAX_AWAITED = 20;
+
+/**
+ * Fetches lists that are not kept yet of those users who share rooms with us, as far as that is done in time: then the next question need
+ * not go out. What takes longer goes on behind.
+ */
+export async function fetchLists(app: RemoteListsApp, userIds: readonly string[], timeoutMs: number): Promise<void> {
+  const inRooms = await whoIsInRooms(app, userIds);
+  if (inRooms.length === 0) return;
+  if (inRooms.length > MAX_AWAITED) return resyncLater(app, inRooms);
+  const work = resyncAll(app, inRooms);
+  app.background("resync_device_lists", () => work);
+  await Promise.race([work, sleep(timeoutMs, undefined, { ref: false })]).catch(() => undefined);
+}
+
 /** The regular round: lists of which something was missed. */
 export async function resyncStaleLists(app: RemoteListsApp): Promise<void> {
   await resyncAll(app, await staleRemoteLists(app.db, MAX_RESYNCS));
@@ -51,25 +68,34 @@ async function resyncAll(app: RemoteListsApp, userIds: readonly string[]): Promi
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
 }
 
-/** Fetches the devices of a user of another server (server-server API, "Device Management") once, however many ask for it here. */
+/** A list that changes faster than it can be fetched waits for the regular round. */
+const MAX_ATTEMPTS = 3;
+
+/** Fetches the devices of a user of another server once, however many ask for it here; again, where updates were missed meanwhile. */
 async function resync(app: RemoteListsApp, userId: string): Promise<void> {
   const { resyncing } = app.keys;
   if (resyncing.has(userId)) return;
   resyncing.add(userId);
   try {
-    const missed = await beginRemoteList(app.db, userId);
-    const sharedAt = app.streams.position(eventsStream);
-    const answer = readList(userId, await askDevices(app, hostOf(userId), userId));
-    await changeAccounts(app, async (tx) => {
-      const state = await holdRemoteList(tx, userId);
-      if (state?.missed !== missed) return { value: undefined };
-      await replaceRemoteList(tx, { userId, streamId: answer.streamId, sharedAt }, answer.devices);
-      const changed = await putCrossSigningKeys(tx, answer.crossSigning);
-      return { value: undefined, devices: changed.length > 0 ? [{ userId, deviceId: "", what: "cross_signing" as const }] : [] };
-    });
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) if ((await fetchList(app, userId)) === "stored") return;
   } finally {
     resyncing.delete(userId);
   }
+}
+
+/** Server-server API, "Device Management". */
+async function fetchList(app: RemoteListsApp, userId: string): Promise<"stored" | "overtaken"> {
+  const missed = await beginRemoteList(app.db, userId);
+  const sharedAt = app.streams.position(eventsStream);
+  const answer = readList(userId, await askDevices(app, hostOf(userId), userId));
+  return changeAccounts(app, async (tx) => {
+    const state = await holdRemoteList(tx, userId);
+    if (state?.missed !== missed) return { value: "overtaken" as const };
+    await replaceRemoteList(tx, { userId, streamId: answer.streamId, sharedAt }, answer.devices);
+    const changed = await putCrossSigningKeys(tx, answer.crossSigning);
+    const devices = changed.length > 0 ? [{ userId, deviceId: "", what: "cross_signing" as const }] : [];
+    return { value: "stored" as const, devices };
+  });
 }
 
 interface RemoteList {
@@ -97,7 +123,7 @@ function readList(userId: string, answer: JsonObject): RemoteList {
 export function readRemoteDevice(userId: string, device: JsonObject): Omit<RemoteDevice, "userId"> | undefined {
   const [deviceId, name, keys] = ["device_id", "device_display_name", "keys"].map((field) => own(device, field));
   if (typeof deviceId !== "string" || deviceId.length > 512 || deviceId.includes("\u0000")) return undefined;
-  const isTheirs = isJsonObject(keys) && own(keys, "user_id") === userId && own(keys, "device_id") === deviceId;
+  const isTheirs = isJsonObject(keys) && (own(keys, "user_id") ?? userId) === userId && (own(keys, "device_id") ?? deviceId) === deviceId;
   return {
     deviceId,
     displayName: typeof name === "string" ? name.replaceAll("\u0000", "").slice(0, MAX_NAME) : null,

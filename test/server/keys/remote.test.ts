@@ -117,7 +117,7 @@ test("the list of a user who came back is not trusted", async () => {
   await membership("join");
   asked.length = 0;
   await query();
-  expect(asked[0]).toBe("keys/query");
+  expect(asked[0]).toBe("devices/%40rita%3Aremote.test");
 });
 
 test("cross-signing keys of others come with their updates", async () => {
