@@ -63,14 +63,16 @@ interface Followed {
   /** A position that is late, and about which the database has yet to be asked; 0 if none. */
   late: number;
   asking: boolean;
-  /** Whether this process wrote since it last said where it stands. */
-  quiet: boolean;
+  /** How often this process has yet to say where it stands after it last wrote. */
+  repeats: number;
   /** The last position that this process wrote, 0 if none. */
   written: number;
 }
 
 /** Rows read at once by a reader that catches up. Ids are dense, so this bounds the rows too. */
 const PAGE_IDS = 2_000;
+/** How often a position is repeated after the last write: an announcement may get lost like any message. */
+const ANNOUNCEMENTS = 3;
 /** How late a position may be before the database is asked for it. */
 const LATE_MS = 100;
 
@@ -203,7 +205,7 @@ export class Streams {
       memory: undefined,
       late: 0,
       asking: false,
-      quiet: true,
+      repeats: 0,
       written: 0,
       follower: new StreamFollower({
         name: def.name,
@@ -263,7 +265,7 @@ export class Streams {
     const { bus } = this.options;
     stream.follower.receive(batch);
     stream.written = Math.max(stream.written, batch.after);
-    stream.quiet = false;
+    stream.repeats = ANNOUNCEMENTS;
     if (bus.shared) this.send(stream.def, batch);
   }
 
@@ -339,8 +341,8 @@ export class Streams {
 
   private announce(what: "news" | "all"): void {
     for (const stream of this.byName.values()) {
-      if (what === "news" ? stream.quiet : stream.written === 0) continue;
-      stream.quiet = true;
+      if (what === "news" ? stream.repeats === 0 : stream.written === 0) continue;
+      stream.repeats = Math.max(0, stream.repeats - 1);
       this.send(stream.def, announcement(stream.follower.epoch, stream.follower.position));
     }
   }
