@@ -32,6 +32,8 @@ export interface Cache<K extends string | number, V extends object> {
   resized(key: K): void;
   /** Forgets key; a load under way is not kept either, since it may have read the old value. */
   delete(key: K): void;
+  /** Forgets what is here of many; no load under way is kept. Looks at everything: for rare events. */
+  deleteWhere(matches: (value: V) => boolean): void;
   clear(): void;
 }
 
@@ -107,6 +109,11 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
   delete(key: K): void {
     this.loading.delete(key);
     this.entries.delete(key);
+  }
+
+  deleteWhere(matches: (value: V) => boolean): void {
+    this.loading.clear();
+    for (const [key, value] of [...this.entries.entries()]) if (matches(value)) this.entries.delete(key);
   }
 
   clear(): void {

@@ -92,6 +92,8 @@ export interface EventReader {
   add(event: StoredEvent): void;
   /** Drops what is cached of an event, since its row changed (a redaction). */
   drop(eventId: string): void;
+  /** Drops all that is cached of a room, as some of its events are gone. */
+  dropRoom(roomNid: number): void;
 }
 
 const notRendered: Renderings = {};
@@ -164,6 +166,11 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
         (found) => found && events.delete(found.nid),
         () => events.clear(),
       );
+    },
+    dropRoom(roomNid) {
+      events.deleteWhere(({ row }) => row.roomNid === roomNid);
+      // Numbers don't tell their rooms.
+      nidOf.clear();
     },
   };
 }

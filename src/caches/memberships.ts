@@ -47,6 +47,8 @@ export interface Memberships {
   apply(change: MembershipChange): void;
   forgetUser(userId: string): void;
   forgetRoom(roomNid: number): void;
+  /** The room is gone, from the lists of its members too. */
+  dropRoom(roomNid: number): void;
 }
 
 /** The part of a user id behind the first colon. */
@@ -142,5 +144,9 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     },
     forgetUser: (userId) => users.delete(userId),
     forgetRoom: (roomNid) => rooms.delete(roomNid),
+    dropRoom(roomNid) {
+      rooms.delete(roomNid);
+      users.deleteWhere((places) => places.has(roomNid));
+    },
   };
 }

@@ -11,6 +11,7 @@ export interface RoomGlances {
   of(roomNids: readonly number[]): Promise<Map<number, RoomGlanceRow>>;
   /** To be told of every event in stream order. */
   apply(position: number, row: EventStreamRow): void;
+  drop(roomNid: number): void;
 }
 
 const bumpTypes: ReadonlySet<string> = new Set([
@@ -64,5 +65,6 @@ export function createRoomGlances(db: Db, max: number): RoomGlances {
       const bump = bumpTypes.has(row.type) ? position : known.bump;
       glances.set(row.roomNid, { ...known, latest: Math.max(known.latest, position), bump });
     },
+    drop: (roomNid) => glances.delete(roomNid),
   };
 }

@@ -14,7 +14,7 @@ export interface RoomInfo {
   readonly creator: string | null;
 }
 
-/** Rooms known to this server, by id and by number. Entries are immutable and never need dropping. */
+/** Rooms known to this server, by id and by number. Entries are immutable, and go only with their room. */
 export interface RoomDirectory {
   readonly stats: readonly CacheStats[];
   byId(roomId: string): Promise<RoomInfo | undefined>;
@@ -23,6 +23,7 @@ export interface RoomDirectory {
   /** What is in memory, without a look into the database. */
   cachedByNid(nid: number): RoomInfo | undefined;
   add(room: RoomInfo): void;
+  drop(room: Pick<RoomInfo, "nid" | "roomId">): void;
 }
 
 function infoOf(row: RoomRow): RoomInfo[] {
@@ -50,6 +51,10 @@ export function createRoomDirectory(db: Db, max: number): RoomDirectory {
     add(room) {
       ids.set(room.roomId, room);
       nids.set(room.nid, room);
+    },
+    drop(room) {
+      ids.delete(room.roomId);
+      nids.delete(room.nid);
     },
   };
 }

@@ -80,6 +80,13 @@ export class UnreadCounts {
     if (ownEntry) ownEntry.stale = true;
   }
 
+  /** Events of the room are gone that may have been counted. */
+  forgetRoom(roomNid: number): void {
+    this.tails.drop(roomNid);
+    // Begins past all that was read until now, so that it is read again.
+    this.tails.open(roomNid, this.options.position() + 1);
+  }
+
   /** The same for rows of the receipts stream. */
   applyReceipt(receipt: Receipt): void {
     if (receipt.receiptType !== "m.read" && receipt.receiptType !== "m.read.private") return;

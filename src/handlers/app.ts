@@ -13,6 +13,7 @@ import type { RoomWriter } from "../writers/roomWriter";
 import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
+import type { AdminTasks } from "./admin/tasks";
 import type { Appservices } from "./appservices/appservices";
 import type { Accounts } from "./auth/accounts";
 import type { InFlight } from "./federation/inFlight";
@@ -68,6 +69,7 @@ export interface App {
   /** What other servers tell of their rooms. */
   readonly remoteRooms: RemoteRooms;
   readonly media: Media;
+  readonly adminTasks: AdminTasks;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

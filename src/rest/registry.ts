@@ -1,4 +1,7 @@
+import { purgeHistoryRoutes } from "./admin/purge";
 import { adminRegisterRoutes } from "./admin/register";
+import { roomDeletionRoutes } from "./admin/roomDeletion";
+import { adminRoomRoutes } from "./admin/rooms";
 import { accountRoutes, openIdRoutes, passwordRoutes, whoisRoutes } from "./client/account";
 import { accountDataRoutes } from "./client/accountData";
 import { createRoomRoutes } from "./client/createRoom";
@@ -68,6 +71,7 @@ export const allGroups: readonly RouteGroup[] = [
   accountDataRoutes,
   accountRoutes,
   adminRegisterRoutes,
+  adminRoomRoutes,
   appserviceRoutes,
   createRoomRoutes,
   dehydratedDeviceRoutes,
@@ -107,6 +111,7 @@ export const allGroups: readonly RouteGroup[] = [
   presenceRoutes,
   previewRoutes,
   profileRoutes,
+  purgeHistoryRoutes,
   pushRuleRoutes,
   pusherRoutes,
   quarantineRoutes,
@@ -117,6 +122,7 @@ export const allGroups: readonly RouteGroup[] = [
   replicationRoutes,
   reportRoutes,
   restrictionRoutes,
+  roomDeletionRoutes,
   roomKeyRoutes,
   roomReadRoutes,
   roomSendRoutes,

@@ -5,7 +5,9 @@ import { createAppservices } from "../handlers/appservices/appservices";
 import { createAccounts } from "../handlers/auth/accounts";
 import { createSignOn } from "../handlers/auth/signOn/signOn";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
+import { createAdminTasks } from "../handlers/admin/tasks";
 import { followEvents } from "../handlers/followEvents";
+import { followPurges } from "../handlers/followPurges";
 import { createMedia, stopMedia } from "../handlers/media/media";
 import { removePushersOfDevices } from "../handlers/push/pushers";
 import { createKeys } from "../handlers/keys/keys";
@@ -148,6 +150,7 @@ export function createApp(options: AppOptions): RunningApp {
     inFlight: createInFlight(),
     remoteRooms: createRemoteRooms({ client: federation.client, clock, serverName }),
     media: createMedia({ ...base, background }),
+    adminTasks: createAdminTasks(() => app),
     hooks: createHooks(() => app),
     roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
     background,
@@ -160,6 +163,7 @@ export function createApp(options: AppOptions): RunningApp {
 /** What follows what: before the streams start. */
 function connect(app: App): void {
   followEvents(app);
+  followPurges(app);
   followGuestAccess(app);
   followReturns(app);
   app.accounts.signOn = createSignOn(app);

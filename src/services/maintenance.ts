@@ -6,6 +6,7 @@ import { resumeStaged } from "../handlers/federation/staging";
 import { forgetOldActions } from "../handlers/push/maintenance";
 import { endExpired, overwriteRedacted } from "../handlers/rooms/overwriting";
 import { deleteOldCacheChanges } from "../storage/cacheChanges";
+import { deleteOldTasks } from "../storage/adminTasks";
 import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { deleteRepeatedDeviceListChanges } from "../storage/deviceListChanges";
 import { purgeRelays } from "../storage/federationRelays";
@@ -13,6 +14,7 @@ import { forgetIdleConnections } from "../handlers/slidingSync/connections";
 import { purgeToDevice } from "../storage/toDevice";
 
 const SECOND_MS = 1_000;
+const TASKS_MS = 10_000;
 const RESYNC_MS = 30_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -38,6 +40,8 @@ const jobs: readonly Job[] = [
   { name: "forget_device_list_changes", everyMs: DAY_MS, run: ({ db }) => deleteRepeatedDeviceListChanges(db, 10_000) },
   { name: "purge_relays", everyMs: DAY_MS, run: ({ db, clock }) => purgeRelays(db, clock.now() - 30 * DAY_MS) },
   { name: "forget_sliding_sync", everyMs: HOUR_MS, run: forgetIdleConnections },
+  { name: "resume_admin_tasks", everyMs: TASKS_MS, run: async ({ adminTasks }) => adminTasks.wake() },
+  { name: "forget_admin_tasks", everyMs: HOUR_MS, run: ({ db, clock }) => deleteOldTasks(db, clock.now() - DAY_MS) },
   { name: "resume_staged_pdus", everyMs: MINUTE_MS, run: resumeStaged },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
   { name: "overwrite_redacted", everyMs: 5 * MINUTE_MS, run: overwriteRedacted },

@@ -257,9 +257,11 @@ function contentOf(json: string | null): Pick<EventStreamRow, "membership" | "di
   return { membership: textOf(content["membership"]), displayName: textOf(content["displayname"]) };
 }
 
+/** Where the newest event is, or was before it was deleted. */
 export async function eventsHead(db: Db): Promise<number> {
-  const rows = await db<{ head: number | null }>`select max(stream_ordering) as head from events`;
-  return Math.max(0, rows[0]?.head ?? 0);
+  const rows = await db<{ head: number }>`
+    select greatest((select max(stream_ordering) from events), (select max(up_to) from deleted_events), 0) as head`;
+  return rows[0]?.head ?? 0;
 }
 
 /** The event of a room that was stored first of those that have a place in its history. */

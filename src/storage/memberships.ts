@@ -46,6 +46,14 @@ export async function membersOfRooms(db: Db, roomNids: readonly number[], member
     from room_members where room_nid = any(${roomNids}::int4[]) and (${membership ?? null}::text is null or membership = ${membership ?? null})`;
 }
 
+/** Users of this server who are in a room, invited, or knock at it. */
+export async function localUsersOf(db: Db, roomNid: number): Promise<string[]> {
+  const rows = await db<{ userId: string }>`
+    select user_id as "userId" from room_members
+    where room_nid = ${roomNid} and is_local and membership in ('join', 'invite', 'knock') order by user_id`;
+  return rows.map(({ userId }) => userId);
+}
+
 export async function setForgotten(db: Db, roomNid: number, userId: string): Promise<void> {
   await db`update room_members set forgotten = true where room_nid = ${roomNid} and user_id = ${userId} and membership in ('leave', 'ban')`;
 }

@@ -21,9 +21,9 @@ export async function insertEvents(db: Db, rows: readonly NewEventRow[]): Promis
       ${rows.map((r) => r.replacesNid)}::int8[], ${rows.map((r) => r.redacts)}::text[], ${rows.map((r) => r.rejected)}::text[],
       ${rows.map((r) => r.softFailed)}::bool[], ${rows.map((r) => r.containsUrl)}::bool[], ${rows.map((r) => r.txnDevice)}::text[],
       ${rows.map((r) => r.txnId)}::text[])
-    -- An event that others referred to finds its own place.
+    -- An event that others referred to finds its own place. If it had one before its history was purged, what it replaced is known.
     on conflict (nid) do update set stream_ordering = excluded.stream_ordering, state_group = excluded.state_group,
-      replaces_nid = excluded.replaces_nid, received_ts = excluded.received_ts, rejected = excluded.rejected, soft_failed = excluded.soft_failed`;
+      replaces_nid = coalesce(excluded.replaces_nid, events.replaces_nid), received_ts = excluded.received_ts, rejected = excluded.rejected, soft_failed = excluded.soft_failed`;
 }
 
 /** Counts the members of rooms anew, where more than one membership changed at once. */

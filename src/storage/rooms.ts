@@ -6,11 +6,10 @@ export interface RoomRow {
   readonly version: string;
   readonly creator: string | null;
   readonly isPublic: boolean;
-  readonly blockedBy: string | null;
 }
 
 /** Stores rooms; the room id must be new. */
-export async function insertRooms(db: Db, rooms: readonly (Omit<RoomRow, "blockedBy"> & { createdTs: number })[]): Promise<void> {
+export async function insertRooms(db: Db, rooms: readonly (RoomRow & { createdTs: number })[]): Promise<void> {
   await db`
     insert into rooms (room_nid, room_id, version, creator, is_public, created_ts)
     select * from unnest(${rooms.map((r) => r.roomNid)}::int4[], ${rooms.map((r) => r.roomId)}::text[], ${rooms.map((r) => r.version)}::text[],
@@ -19,13 +18,13 @@ export async function insertRooms(db: Db, rooms: readonly (Omit<RoomRow, "blocke
 
 export async function getRooms(db: Db, roomIds: readonly string[]): Promise<RoomRow[]> {
   return db<RoomRow>`
-    select room_nid as "roomNid", room_id as "roomId", version, creator, is_public as "isPublic", blocked_by as "blockedBy"
+    select room_nid as "roomNid", room_id as "roomId", version, creator, is_public as "isPublic"
     from rooms where room_id = any(${roomIds}::text[])`;
 }
 
 export async function getRoomsByNid(db: Db, roomNids: readonly number[]): Promise<RoomRow[]> {
   return db<RoomRow>`
-    select room_nid as "roomNid", room_id as "roomId", version, creator, is_public as "isPublic", blocked_by as "blockedBy"
+    select room_nid as "roomNid", room_id as "roomId", version, creator, is_public as "isPublic"
     from rooms where room_nid = any(${roomNids}::int4[])`;
 }
 

@@ -9,6 +9,7 @@ import { changeAccountData } from "./accountData";
 import { askAppservice } from "./appserviceRpc";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
+import { purgeRpcs } from "./purgeRpc";
 import { remoteRpcs } from "./remoteRpc";
 import { sendReceipt } from "./receipts";
 import { queueToDevice } from "./toDevice";
@@ -32,6 +33,7 @@ export const allRpcs: readonly AnyRpc[] = [
   askAppservice,
   ...eventRpcs,
   ...remoteRpcs,
+  ...purgeRpcs,
   changeAccountData,
   sendReceipt,
   queueToDevice,

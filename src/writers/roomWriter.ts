@@ -26,10 +26,12 @@ import { storeOlder } from "./remote/older";
 import { redactionEffects } from "./remote/redactions";
 import { buildRemote, storeOutliers } from "./remote/remoteStore";
 import type { RemoteStoreDeps } from "./remote/remoteStore";
-import { sendIntent } from "./intents";
+import { sendIntent, unwrap } from "./intents";
 import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal, SentEvent } from "./intents";
 import type { CheckedPdu, RemoteOutcome, RemoteRequest } from "./remoteRpc";
 import { loadTip, newTip } from "./roomTip";
+import { allStored, release } from "./roomWork";
+import type { Job, RoomWork } from "./roomWork";
 import type { RoomTip } from "./roomTip";
 import type { EventStreamRow } from "../storage/events";
 import type { StreamRow } from "../storage/streamIds";
@@ -49,30 +51,6 @@ export interface RoomWriterDeps {
 
 /** More waiting events than this in one room, and senders are told to slow down. */
 const MAX_QUEUE = 1000;
-
-interface Job {
-  /** What to send; of an event of another server only the room counts. */
-  readonly intent: SendIntent;
-  readonly remote?: {
-    readonly request: Exclude<RemoteRequest, { kind: "outliers" | "older" }>;
-    /** Says what became of it other than being stored. */
-    readonly answer: (outcome: RemoteOutcome) => void;
-  };
-  readonly resolve: (outcome: SendOutcome) => void;
-  readonly reject: (error: unknown) => void;
-  attempts: number;
-}
-
-interface RoomWork {
-  readonly roomId: string;
-  queue: Job[];
-  running: boolean;
-  /** Handed to the flusher and not stored yet. */
-  unstored: number;
-  /** Called when nothing is. */
-  whenStored: (() => void)[];
-  tip: RoomTip | undefined;
-}
 
 /** The owner of rooms: builds their events one after another in memory and stores many rooms' events in one transaction. */
 export class RoomWriter {
@@ -163,6 +141,17 @@ export class RoomWriter {
       this.push({ intent, remote: { request, answer }, resolve, reject, attempts: 0 });
     });
     return outcome ?? ("sent" in sent ? { kind: "stored", sent: sent.sent } : { kind: "rejected", reason: eventId });
+  }
+
+  /** Does work in the room's turn while nothing of the room is built, stored or placed. What was known of the room is read anew afterwards. */
+  async alone<T>(roomId: string, work: () => Promise<T>): Promise<T> {
+    const results: T[] = [];
+    const outcome = await new Promise<SendOutcome>((resolve, reject) => {
+      const intent = sendIntent({ roomId, sender: "", type: "", content: {} });
+      this.push({ intent, alone: async () => void results.push(await work()), resolve, reject, attempts: 0 });
+    });
+    if (results.length === 0) unwrap(outcome);
+    return results[0] as T;
   }
 
   /** Waits until everything submitted is stored or refused. */
@@ -261,12 +250,20 @@ export class RoomWriter {
   private async run(work: RoomWork): Promise<void> {
     for (let job = work.queue.shift(); job; job = work.queue.shift()) {
       try {
-        await (job.remote ? this.buildRemote(work, job, job.remote) : this.build(work, job));
+        if (job.alone) await this.standStill(work, job, job.alone);
+        else await (job.remote ? this.buildRemote(work, job, job.remote) : this.build(work, job));
       } catch (error) {
         work.tip = undefined;
         job.reject(error);
       }
     }
+  }
+
+  private async standStill(work: RoomWork, job: Job, alone: () => Promise<void>): Promise<void> {
+    await allStored(work);
+    await this.remote.outliers.run(work.roomId, alone);
+    work.tip = undefined;
+    job.resolve({ refused: refusal(200, "M_UNKNOWN", "nothing to send") });
   }
 
   private async tipOf(work: RoomWork): Promise<RoomTip | undefined> {
@@ -353,15 +350,6 @@ export class RoomWriter {
     }
     return built;
   }
-}
-
-/** Resolves once everything of the room that was handed to the flusher is stored, or is to be built anew. */
-async function allStored(work: RoomWork): Promise<void> {
-  while (work.unstored > 0) await new Promise<void>((resolve) => work.whenStored.push(resolve));
-}
-
-function release(work: RoomWork): void {
-  for (const resolve of work.whenStored.splice(0)) resolve();
 }
 
 const nothing = (): void => undefined;

@@ -12,6 +12,7 @@ import { type CheckedPdu, storeOutOfBand } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { provideUser } from "../appservices/ask";
 import { findRoom } from "../rooms/access";
+import { requireNotClosed } from "../rooms/closedRooms";
 import { areWeIn, requireNotShutOut } from "./access";
 import { type GoodPdu, checkPdu, requireGood } from "./checkPdu";
 import { storeInRoom } from "./inbound";
@@ -68,6 +69,7 @@ async function checkInvite(
   if (domainOf(sender) !== origin) throw forbidden("The invite event was not from the server sending it");
   if (app.config.block_non_admin_invites) throw forbidden("This server does not accept room invites");
   if (room) await requireNotShutOut(app, room, origin);
+  await requireNotClosed(app, roomId);
   const user = await getUser(app.db, stateKey);
   if (!user) await provideUser(app, stateKey);
   if (user?.deactivated) throw forbidden("The invited user is deactivated");

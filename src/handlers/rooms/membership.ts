@@ -20,6 +20,7 @@ import { knockRemotely } from "../federation/remoteKnock";
 import { leaveRemotely } from "../federation/remoteLeave";
 import { helpfulServers } from "../federation/servers";
 import { currentEvent, findRoom, placeOf } from "./access";
+import { requireNotClosed } from "./closedRooms";
 import { followUpgrade } from "./followUpgrade";
 import { profileFields } from "./memberContent";
 import { authorisingUser } from "./restrictedJoins";
@@ -36,10 +37,12 @@ export interface MembershipRequest {
   readonly txnId?: string | undefined;
   /** Servers to join through. */
   readonly via?: readonly string[] | undefined;
-  /** Room creation invites without spending the sender's invitation limits. */
+  /** Room creation invites without spending the sender's invitation limits, and administrators move users without theirs. */
   readonly exemptFromLimits?: boolean | undefined;
   readonly originServerTs?: number | undefined;
 }
+
+const bringsIn: ReadonlySet<MembershipAction> = new Set(["join", "invite", "knock"]);
 
 const resulting: Readonly<Record<MembershipAction, string>> = {
   join: "join",
@@ -59,6 +62,7 @@ export async function changeMembership(app: App, requester: Requester, request: 
   const { roomId, target } = request;
   if (!isUserId(target)) throw new MatrixError(400, "M_INVALID_PARAM", `${String(target).slice(0, 300)} is not a user id`);
   const room = await findRoom(app, roomId);
+  if (bringsIn.has(request.action)) await requireNotClosed(app, roomId);
   const place = room && (await placeOf(app, target, room));
   if (!room || !(await isHosted(app, room, request.action))) return changeFromAfar(app, requester, request, room, place);
   await checkAction(app, requester, room, request, place);
@@ -151,13 +155,13 @@ async function checkInvite(app: App, requester: Requester, target: string): Prom
 }
 
 function spendLimits(app: App, requester: Requester, room: RoomInfo, request: MembershipRequest, place: UserRoom | undefined): void {
-  if (requester.appservice && !requester.appservice.rateLimited) return;
+  if (request.exemptFromLimits || (requester.appservice && !requester.appservice.rateLimited)) return;
   const { rateLimiter } = app;
   if (request.action === "join" && place?.membership !== "join") {
     rateLimiter.check("rc_joins.local", requester.userId);
     rateLimiter.check("rc_joins_per_room", room.roomId);
   }
-  if (request.action === "invite" && !request.exemptFromLimits) {
+  if (request.action === "invite") {
     rateLimiter.check("rc_invites.per_room", room.roomId);
     rateLimiter.check("rc_invites.per_user", request.target);
     rateLimiter.check("rc_invites.per_issuer", requester.userId);

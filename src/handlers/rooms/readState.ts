@@ -1,5 +1,6 @@
 import type { StoredEvent } from "../../caches/events";
 import type { UserRoom } from "../../caches/memberships";
+import type { CurrentState } from "../../caches/roomState";
 import type { RoomInfo } from "../../caches/rooms";
 import { forbidden, invalidParam, notFound } from "../../errors";
 import type { JsonObject } from "../../lib/json";
@@ -56,7 +57,7 @@ async function wasJoined(app: Pick<App, "caches">, place: UserRoom): Promise<boo
 }
 
 /** The state that the requester may see: the current one, or that at the time when they left. */
-export async function readableState(app: Pick<App, "caches">, requester: Requester, roomId: string): Promise<ReadableState> {
+export async function readableState(app: Pick<App, "caches" | "db">, requester: Requester, roomId: string): Promise<ReadableState> {
   const { room, left } = await standingIn(app, requester, roomId);
   if (left) {
     const event = (await app.caches.events.byNids([left.eventNid])).get(left.eventNid);
@@ -65,7 +66,8 @@ export async function readableState(app: Pick<App, "caches">, requester: Request
   }
   const current = await app.caches.roomState.current(room.nid);
   if (!current) throw notFound(`Unknown room ${roomId}`);
-  return { room, state: current.state };
+  // Of history that was purged, only how the state moved since is left.
+  return { room, state: left ? await stateAfter(app, room, current, left.streamOrdering) : current.state };
 }
 
 /** `GET /rooms/{roomId}/state`. */
@@ -111,7 +113,17 @@ async function stateAt(app: App, { room, state }: ReadableState, at: string): Pr
   const token = parseToken(at);
   if (!token) throw invalidParam("Invalid at token");
   const current = await app.caches.roomState.current(room.nid);
-  const stretch = { roomNid: room.nid, after: token.events, upTo: Math.max(current?.position ?? 0, token.events) };
+  return stateAfter(app, room, { state, position: current?.position ?? 0 }, token.events);
+}
+
+/** The state as of a position, from that of a later one. */
+async function stateAfter(
+  app: Pick<App, "caches" | "db">,
+  room: RoomInfo,
+  { state, position }: CurrentState,
+  after: number,
+): Promise<PackedMap> {
+  const stretch = { roomNid: room.nid, after, upTo: Math.max(position, after) };
   return undo(state, (await movesIn(app, [stretch])).get(stretch) ?? []);
 }
 
