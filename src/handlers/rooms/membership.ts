@@ -14,6 +14,7 @@ import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { provideUser } from "../appservices/ask";
 import type { Requester } from "../requester";
+import { sendOnBehalf } from "../federation/onBehalf";
 import { inviteRemotely } from "../federation/remoteInvite";
 import { joinRemotely } from "../federation/remoteJoin";
 import { knockRemotely } from "../federation/remoteKnock";
@@ -78,6 +79,7 @@ export async function changeMembership(app: App, requester: Requester, request: 
     },
   );
   if (request.action === "invite" && hostOf(target) !== app.serverName) return inviteRemotely(app, room, intent, target);
+  if (hostOf(requester.userId) !== app.serverName) return sendOnBehalf(app, room, intent);
   const sent = await sendEvent(app, intent);
   if (request.action === "join" && place?.membership !== "join") await followUpgrade(app, target, room);
   return sent;

@@ -67,7 +67,8 @@ export class EventReader {
   /** Events of rooms that are ours alone need not be looked at. While something waits, what is known of rooms is of before it. */
   private isRelevant({ roomNid, sender, stateKey, membership, resets }: EventStreamRow): boolean {
     const { serverName } = this.app;
-    if (resets || (membership !== null && stateKey !== null && hostOf(stateKey) !== serverName)) return true;
+    // Invitations may have been made on behalf of another server's user.
+    if (resets || membership === "invite" || (membership !== null && stateKey !== null && hostOf(stateKey) !== serverName)) return true;
     return hostOf(sender) === serverName && (this.relevantTo > this.slots.lowest() || !this.hosts.isKnownEmpty(roomNid));
   }
 
