@@ -21,13 +21,16 @@ import type { Timeline } from "./timeline";
 /** A JSON tree with ready-made text in it. */
 export type Tree = JsonValue | JsonText | readonly Tree[] | { readonly [key: string]: Tree | undefined };
 
+/** Under which name, and so as of when, the client wants the state of a room: before the timeline, or after it (MSC4222, and its unstable name). */
+export type StateKey = "state" | "state_after" | "org.matrix.msc4222.state_after";
+
 export interface SectionRequest {
   readonly requester: Requester;
   readonly filter: SyncFilter;
   /** The token with which the client came. */
   readonly since: string | undefined;
   readonly now: StreamToken;
-  readonly useStateAfter: boolean;
+  readonly stateKey: StateKey;
   readonly ignored: ReadonlySet<string>;
 }
 
@@ -83,10 +86,10 @@ async function statesOf(
   timelines: ReadonlyMap<number, Timeline>,
   request: SectionRequest,
 ): Promise<Map<number, StoredEvent[]>> {
-  const { filter, requester, useStateAfter } = request;
+  const { filter, requester, stateKey } = request;
   return stateSections(app, await stateJobsOf(app, jobs, timelines), {
     filter: filter.room.state,
-    at: useStateAfter ? "after" : "before",
+    at: stateKey === "state" ? "before" : "after",
     reader: { userId: requester.userId, device: `${requester.userId}\u0000${requester.deviceId ?? ""}`, since: request.since },
     lazyMembers: app.lazyMembers,
   });
@@ -143,7 +146,7 @@ async function section(
   app: App,
   job: RoomJob,
   { timeline, state, summary }: { timeline: Timeline; state: readonly StoredEvent[]; summary: RoomSummary | undefined },
-  { requester, filter, now, useStateAfter }: SectionRequest,
+  { requester, filter, now, stateKey }: SectionRequest,
 ): Promise<RoomSection> {
   const format = filter.eventFormat === "federation" ? ("federation" as const) : ("withoutRoomId" as const);
   const reader = { userId: requester.userId, deviceId: requester.deviceId };
@@ -158,7 +161,7 @@ async function section(
     empty: job.kind === "news" && timeline.events.length === 0 && state.length === 0 && !timeline.limited && job.section === "join",
     fields: {
       timeline: { events: projectEvents(timelineEvents, filter.eventFields), limited, prev_batch: prevBatch(timeline, now) },
-      [useStateAfter ? "state_after" : "state"]: { events: projectEvents(stateEvents, filter.eventFields) },
+      [stateKey]: { events: projectEvents(stateEvents, filter.eventFields) },
       ...(summary && { summary: summary.fields as JsonObject }),
     },
   };

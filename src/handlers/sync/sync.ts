@@ -18,7 +18,7 @@ import type { Requester } from "../requester";
 import { globalSections } from "./globalSections";
 import { roomJobs } from "./places";
 import { roomSections } from "./roomSections";
-import type { Tree } from "./roomSections";
+import type { StateKey, Tree } from "./roomSections";
 import { withOtherStreams } from "./otherStreams";
 import { pendingSections } from "./pending";
 
@@ -30,8 +30,7 @@ export interface SyncRequest {
   readonly setPresence: PresenceState;
   /** Milliseconds to wait for news. */
   readonly timeout: number;
-  /** MSC4222: state as of the end of the timeline. */
-  readonly useStateAfter: boolean;
+  readonly stateKey: StateKey;
   readonly signal: AbortSignal;
 }
 
@@ -108,7 +107,7 @@ async function answerTo(
     allowsRoom: filter.room.allowsRoom,
   });
   const [sections, invitations, global] = await Promise.all([
-    roomSections(app, jobs, { requester, filter, since: request.since, now, useStateAfter: request.useStateAfter, ignored }),
+    roomSections(app, jobs, { requester, filter, since: request.since, now, stateKey: request.stateKey, ignored }),
     pendingSections(app, pending, ignored),
     globalSections(app, requester, { filter, since, now, jobs }),
   ]);

@@ -5,6 +5,8 @@ import { booleanText, integerText, object, optional, string } from "../../lib/sc
 import { invalidParam } from "../../errors";
 import { group, route } from "../route";
 
+const MSC4222 = "org.matrix.msc4222";
+
 export const syncRoutes = group("client.sync", [
   route("GET /_matrix/client/v3/sync", {
     servlet: "SyncRestServlet",
@@ -17,7 +19,7 @@ export const syncRoutes = group("client.sync", [
       set_presence: optional(string()),
       timeout: optional(integerText({ minimum: 0 })),
       use_state_after: optional(booleanText()),
-      "org.matrix.msc4222.use_state_after": optional(booleanText()),
+      [`${MSC4222}.use_state_after`]: optional(booleanText()),
     }),
     handle: async ({ app, requester, query, request }) => {
       const setPresence = query.set_presence === undefined ? "online" : presenceState(app, query.set_presence);
@@ -28,7 +30,7 @@ export const syncRoutes = group("client.sync", [
         fullState: query.full_state ?? false,
         setPresence,
         timeout: query.timeout ?? 0,
-        useStateAfter: query.use_state_after ?? query["org.matrix.msc4222.use_state_after"] ?? false,
+        stateKey: query.use_state_after ? "state_after" : query[`${MSC4222}.use_state_after`] ? `${MSC4222}.state_after` : "state",
         signal: request.signal,
       });
     },

@@ -32,3 +32,22 @@ test("a member is sent once, and again to a client that did not get the answer",
   await bob.text(roomId, "2");
   expect(members(await sync(alice, again.next_batch))).toEqual([]);
 });
+
+test("state is that before the timeline, or that after it under the name that was asked for", async () => {
+  const alice = await server.client("alice");
+  const roomId = await alice.createRoom();
+  await alice.setState(roomId, "m.room.name", { name: "Before" });
+  const since = (await sync(alice)).next_batch;
+  await alice.setState(roomId, "m.room.name", { name: "After" });
+  await alice.text(roomId, "the only event of the timeline");
+  const ask = async (query: string): Promise<Record<string, string[]>> => {
+    const answer = await alice.get(`/sync?since=${since}&filter=${enc(JSON.stringify(filter))}${query}`);
+    const { state, state_after, "org.matrix.msc4222.state_after": unstable } = answer.rooms.join[roomId];
+    const sections = Object.entries({ state, state_after, unstable }).filter(([, section]) => section !== undefined);
+    return Object.fromEntries(sections.map(([name, { events }]) => [name, events.map((event: Answer["body"]) => event.content.name)]));
+  };
+  expect(await ask("")).toEqual({ state: ["After"] });
+  expect(await ask("&use_state_after=true")).toEqual({ state_after: ["After"] });
+  expect(await ask("&org.matrix.msc4222.use_state_after=true")).toEqual({ unstable: ["After"] });
+  expect(await ask("&use_state_after=false&org.matrix.msc4222.use_state_after=false")).toEqual({ state: ["After"] });
+});
