@@ -45,16 +45,21 @@ export function createStateKeys(db: Db, max: number): StateKeys {
       return pairs.map(([type, key]) => found.get(join(type, key))?.keyNid);
     },
     async intern(pairs) {
-      const missing = pairs.filter(([type, key]) => cached(type, key) === undefined);
-      if (missing.length > 0) {
-        const rows = await internStateKeys(
-          db,
-          missing.map(([type, stateKey]) => ({ type, stateKey })),
-        );
-        for (const row of rows) nids.set(join(row.type, row.stateKey), row);
+      const known = new Map<string, number>();
+      const missing: { type: string; stateKey: string }[] = [];
+      for (const [type, stateKey] of pairs) {
+        const nid = cached(type, stateKey);
+        if (nid === undefined) missing.push({ type, stateKey });
+        else known.set(join(type, stateKey), nid);
       }
+      for (const row of missing.length > 0 ? await internStateKeys(db, missing) : []) {
+        const key = join(row.type, row.stateKey);
+        known.set(key, row.keyNid);
+        nids.set(key, { keyNid: row.keyNid, type: row.type, stateKey: row.stateKey });
+      }
+      // Not from the cache, which may be smaller than a state.
       return pairs.map(([type, key]) => {
-        const nid = cached(type, key);
+        const nid = known.get(join(type, key));
         if (nid === undefined) throw new Error(`state key ${type} was not interned`);
         return nid;
       });

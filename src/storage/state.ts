@@ -10,31 +10,34 @@ export interface StateKeyRow {
   readonly stateKey: string;
 }
 
-/** Interns the pairs; what is new gets an id. In the order of the request. */
+/** Interns the pairs; what is new gets an id. In no order, each pair once. */
 export async function internStateKeys(db: Db, pairs: readonly { type: string; stateKey: string }[]): Promise<StateKeyRow[]> {
   const types = pairs.map((p) => p.type);
   const keys = pairs.map((p) => p.stateKey);
-  const find = (): Promise<StateKeyRow[]> => db<StateKeyRow>`
-    select k.key_nid as "keyNid", k.type, k.state_key as "stateKey"
-    from unnest(${types}::text[], ${keys}::text[]) as p(type, state_key)
-    join state_keys k on k.type = p.type and k.state_key = p.state_key`;
-  const found = await find();
-  if (found.length === pairs.length) return found;
   // No update on conflict: it would write a row for each known pair. What another process inserts meanwhile is read back.
-  await db`
-    insert into state_keys (key_nid, type, state_key)
-    select case p.type when 'm.room.member' then nextval('state_member_keys_seq') else nextval('state_keys_seq') end, p.type, p.state_key
-    from (select distinct type, state_key from unnest(${types}::text[], ${keys}::text[]) as p(type, state_key) order by 1, 2) p
-    where not exists (select from state_keys k where k.type = p.type and k.state_key = p.state_key)
-    on conflict do nothing`;
-  return find();
+  const rows = await db<StateKeyRow & { pairs: number }>`
+    with p as materialized (
+      select p.type, p.state_key, (select key_nid from state_keys k where k.type = p.type and k.state_key = p.state_key) as key_nid
+      from (select distinct type, state_key from unnest(${types}::text[], ${keys}::text[]) as p(type, state_key)) p
+    ), fresh as (
+      insert into state_keys (key_nid, type, state_key)
+      select case type when 'm.room.member' then nextval('state_member_keys_seq') else nextval('state_keys_seq') end, type, state_key
+      from p where key_nid is null order by type, state_key
+      on conflict do nothing returning key_nid, type, state_key
+    )
+    select key_nid as "keyNid", type, state_key as "stateKey", (select count(*) from p) as pairs
+    from (select key_nid, type, state_key from p where key_nid is not null union all select key_nid, type, state_key from fresh) k`;
+  return rows[0] && rows.length === rows[0].pairs ? rows : findStateKeys(db, pairs);
 }
 
+/** The pairs that are known. Each is looked up by itself: a join that was planned while the table was small would read all of it later. */
 export async function findStateKeys(db: Db, pairs: readonly { type: string; stateKey: string }[]): Promise<StateKeyRow[]> {
   return db<StateKeyRow>`
-    select k.key_nid as "keyNid", k.type, k.state_key as "stateKey"
-    from unnest(${pairs.map((p) => p.type)}::text[], ${pairs.map((p) => p.stateKey)}::text[]) as p(type, state_key)
-    join state_keys k on k.type = p.type and k.state_key = p.state_key`;
+    with p as materialized (
+      select p.type, p.state_key, (select key_nid from state_keys k where k.type = p.type and k.state_key = p.state_key) as key_nid
+      from unnest(${pairs.map((p) => p.type)}::text[], ${pairs.map((p) => p.stateKey)}::text[]) as p(type, state_key)
+    )
+    select key_nid as "keyNid", type, state_key as "stateKey" from p where key_nid is not null`;
 }
 
 export async function getStateKeys(db: Db, keyNids: readonly number[]): Promise<StateKeyRow[]> {
