@@ -1,4 +1,4 @@
-import { packedBytes, packedGet, packedWith, packedWithout } from "../lib/packedMap";
+import { packedBytes, packedGet, packedValues, packedWith, packedWithout } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
 import type { Db } from "../storage/db";
 import { getTips } from "../storage/rooms";
@@ -83,7 +83,7 @@ export function createRoomState(
       return current && (await pick(current.state, [[type, stateKey]]))[0];
     },
     async events(state) {
-      const found = await events.byNids(Array.from(state.values));
+      const found = await events.byNids(packedValues(state));
       return [...found.values()];
     },
     apply(roomNid, position, keyNid, nid) {

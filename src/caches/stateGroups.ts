@@ -1,4 +1,4 @@
-import { emptyPackedMap, packedBytes, packedMerge } from "../lib/packedMap";
+import { packedBytes, packedKeys, packedMapOf, packedMerge, packedValues } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
 import type { Db } from "../storage/db";
 import { getStateGroupChains } from "../storage/state";
@@ -6,16 +6,29 @@ import type { StateGroupRow } from "../storage/state";
 import { createCache } from "./cache";
 import type { Cache } from "./cache";
 
-/** A state group in memory: the whole state (key number -> event number) and how far it is from a snapshot. */
+/** A state group in memory: the whole state (key number -> event number), and how it is stored. */
 export interface StateGroup {
   readonly id: number;
   readonly state: PackedMap;
-  readonly hops: number;
-  readonly weight: number;
+  /** From its own delta to the nearest snapshot, which is not among them. Shared with the groups that it is built on. */
+  readonly chain: readonly Link[];
+  /** The snapshot that the last delta lies on. */
+  readonly snapshotId: number;
 }
 
-function packed(row: StateGroupRow): PackedMap {
-  return { keys: Int32Array.from(row.keys), values: Float64Array.from(row.nids) };
+interface Link {
+  readonly id: number;
+  readonly delta: PackedMap;
+}
+
+const packed = (row: StateGroupRow): PackedMap => packedMapOf(row.keys, row.nids);
+
+function groupOf(rows: readonly StateGroupRow[]): StateGroup | undefined {
+  const [head, snapshot] = [rows[0], rows.at(-1)];
+  if (!head || !snapshot) return undefined;
+  const chain = rows.slice(0, -1).map((row) => ({ id: row.id, delta: packed(row) }));
+  const state = chain.reduceRight((map, { delta }) => packedMerge(map, delta), packed(snapshot));
+  return { id: head.id, state, chain, snapshotId: snapshot.id };
 }
 
 async function loadGroups(db: Db, ids: readonly number[]): Promise<[number, StateGroup][]> {
@@ -25,51 +38,60 @@ async function loadGroups(db: Db, ids: readonly number[]): Promise<[number, Stat
     if (chain) chain.push(row);
     else chains.set(row.root, [row]);
   }
-  return [...chains].flatMap(([id, chain]) => {
-    const head = chain[0];
-    const state = chain.reduceRight((map, row) => packedMerge(map, packed(row)), emptyPackedMap);
-    return head ? [[id, { id, state, hops: head.hops, weight: head.weight }] as const] : [];
-  }) as [number, StateGroup][];
+  return [...chains].flatMap(([id, rows]) => {
+    const group = groupOf(rows);
+    return group ? [[id, group] as [number, StateGroup]] : [];
+  });
 }
 
-/** Measured: two typed arrays without their contents, and what holds them. */
-const FIXED_BYTES = 500;
+/** What a group takes in memory if it shares nothing. */
+export const stateGroupBytes = ({ state, chain }: StateGroup): number =>
+  FIXED_BYTES + packedBytes(state) + chain.reduce((sum, { delta }) => sum + packedBytes(delta), 0);
+/** Of the objects that hold the maps. */
+const FIXED_BYTES = 250;
 
 /** Resolved states by group, bounded by bytes. */
 export function createStateGroupCache(db: Db, maxBytes: number): Cache<number, StateGroup> {
   return createCache<number, StateGroup>({
     name: "state_groups",
     max: maxBytes,
-    sizeOf: (group) => FIXED_BYTES + packedBytes(group.state),
+    sizeOf: (group) => stateGroupBytes(group),
     load: (ids) => loadGroups(db, ids),
   });
 }
 
-/** Deltas past this many since a snapshot make a new one, so that reads stay bounded. */
-const MAX_HOPS = 60;
+/** A small state is stored whole once its deltas hold more than this, whatever its size. */
+const MIN_WEIGHT = 8;
 
 /**
- * The row that stores `state`, which differs from its parent by `delta`: as a delta, or as a snapshot where the deltas since
- * the last one exceed half its size or 60 hops, so that writes stay in proportion to the change.
+ * The group of `state`, which differs from `parent` by `delta`, and the row that stores it. A delta takes in the deltas below it as long as they
+ * are not larger than it is itself, so that each of a chain is larger than that above: a chain of n entries has at most log2(n) + 1 deltas, and
+ * a change is written anew about log2(n) times over. Where the chain holds more than half of what the state does, the state is stored whole: only
+ * after changes in proportion to its size. So both what is written for a change and what is read for a state stay bounded.
  */
-export function stateGroupRow(
+export function storedGroup(
   id: number,
   roomNid: number,
   parent: StateGroup | undefined,
-  state: PackedMap,
-  delta: PackedMap,
-): StateGroupRow {
-  const weight = (parent?.weight ?? 0) + delta.keys.length;
-  const hops = (parent?.hops ?? 0) + 1;
-  const asDelta = parent !== undefined && hops <= MAX_HOPS && weight <= Math.max(8, state.keys.length / 2);
-  const content = asDelta ? delta : state;
-  return {
-    id,
-    roomNid,
-    prevId: asDelta ? parent.id : null,
-    hops: asDelta ? hops : 0,
-    weight: asDelta ? weight : 0,
-    keys: Array.from(content.keys),
-    nids: Array.from(content.values),
-  };
+  { state, delta }: { readonly state: PackedMap; readonly delta: PackedMap },
+): { readonly group: StateGroup; readonly row: StateGroupRow } {
+  let own = delta;
+  let depth = 0;
+  const below = parent?.chain ?? [];
+  for (let link = below[0]; link && link.delta.size <= own.size; link = below[depth]) {
+    own = packedMerge(link.delta, own);
+    depth++;
+  }
+  const chain = [{ id, delta: own }, ...below.slice(depth)];
+  const weight = chain.reduce((sum, link) => sum + link.delta.size, 0);
+  if (!parent || weight > Math.max(MIN_WEIGHT, state.size / 2)) return wholeGroup(id, roomNid, state);
+  const prevId = chain[1]?.id ?? parent.snapshotId;
+  const row = { id, roomNid, prevId, hops: chain.length, weight, keys: packedKeys(own), nids: packedValues(own) };
+  return { group: { id, state, chain, snapshotId: parent.snapshotId }, row };
+}
+
+/** A group that stores a state whole. */
+export function wholeGroup(id: number, roomNid: number, state: PackedMap): { readonly group: StateGroup; readonly row: StateGroupRow } {
+  const row = { id, roomNid, prevId: null, hops: 0, weight: 0, keys: packedKeys(state), nids: packedValues(state) };
+  return { group: { id, state, chain: [], snapshotId: id }, row };
 }

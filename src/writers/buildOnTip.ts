@@ -1,12 +1,12 @@
 import type { Caches } from "../caches/caches";
 import type { StoredEvent } from "../caches/events";
 import type { RoomInfo } from "../caches/rooms";
-import { stateGroupRow } from "../caches/stateGroups";
+import { storedGroup } from "../caches/stateGroups";
 import type { StateGroup } from "../caches/stateGroups";
 import type { StatePair } from "../caches/stateKeys";
 import { canonicalJson } from "../lib/canonicalJson";
 import type { JsonObject } from "../lib/json";
-import { packedGet, packedWith } from "../lib/packedMap";
+import { packedGet, packedMerge, packedOne } from "../lib/packedMap";
 import { authEventKeys } from "../rooms/auth/authEvents";
 import { checkAuth } from "../rooms/auth/check";
 import { buildEvent } from "../rooms/buildEvent";
@@ -117,11 +117,9 @@ export function nextGroup(
   nid: number,
   id: number,
 ): { group: StateGroup; row: StateGroupRow } {
-  const state = packedWith(tip.group.state, keyNid, nid);
-  const delta = { keys: Int32Array.of(keyNid), values: Float64Array.of(nid) };
-  const parent = tip.group.id === 0 ? undefined : tip.group;
-  const row = stateGroupRow(id, tip.room.nid, parent, state, delta);
-  return { group: { id, state, hops: row.hops, weight: row.weight }, row };
+  const delta = packedOne(keyNid, nid);
+  const state = packedMerge(tip.group.state, delta);
+  return storedGroup(id, tip.room.nid, tip.group.id === 0 ? undefined : tip.group, { state, delta });
 }
 
 /** The tip after `event` was put on it. */

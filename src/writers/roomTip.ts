@@ -27,7 +27,7 @@ export interface RoomTip {
 export const MAX_PREV_EVENTS = 10;
 
 export function newTip(room: RoomInfo): RoomTip {
-  return { room, version: 0, extremities: [], depth: 0, group: { id: 0, state: emptyPackedMap, hops: 0, weight: 0 } };
+  return { room, version: 0, extremities: [], depth: 0, group: { id: 0, state: emptyPackedMap, chain: [], snapshotId: 0 } };
 }
 
 /** A reference to a stored event. Versions 1 and 2 carry the hash beside the id. */

@@ -2,12 +2,12 @@ import { LRUCache } from "lru-cache";
 import type { Caches } from "../caches/caches";
 import type { StoredEvent } from "../caches/events";
 import type { RoomInfo } from "../caches/rooms";
+import { stateGroupBytes } from "../caches/stateGroups";
 import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
 import { parseLosslessJson } from "../lib/jsonLossless";
 import { createKeyedQueue } from "../lib/keyedQueue";
 import { createLru } from "../lib/lru";
-import { packedBytes } from "../lib/packedMap";
 import type { Random } from "../lib/random";
 import { mayRedact } from "../rooms/auth/redaction";
 import type { Pdu, RoomEvent, SigningKey } from "../rooms/event";
@@ -59,7 +59,7 @@ export class RoomWriter {
   /** Where the others stand that were written to lately. */
   private readonly idle = new LRUCache<string, RoomTip>({
     maxSize: MAX_IDLE_BYTES,
-    sizeCalculation: ({ group }) => 1000 + packedBytes(group.state),
+    sizeCalculation: ({ group }) => 1000 + stateGroupBytes(group),
   });
   /** Transactions under way, and those that were stored lately. */
   private readonly sending = new Map<string, Promise<SendOutcome>>();

@@ -31,7 +31,7 @@ async function shownRooms(app: ReadApp, rooms: readonly ListedRoom[]): Promise<S
     return current && key !== undefined ? packedGet(current.state, key) : undefined;
   };
   const creates = await events.byNids(rooms.flatMap((room) => createOf(room) ?? []));
-  return rooms.map((room) => shownRoom(room, creates.get(createOf(room) ?? 0), states.get(room.roomNid)?.state.keys.length ?? 0));
+  return rooms.map((room) => shownRoom(room, creates.get(createOf(room) ?? 0), states.get(room.roomNid)?.state.size ?? 0));
 }
 
 const shownRoom = (room: ListedRoom, create: StoredEvent | undefined, stateEvents: number): ShownRoom => ({

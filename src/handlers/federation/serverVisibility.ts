@@ -2,7 +2,7 @@ import { hostOf } from "../../caches/memberships";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import type { JsonText } from "../../lib/jsonText";
-import { type PackedMap, packedGet, packedSplit } from "../../lib/packedMap";
+import { type PackedMap, packedGet, packedKeys, packedSplit } from "../../lib/packedMap";
 import { historyVisibilityOf, serverMaySee } from "../../rooms/visibility";
 import { FIRST_MEMBER_KEY } from "../../storage/state";
 import { membershipOf } from "../../writers/flush";
@@ -75,7 +75,7 @@ async function mayServerSee(app: VisibilityApp, server: string, state: PackedMap
 
 /** Memberships of the server's users in a state. */
 async function membershipsOf(app: VisibilityApp, server: string, state: PackedMap): Promise<string[]> {
-  const keys = await app.caches.stateKeys.pairs(Array.from(packedSplit(state, FIRST_MEMBER_KEY).rest.keys));
+  const keys = await app.caches.stateKeys.pairs(packedKeys(packedSplit(state, FIRST_MEMBER_KEY).rest));
   const own = [...keys.values()].filter(({ stateKey }) => hostOf(stateKey) === server);
   const nids = own.flatMap(({ keyNid }) => packedGet(state, keyNid) ?? []);
   const members = await app.caches.events.byNids(nids);

@@ -2,6 +2,7 @@ import type { StoredEvent } from "../../caches/events";
 import type { UserRoom } from "../../caches/memberships";
 import type { RoomInfo } from "../../caches/rooms";
 import type { JsonText } from "../../lib/jsonText";
+import { emptyPackedMap, packedValues } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { formatToken, formatTopological } from "../../lib/streamToken";
 import type { StreamToken } from "../../lib/streamToken";
@@ -39,17 +40,14 @@ export async function roomSnapshots(
   { limit, now }: SnapshotOptions,
 ): Promise<Map<number, Snapshot>> {
   const [timelines, states] = await Promise.all([newestEvents(app, places, limit, now.events), statesOf(app, places)]);
-  const events = await app.caches.events.byNids([
-    ...[...timelines.values()].flat(),
-    ...[...states.values()].flatMap(({ values }) => Array.from(values)),
-  ]);
+  const events = await app.caches.events.byNids([...[...timelines.values()].flat(), ...[...states.values()].flatMap(packedValues)]);
   const pick = (nids: Iterable<number>): StoredEvent[] => Array.from(nids).flatMap((nid) => events.get(nid) ?? []);
   const render = (shown: readonly StoredEvent[]): Promise<JsonText[]> => renderEvents(app, shown, { format: "legacy", reader: requester });
   const out = new Map<number, Snapshot>();
   await Promise.all(
     places.map(async ({ room, left }) => {
       const shown = await visibleEvents(app, requester.userId, room, pick(timelines.get(room.nid) ?? []));
-      const [chunk, state] = await Promise.all([render(shown), render(pick(states.get(room.nid)?.values ?? []))]);
+      const [chunk, state] = await Promise.all([render(shown), render(pick(packedValues(states.get(room.nid) ?? emptyPackedMap)))]);
       const end = formatToken({ ...now, events: left?.streamOrdering ?? now.events });
       out.set(room.nid, { messages: { chunk, start: startToken(shown[0]) ?? end, end }, state });
     }),

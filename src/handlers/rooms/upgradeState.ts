@@ -4,7 +4,7 @@ import type { StatePair } from "../../caches/stateKeys";
 import { notFound } from "../../errors";
 import type { JsonObject, JsonValue } from "../../lib/json";
 import { isJsonObject, own } from "../../lib/json";
-import { packedGet } from "../../lib/packedMap";
+import { packedGet, packedKeys } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { creatorsOf } from "../../rooms/auth/creators";
 import { parseLevel } from "../../rooms/auth/levels";
@@ -87,7 +87,7 @@ const isEmptied = ({ shown }: StoredEvent): boolean => Object.keys(shown.content
 
 async function spaceChildren(app: Pick<App, "caches">, { create, state }: OldRoom): Promise<StatePair[]> {
   if (own(create.shown.content, "type") !== "m.space") return [];
-  const rows = await app.caches.stateKeys.pairs(Array.from(withoutMembers(state).keys));
+  const rows = await app.caches.stateKeys.pairs(packedKeys(withoutMembers(state)));
   return [...rows.values()].flatMap(({ type, stateKey, keyNid }): StatePair[] =>
     type === "m.space.child" && packedGet(state, keyNid) !== undefined ? [[type, stateKey]] : [],
   );

@@ -1,6 +1,7 @@
 import type { UserRoom } from "../../caches/memberships";
 import { isJsonObject, own } from "../../lib/json";
 import type { JsonObject } from "../../lib/json";
+import { emptyPackedMap, packedForEach, packedKeys } from "../../lib/packedMap";
 import { asksForFacts, asksForTags, passesFilter } from "../../rooms/sliding/roomFilter";
 import type { FilterableRoom, FilterContext, RoomFilter } from "../../rooms/sliding/roomFilter";
 import type { RoomGlanceRow } from "../../storage/roomGlances";
@@ -49,9 +50,10 @@ async function childrenOf(
   const states = await app.caches.roomState.currents(spaces.map(({ roomNid }) => roomNid));
   const found = await Promise.all(
     spaces.map(async ({ roomNid, roomId }) => {
-      const { keys, values } = withoutMembers(states.get(roomNid)?.state ?? { keys: new Int32Array(0), values: new Float64Array(0) });
-      const pairs = await app.caches.stateKeys.pairs(Array.from(keys));
-      const nids = Array.from(values).filter((_, i) => pairs.get(keys[i] ?? 0)?.type === "m.space.child");
+      const state = withoutMembers(states.get(roomNid)?.state ?? emptyPackedMap);
+      const pairs = await app.caches.stateKeys.pairs(packedKeys(state));
+      const nids: number[] = [];
+      packedForEach(state, (key, nid) => void (pairs.get(key)?.type === "m.space.child" && nids.push(nid)));
       const events = await app.caches.events.byNids(nids);
       const children = [...events.values()].filter(({ content }) => isChild(content)).map(({ row }) => row.stateKey ?? "");
       return [roomId, new Set(children)] as const;

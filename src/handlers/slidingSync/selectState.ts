@@ -1,5 +1,5 @@
 import type { StatePair } from "../../caches/stateKeys";
-import { packedGet } from "../../lib/packedMap";
+import { packedForEach, packedGet, packedKeys, packedValues } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { isFinite, noState, sweepsMembers, wantsState } from "../../rooms/sliding/requiredState";
 import type { RequiredState } from "../../rooms/sliding/requiredState";
@@ -85,19 +85,18 @@ const noNews: Changes = { wanted: [], changed: new Set(), members: new Map(), ou
 
 async function selectChanges(
   app: StateApp,
-  { keys, values }: PackedMap,
+  state: PackedMap,
   { wanted, known }: { readonly wanted: RequiredState; readonly known: RequiredState },
 ): Promise<Changes> {
-  if (keys.length === 0) return noNews;
-  const pairs = await app.caches.stateKeys.pairs(Array.from(keys));
+  if (state.size === 0) return noNews;
+  const pairs = await app.caches.stateKeys.pairs(packedKeys(state));
   const nids: number[] = [];
   const members = new Map<string, number>();
   const changed = new Set<string>();
   let outdated = false;
-  keys.forEach((key, i) => {
+  packedForEach(state, (key, nid) => {
     const pair = pairs.get(key);
-    const nid = values[i];
-    if (!pair || nid === undefined) return;
+    if (!pair) return;
     const { type, stateKey } = pair;
     changed.add(type);
     if (type === MEMBER) members.set(stateKey, nid);
@@ -109,7 +108,7 @@ async function selectChanges(
 
 /** The events of a state that are wanted; without those of `except`, which the client has. */
 async function matching(app: StateApp, state: PackedMap, wanted: RequiredState, except: RequiredState = noState): Promise<number[]> {
-  if (wanted.everything === "yes" && except === noState) return Array.from(state.values);
+  if (wanted.everything === "yes" && except === noState) return packedValues(state);
   const isNew = ([type, key]: StatePair): boolean => !wantsState(except, type, key);
   const named = [
     ...[...wanted.pairs].flatMap(([type, keys]) => [...keys].map((key): StatePair => [type, key])),
@@ -119,11 +118,10 @@ async function matching(app: StateApp, state: PackedMap, wanted: RequiredState, 
   if (isFinite(wanted)) return found;
   const swept = [withoutMembers(state), ...(sweepsMembers(wanted) ? [membersOnly(state)] : [])];
   for (const part of swept) {
-    const pairs = await app.caches.stateKeys.pairs(Array.from(part.keys));
-    part.keys.forEach((key, i) => {
+    const pairs = await app.caches.stateKeys.pairs(packedKeys(part));
+    packedForEach(part, (key, nid) => {
       const pair = pairs.get(key);
-      const nid = part.values[i];
-      if (pair && nid !== undefined && wantsState(wanted, pair.type, pair.stateKey) && isNew([pair.type, pair.stateKey])) found.push(nid);
+      if (pair && wantsState(wanted, pair.type, pair.stateKey) && isNew([pair.type, pair.stateKey])) found.push(nid);
     });
   }
   return found;

@@ -1,7 +1,7 @@
 import type { RoomInfo } from "../../caches/rooms";
 import type { JsonObject } from "../../lib/json";
 import { isJsonObject, own } from "../../lib/json";
-import { packedGet } from "../../lib/packedMap";
+import { packedGet, packedKeys } from "../../lib/packedMap";
 import { strippedStateEvent } from "../../rooms/clientEvent";
 import { fitsId } from "../../rooms/ids";
 import type { App } from "../app";
@@ -22,7 +22,7 @@ export type Choice = "all" | "suggested";
 export async function childrenOf(app: Pick<App, "caches">, room: RoomInfo, choice: Choice): Promise<SpaceChild[]> {
   const current = await app.caches.roomState.current(room.nid);
   if (!current) return [];
-  const keys = await app.caches.stateKeys.pairs(Array.from(withoutMembers(current.state).keys));
+  const keys = await app.caches.stateKeys.pairs(packedKeys(withoutMembers(current.state)));
   const nids = [...keys.values()].flatMap(({ type, keyNid }) => (type === "m.space.child" ? (packedGet(current.state, keyNid) ?? []) : []));
   const events = await app.caches.events.byNids(nids);
   const children = [...events.values()].map(({ shown }) => ({ ...strippedStateEvent(shown), origin_server_ts: shown.originServerTs }));

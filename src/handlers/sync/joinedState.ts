@@ -1,6 +1,6 @@
 import type { StoredEvent } from "../../caches/events";
 import type { StatePair } from "../../caches/stateKeys";
-import { emptyPackedMap, packedMerge } from "../../lib/packedMap";
+import { emptyPackedMap, packedValues, packedWith, packedMerge } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import type { EventFilter } from "../../rooms/filter";
 import type { App } from "../app";
@@ -51,10 +51,10 @@ export async function stateSections(app: App, jobs: readonly StateJob[], options
       return maps.set(job.roomNid, packedMerge(base, await sendersOf(app, job, source, options)));
     }),
   );
-  const events = await app.caches.events.byNids([...maps.values()].flatMap(({ values }) => Array.from(values)));
+  const events = await app.caches.events.byNids([...maps.values()].flatMap(packedValues));
   const out = new Map<number, StoredEvent[]>();
   for (const job of jobs) {
-    const found = Array.from(maps.get(job.roomNid)?.values ?? []).flatMap((nid) => events.get(nid) ?? []);
+    const found = packedValues(maps.get(job.roomNid) ?? emptyPackedMap).flatMap((nid) => events.get(nid) ?? []);
     const inTimeline = shownIn(job, options.at);
     out.set(
       job.roomNid,
@@ -129,7 +129,7 @@ async function sendersOf(app: App, job: StateJob, source: PackedMap, options: St
   let members = emptyPackedMap;
   found.forEach((event, i) => {
     const key = keys[i];
-    if (event && key !== undefined) members = packedMerge(members, { keys: Int32Array.of(key), values: Float64Array.of(event.row.nid) });
+    if (event && key !== undefined) members = packedWith(members, key, event.row.nid);
   });
   return members;
 }

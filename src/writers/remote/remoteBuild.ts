@@ -2,9 +2,9 @@ import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import type { StateGroup } from "../../caches/stateGroups";
-import { stateGroupRow } from "../../caches/stateGroups";
+import { storedGroup, wholeGroup } from "../../caches/stateGroups";
 import type { StatePair } from "../../caches/stateKeys";
-import { packedDiff, packedGet } from "../../lib/packedMap";
+import { emptyPackedMap, packedDiff, packedGet, packedMapOf } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { authEventKeys, checkAuthEvents, lookupOf } from "../../rooms/auth/authEvents";
 import { checkAuth } from "../../rooms/auth/check";
@@ -144,7 +144,26 @@ export async function resolvedGroup(
   );
   const same = groups.find((group) => packedDiff(group.state, state).length === 0);
   if (same) return { group: same, rows: [] };
-  return snapshotGroup(deps, room, state);
+  const [id = 0] = await deps.groupIds.take(1);
+  const { group, row } = nearestGroup(id, room.nid, groups, state);
+  return { group, rows: [row] };
+}
+
+/** A group on that of `groups` from which the state differs least. A delta cannot take keys away, so it may have to be stored whole. */
+function nearestGroup(id: number, roomNid: number, groups: readonly StateGroup[], state: PackedMap): ReturnType<typeof storedGroup> {
+  const near = groups.flatMap((parent) => {
+    const moved = packedDiff(parent.state, state);
+    const takesAway = moved.some(({ after }) => after === undefined);
+    return takesAway ? [] : [{ parent, moved }];
+  });
+  const [nearest] = near.sort((a, b) => a.moved.length - b.moved.length);
+  if (!nearest) return wholeGroup(id, roomNid, state);
+  const { parent, moved } = nearest;
+  const delta = packedMapOf(
+    moved.map(({ key }) => key),
+    moved.map(({ after = 0 }) => after),
+  );
+  return storedGroup(id, roomNid, parent, { state, delta });
 }
 
 /** A group that stores a state whole. */
@@ -154,11 +173,12 @@ export async function snapshotGroup(
   state: PackedMap,
 ): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
   const [id = 0] = await deps.groupIds.take(1);
-  return { group: { id, state, hops: 0, weight: 0 }, rows: [stateGroupRow(id, room.nid, undefined, state, state)] };
+  const { group, row } = wholeGroup(id, room.nid, state);
+  return { group, rows: [row] };
 }
 
 async function movesBetween(caches: Caches, before: PackedMap | undefined, after: PackedMap): Promise<CurrentMove[]> {
-  const differences = packedDiff(before ?? { keys: new Int32Array(0), values: new Float64Array(0) }, after);
+  const differences = packedDiff(before ?? emptyPackedMap, after);
   const previous = await caches.events.byNids(differences.flatMap((difference) => difference.before ?? []));
   return differences.map(({ key, before: prev, after: nid }) => ({
     keyNid: key,

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
-import { packedMapOf } from "../../lib/packedMap";
+import { packedForEach, packedKeys, packedMapOf, packedValues } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { splitStates } from "../../rooms/state/conflict";
 import type { Conflict } from "../../rooms/state/conflict";
@@ -28,15 +28,12 @@ export async function resolveStates(caches: Caches, room: RoomInfo, states: read
 }
 
 async function readable(caches: Caches, state: PackedMap): Promise<{ map: StateMap; stored: StoredEvent[] }> {
-  const [pairs, events] = await Promise.all([
-    caches.stateKeys.pairs(Array.from(state.keys)),
-    caches.events.byNids(Array.from(state.values)),
-  ]);
+  const [pairs, events] = await Promise.all([caches.stateKeys.pairs(packedKeys(state)), caches.events.byNids(packedValues(state))]);
   const map = new Map<string, string>();
   const stored: StoredEvent[] = [];
-  state.keys.forEach((key, i) => {
+  packedForEach(state, (key, nid) => {
     const pair = pairs.get(key);
-    const event = events.get(state.values[i] ?? -1);
+    const event = events.get(nid);
     if (!pair || !event) return;
     map.set(stateKeyOf(pair.type, pair.stateKey), event.row.eventId);
     stored.push(event);
