@@ -34,14 +34,14 @@ test("a member is sent once, and again to a client that did not get the answer",
 });
 
 test("state is that before the timeline, or that after it under the name that was asked for", async () => {
-  const alice = await server.client("alice");
-  const roomId = await alice.createRoom();
-  await alice.setState(roomId, "m.room.name", { name: "Before" });
-  const since = (await sync(alice)).next_batch;
-  await alice.setState(roomId, "m.room.name", { name: "After" });
-  await alice.text(roomId, "the only event of the timeline");
+  const carol = await server.client("carol");
+  const roomId = await carol.createRoom();
+  await carol.setState(roomId, "m.room.name", { name: "Before" });
+  const since = (await sync(carol)).next_batch;
+  await carol.setState(roomId, "m.room.name", { name: "After" });
+  await carol.text(roomId, "the only event of the timeline");
   const ask = async (query: string): Promise<Record<string, string[]>> => {
-    const answer = await alice.get(`/sync?since=${since}&filter=${enc(JSON.stringify(filter))}${query}`);
+    const answer = await carol.get(`/sync?since=${since}&filter=${enc(JSON.stringify(filter))}${query}`);
     const { state, state_after, "org.matrix.msc4222.state_after": unstable } = answer.rooms.join[roomId];
     const sections = Object.entries({ state, state_after, unstable }).filter(([, section]) => section !== undefined);
     return Object.fromEntries(sections.map(([name, { events }]) => [name, events.map((event: Answer["body"]) => event.content.name)]));
