@@ -31,6 +31,24 @@ export async function main(args: readonly string[], io: Io = processIo): Promise
   }
 }
 
+/**
+ * What the build does with the finished program. It loads all that a process of the server needs, so that the code cache holds it, and makes
+ * what the embedded database needs besides its package: whoever starts the server may not be allowed to write there.
+ */
+export async function prepare(): Promise<void> {
+  await import("./server/run");
+  await import("./server/process");
+  const { allGroups } = await import("./rest/registry");
+  const { compileRoutes } = await import("./rest/router");
+  compileRoutes(allGroups);
+  const { locateBinaries } = await import("./storage/embeddedBinaries");
+  try {
+    locateBinaries();
+  } catch {
+    // Not installed, or built to a place without packages: a configured database needs none of it.
+  }
+}
+
 /** Errors whose message is for the operator: a stack would only hide it. */
 const FOR_OPERATORS = ["EmbeddedDatabaseError", "UnusableDatabaseError", "DatabaseUnavailableError", "ListenError", "InstanceTakenError"];
 

@@ -63,7 +63,7 @@ export interface ConfigSchema {
   readonly root: SchemaNode & { readonly properties: Readonly<Record<string, SchemaNode>> };
 }
 
-/** The folder `schemas` of the package, seen from src/config and from dist/config alike. */
+/** The folder `schemas` of the package, seen from src/config and from dist/bundle alike. */
 const directory = join(__dirname, "..", "..", "schemas");
 
 /** Reads schemas/*.json. */

@@ -1,4 +1,4 @@
-import { createTransport } from "nodemailer";
+import type { Transporter } from "nodemailer";
 import type { EmailConfig } from "../config/types.generated";
 
 export interface Mail {
@@ -17,7 +17,8 @@ export interface Mailer {
 /** Sends mail through the relay of the `email` section. One connection at a time is made when there is something to send. */
 export function createMailer(config: EmailConfig): Mailer {
   const { smtp_user: user, smtp_pass: pass } = config;
-  const transport = createTransport({
+  let transport: Promise<Transporter> | undefined;
+  const options = {
     host: config.smtp_host,
     port: config.smtp_port,
     secure: config.force_tls,
@@ -27,12 +28,15 @@ export function createMailer(config: EmailConfig): Mailer {
     socketTimeout: 60_000,
     ...(config.tlsname !== undefined && { tls: { servername: config.tlsname } }),
     ...(user !== undefined && { auth: { user, pass: pass ?? "" } }),
-  });
+  };
+  // Loaded only here: most processes never send a mail.
+  const connect = (): Promise<Transporter> => import("nodemailer").then(({ createTransport }) => createTransport(options));
   const from = config.notif_from.replaceAll("%(app)s", config.app_name);
   return {
     async send({ to, subject, text, html }) {
-      await transport.sendMail({ from, to, subject, text, html });
+      transport ??= connect();
+      await (await transport).sendMail({ from, to, subject, text, html });
     },
-    close: () => transport.close(),
+    close: () => void transport?.then((opened) => opened.close()),
   };
 }

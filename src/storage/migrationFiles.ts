@@ -15,7 +15,7 @@ export interface Migration {
 const fileName = /^(\d{4})_(\w+)\.sql$/;
 const firstLine = /^-- oldest code version: (\d+\.\d+\.\d+)\n/;
 
-/** Reads migrations/NNNN_name.sql beside this file, in order. The build copies that folder to dist/. */
+/** Reads migrations/NNNN_name.sql beside this file, in order. The build copies that folder beside its bundle. */
 export function readMigrations(directory = join(__dirname, "migrations")): Migration[] {
   const migrations = readdirSync(directory)
     .sort()
@@ -36,7 +36,7 @@ function parse(file: string, number: number, name: string, text: string): Migrat
   return { number, name, sql, hash: createHash("sha256").update(sql).digest("hex"), oldestCodeVersion };
 }
 
-/** The version in package.json, two folders up both from src/storage and from dist/storage. */
+/** The version in package.json, two folders up both from src/storage and from dist/bundle. */
 export function codeVersion(): string {
   const text = readFileSync(join(__dirname, "..", "..", "package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;

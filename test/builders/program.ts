@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { locked } from "./testServer";
 
@@ -17,8 +17,8 @@ export async function builtProgram(): Promise<string> {
   const bin = join(copy, "bin", "synapse-ts");
   await locked(run, "program", async () => {
     if (existsSync(join(copy, "ready"))) return;
-    mkdirSync(join(copy, "bin"), { recursive: true });
-    copyFileSync(join(root, "bin", "synapse-ts"), bin);
+    mkdirSync(copy, { recursive: true });
+    cpSync(join(root, "bin"), join(copy, "bin"), { recursive: true });
     for (const name of ["node_modules", "schemas", "package.json"]) symlinkSync(join(root, name), join(copy, name));
     execFileSync(process.execPath, [join(root, "scripts", "build.js"), join(copy, "dist")], { stdio: "inherit" });
     writeFileSync(join(copy, "ready"), "");

@@ -2,7 +2,8 @@ import type { StoredEvent } from "../../caches/events";
 import { own } from "../../lib/json";
 import type { SearchKey } from "../../storage/eventSearch";
 
-const segmenter = new Intl.Segmenter("und", { granularity: "word" });
+/** Made when there is a text for it: that takes 10 ms. */
+let segmenter: Intl.Segmenter | undefined;
 
 /** Events that can be found, and what of them. */
 const searched: ReadonlyMap<string, { readonly key: SearchKey; readonly field: string }> = new Map([
@@ -42,6 +43,7 @@ const ONE_SCRIPT = /\p{scx=Han}+|\p{scx=Katakana}+|\p{scx=Hiragana}+|[^\p{scx=Ha
 
 function wordsIn(run: string): string {
   const words: string[] = [];
+  segmenter ??= new Intl.Segmenter("und", { granularity: "word" });
   for (const { segment, isWordLike } of segmenter.segment(run)) if (isWordLike) words.push(...(segment.match(ONE_SCRIPT) ?? []));
   return words.join(" ");
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import express from "express";
+import type { Express } from "express";
 import { SERVER_HEADER } from "../../lib/version";
 
 const LANDING = `<!DOCTYPE html>
@@ -16,7 +16,15 @@ and give this address as the homeserver.</p>
 
 /** Serves what is meant for browsers and belongs to no API. `webClient` is where `/` leads, instead of the landing page. */
 export function createPages(webClient: string | undefined): (request: IncomingMessage, response: ServerResponse) => void {
-  const app = express();
+  let pages: Promise<Express> | undefined;
+  return (request, response) => {
+    // Loaded only here: clients of the APIs never come this far.
+    pages ??= import("express").then(({ default: express }) => pagesOf(express(), webClient));
+    void pages.then((app) => void app(request, response));
+  };
+}
+
+function pagesOf(app: Express, webClient: string | undefined): Express {
   app.disable("x-powered-by").disable("etag").set("query parser", false).set("strict routing", false);
   app.use((_request, response, next) => {
     response.set({ Server: SERVER_HEADER, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY" });
@@ -32,5 +40,5 @@ export function createPages(webClient: string | undefined): (request: IncomingMe
   app.use((_request, response) => {
     response.status(404).json({ errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });
   });
-  return (request, response) => void app(request, response);
+  return app;
 }
