@@ -13,6 +13,7 @@ import type { RoomEvent, StateLookup, Verdict } from "../../rooms/event";
 import type { StateGroupRow } from "../../storage/state";
 import { accepted, nextGroup, pairKey } from "../buildOnTip";
 import type { BuiltOnTip, CurrentMove } from "../buildOnTip";
+import { unstored } from "../flush";
 import type { IdBlock } from "../idBlocks";
 import type { Extremity, RoomTip } from "../roomTip";
 import { refOf } from "../roomTip";
@@ -81,12 +82,11 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   const replaces = after.keyNid === undefined ? undefined : await eventAt(caches, before.state, after.keyNid);
   const base = { event, json: input.json, nid, before: tip, stateGroup: after.group.id, replaces, verdict: accepted };
   const atCurrent = input.startsAnew ? allow : checkAuth(event.version, event, await lookupIn(caches, event, tip.group.state));
-  if (!atCurrent.allowed) {
-    return { ...base, tip, movesTip: false, groups, moves: [], joining: new Map(), verdict: { rejected: null, softFailed: true } };
-  }
+  const apart: BuiltOnTip = { ...base, tip, movesTip: false, groups, moves: [], joining: new Map() };
+  if (!atCurrent.allowed) return { ...apart, verdict: { rejected: null, softFailed: true } };
   const self: Extremity = { nid, ...refOf({ room: tip.room, event, row: { eventId: event.eventId } } as StoredEvent) };
   const extremities = [...(input.startsAnew ? [] : tip.extremities.filter(({ eventId }) => !input.follows.has(eventId))), self];
-  const current = await currentState(deps, tip.room, extremities, self, after.group);
+  const current = await currentState(deps, extremities, unstored(apart), after.group);
   const moves = await movesBetween(caches, input.startsAnew ? undefined : tip.group.state, current.group.state);
   const joiningNids = moves.flatMap((move) => (move.nid === undefined || move.nid === nid ? [] : [move.nid]));
   return {
@@ -114,34 +114,31 @@ async function eventAt(caches: Caches, state: PackedMap, keyNid: number): Promis
   return nid === undefined ? undefined : (await caches.events.byNids([nid])).get(nid);
 }
 
-/** The state that holds with these extremities: that after the only one, or what the states after all of them resolve to. */
+/** The state that holds with these extremities, one of which is not stored yet: that after the only one, or what the states after all of them resolve to. */
 async function currentState(
   deps: RemoteBuildDeps,
-  room: RoomInfo,
   extremities: readonly Extremity[],
-  self: Extremity,
+  self: StoredEvent,
   after: StateGroup,
 ): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
-  const others = await deps.caches.events.byNids(extremities.flatMap(({ nid }) => (nid === self.nid ? [] : [nid])));
+  const others = await deps.caches.events.byNids(extremities.flatMap(({ nid }) => (nid === self.row.nid ? [] : [nid])));
   const ids = [...new Set([...others.values()].flatMap(({ row }) => row.stateGroup ?? []))].filter((id) => id !== after.id);
   if (ids.length === 0) return { group: after, rows: [] };
   const groups = await deps.caches.stateGroups.loadMany(ids);
-  return resolvedGroup(deps, room, [after, ...groups.values()]);
+  return resolvedGroup(deps, self.room, [after, ...groups.values()], [self]);
 }
 
-/** One group for the state that several resolve to; a new one unless it equals one of them. */
+/** One group for the state that several resolve to; a new one unless it equals one of them. Events of the states that are not stored yet come along. */
 export async function resolvedGroup(
   deps: RemoteBuildDeps,
   room: RoomInfo,
   groups: readonly StateGroup[],
+  unstoredEvents: readonly StoredEvent[] = [],
 ): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
   const [only] = groups;
   if (only && groups.length === 1) return { group: only, rows: [] };
-  const state = await resolveStates(
-    deps.caches,
-    room,
-    groups.map((group) => group.state),
-  );
+  const states = groups.map((group) => group.state);
+  const state = await resolveStates(deps.caches, room, states, unstoredEvents);
   const same = groups.find((group) => packedDiff(group.state, state).length === 0);
   if (same) return { group: same, rows: [] };
   const [id = 0] = await deps.groupIds.take(1);

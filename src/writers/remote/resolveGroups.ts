@@ -14,9 +14,17 @@ import type { StateMap } from "../../rooms/state/stateMap";
 /** How often events that resolution turned out to want are loaded, before what is still missing counts as unobtainable. */
 const MAX_ROUNDS = 50;
 
-/** Resolves states of a room into one (specification: room versions, "State resolution"). In slices, so that other work goes on. */
-export async function resolveStates(caches: Caches, room: RoomInfo, states: readonly PackedMap[]): Promise<PackedMap> {
-  const sets = await Promise.all(states.map((state) => readable(caches, state)));
+/**
+ * Resolves states of a room into one (specification: room versions, "State resolution"). In slices, so that other work goes on. Events in
+ * them that are not stored yet come along.
+ */
+export async function resolveStates(
+  caches: Caches,
+  room: RoomInfo,
+  states: readonly PackedMap[],
+  unstored: readonly StoredEvent[],
+): Promise<PackedMap> {
+  const sets = await Promise.all(states.map((state) => readable(caches, state, unstored)));
   const events = new Map<string, StoredEvent>();
   for (const { stored } of sets) for (const event of stored) events.set(event.row.eventId, event);
   const conflict = splitStates(
@@ -27,13 +35,18 @@ export async function resolveStates(caches: Caches, room: RoomInfo, states: read
   return packed(caches, new Map([...conflict.unconflicted, ...settled]), events);
 }
 
-async function readable(caches: Caches, state: PackedMap): Promise<{ map: StateMap; stored: StoredEvent[] }> {
+async function readable(
+  caches: Caches,
+  state: PackedMap,
+  unstored: readonly StoredEvent[],
+): Promise<{ map: StateMap; stored: StoredEvent[] }> {
   const [pairs, events] = await Promise.all([caches.stateKeys.pairs(packedKeys(state)), caches.events.byNids(packedValues(state))]);
+  const fresh = new Map(unstored.map((event) => [event.row.nid, event]));
   const map = new Map<string, string>();
   const stored: StoredEvent[] = [];
   packedForEach(state, (key, nid) => {
     const pair = pairs.get(key);
-    const event = events.get(nid);
+    const event = events.get(nid) ?? fresh.get(nid);
     if (!pair || !event) return;
     map.set(stateKeyOf(pair.type, pair.stateKey), event.row.eventId);
     stored.push(event);

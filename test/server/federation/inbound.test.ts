@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../../src/lib/json";
 import { eventually } from "../../builders/eventually";
 import { hostRoom, joinPeer, walkBack } from "../../builders/peerRoom";
 import { enc, roomPath } from "../rooms/harness";
@@ -157,4 +158,22 @@ test("EDUs reach whom they concern, a message to a device once", async () => {
     [read]: { "m.read": { [f.bob]: { ts: 1, thread_id: "main" } } },
   });
   expect(sync.to_device.events).toEqual([{ type: "m.test", sender: f.bob, content: { n: 1 } }]);
+});
+
+test("of two changes made at the same time the later one stands, whichever comes first", async () => {
+  const roomId = await f.alice.createRoom({
+    preset: "public_chat",
+    room_version: "10",
+    power_level_content_override: { users_default: 50 },
+  });
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const topic = async () => (await f.alice.get(`${roomPath(roomId)}/state/m.room.topic`)).topic;
+  const change = (type: string, content: JsonObject, ts: number) => room.fork({ type, sender: f.bob, stateKey: "", content, ts });
+  await f.alice.setState(roomId, "m.room.topic", { topic: "ours" });
+  await room.send(change("m.room.topic", { topic: "earlier" }, 1_000));
+  expect(await topic()).toBe("ours");
+  await room.send(change("m.room.topic", { topic: "later" }, Date.now() + 60_000));
+  expect(await topic()).toBe("later");
+  await room.send(change("m.room.name", { name: "only theirs" }, Date.now()));
+  expect(await f.alice.get(`${roomPath(roomId)}/state/m.room.name`)).toEqual({ name: "only theirs" });
 });
