@@ -2,6 +2,7 @@ import type { Config } from "../config/config";
 import type { RateLimit } from "../config/types.generated";
 import { limitExceeded } from "../errors";
 import type { Clock } from "../lib/clock";
+import type { Requester } from "./requester";
 
 type ConfiguredLimits = Pick<
   Config,
@@ -48,6 +49,17 @@ export interface RateLimiter {
   allows(name: RateLimitName, key: string, options?: RateLimitOptions): boolean;
   /** Counts an action without asking: failed logins are counted after the fact. */
   record(name: RateLimitName, key: string, options?: RateLimitOptions): void;
+}
+
+/** Counts something that a user does, or throws 429, as far as this user has a limit. The key is the user unless given. */
+export function limitUser(
+  { rateLimiter }: { readonly rateLimiter: RateLimiter },
+  { userId, appservice, ownLimit }: Pick<Requester, "userId" | "appservice" | "ownLimit">,
+  name: RateLimitName,
+  key = userId,
+): void {
+  if (appservice?.rateLimited === false || ownLimit?.per_second === 0) return;
+  rateLimiter.check(name, key, ownLimit && { override: ownLimit });
 }
 
 interface Bucket {

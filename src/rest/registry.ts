@@ -1,7 +1,11 @@
+import { adminDeviceRoutes } from "./admin/devices";
 import { purgeHistoryRoutes } from "./admin/purge";
 import { adminRegisterRoutes } from "./admin/register";
+import { registrationTokenRoutes } from "./admin/registrationTokens";
 import { roomDeletionRoutes } from "./admin/roomDeletion";
 import { adminRoomRoutes } from "./admin/rooms";
+import { adminUserDetailRoutes } from "./admin/userDetails";
+import { adminUserActionRoutes, adminUserRoutes } from "./admin/users";
 import { accountRoutes, openIdRoutes, passwordRoutes, whoisRoutes } from "./client/account";
 import { accountDataRoutes } from "./client/accountData";
 import { createRoomRoutes } from "./client/createRoom";
@@ -70,8 +74,12 @@ import type { RouteGroup } from "./route";
 export const allGroups: readonly RouteGroup[] = [
   accountDataRoutes,
   accountRoutes,
+  adminDeviceRoutes,
   adminRegisterRoutes,
   adminRoomRoutes,
+  adminUserActionRoutes,
+  adminUserDetailRoutes,
+  adminUserRoutes,
   appserviceRoutes,
   createRoomRoutes,
   dehydratedDeviceRoutes,
@@ -118,6 +126,7 @@ export const allGroups: readonly RouteGroup[] = [
   readMarkerRoutes,
   receiptRoutes,
   registerRoutes,
+  registrationTokenRoutes,
   relationRoutes,
   replicationRoutes,
   reportRoutes,

@@ -20,6 +20,8 @@ export interface TokenOwner {
   readonly expiresTs: number | null;
   readonly userType: string | null;
   readonly createdTs: number;
+  readonly messagesPerSecond: number | null;
+  readonly burstCount: number | null;
 }
 
 export async function findTokenOwners(db: Db, hashes: readonly Uint8Array[]): Promise<TokenOwner[]> {
@@ -27,7 +29,8 @@ export async function findTokenOwners(db: Db, hashes: readonly Uint8Array[]): Pr
     select t.id as "tokenId", t.user_id as "userId", t.device_id as "deviceId", t.valid_until_ts as "validUntilTs",
            t.issued_by as "issuedBy", t.refresh_token_id as "refreshTokenId", t.used, u.is_guest as "isGuest", u.admin, u.deactivated,
            u.locked, u.suspended, u.shadow_banned as "shadowBanned", u.approved, u.appservice_id as "appserviceId",
-           u.expires_ts as "expiresTs", u.user_type as "userType", u.created_ts as "createdTs"
+           u.expires_ts as "expiresTs", u.user_type as "userType", u.created_ts as "createdTs",
+           u.messages_per_second as "messagesPerSecond", u.burst_count as "burstCount"
     from access_tokens t join users u on u.user_id = t.user_id
     where t.token_hash = any(${hashes}::bytea[])`;
 }

@@ -25,3 +25,12 @@ export async function addExternalId(db: Db, { authProvider, externalId }: Extern
     returning user_id as "userId"`;
   return rows[0]?.userId ?? userId;
 }
+
+/**
+ * From now on the user has these ids and no others. False where somebody else has one of them: then roll back. Call it in a transaction.
+ */
+export async function replaceExternalIds(tx: Db, userId: string, ids: readonly ExternalIdRow[]): Promise<boolean> {
+  await tx`delete from external_ids where user_id = ${userId}`;
+  for (const id of ids) if ((await addExternalId(tx, id, userId)) !== userId) return false;
+  return true;
+}

@@ -32,6 +32,15 @@ export async function addThreepid(db: Db, threepid: ThreepidRow): Promise<boolea
   return rows.length > 0;
 }
 
+/** Adds an address to a user, whoever had it before. */
+export async function takeThreepid(db: Db, threepid: ThreepidRow): Promise<void> {
+  await db`
+    insert into user_threepids (medium, address, user_id, validated_at, added_at)
+    values (${threepid.medium}, ${threepid.address}, ${threepid.userId}, ${threepid.validatedAt}, ${threepid.addedAt})
+    on conflict (medium, address) do update set
+      user_id = excluded.user_id, validated_at = excluded.validated_at, added_at = excluded.added_at`;
+}
+
 export async function deleteThreepid(db: Db, userId: string, medium: string, address: string): Promise<void> {
   await db`delete from user_threepids where user_id = ${userId} and medium = ${medium} and address = ${address}`;
 }

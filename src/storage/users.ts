@@ -16,13 +16,17 @@ export interface UserRow {
   readonly consentVersion: string | null;
   readonly expiresTs: number | null;
   readonly hasPassword: boolean;
+  /** The user's own limit of actions; null: as everybody. */
+  readonly messagesPerSecond: number | null;
+  readonly burstCount: number | null;
 }
 
 export async function getUsers(db: Db, userIds: readonly string[]): Promise<UserRow[]> {
   return db<UserRow>`
     select user_id as "userId", created_ts as "createdTs", is_guest as "isGuest", admin, user_type as "userType",
            appservice_id as "appserviceId", deactivated, erased, locked, suspended, shadow_banned as "shadowBanned", approved,
-           consent_version as "consentVersion", expires_ts as "expiresTs", password_hash is not null as "hasPassword"
+           consent_version as "consentVersion", expires_ts as "expiresTs", password_hash is not null as "hasPassword",
+           messages_per_second as "messagesPerSecond", burst_count as "burstCount"
     from users where user_id = any(${userIds}::text[])`;
 }
 

@@ -41,3 +41,10 @@ export async function askAvailable(app: AccountsApp, username: string, ip: strin
   checkName(app, localpart);
   if (!app.config.inhibit_user_in_use_error) await checkAvailable(app, localpart);
 }
+
+/** The same for administrators: whether others can register or not, and with the truth. */
+export async function askAvailableAsAdmin(app: AccountsApp, username: string): Promise<void> {
+  const localpart = username.toLowerCase();
+  checkName(app, localpart);
+  await checkAvailable(app, localpart);
+}

@@ -8,6 +8,7 @@ import type { AccountsApp } from "../auth/accounts";
 import { ownsUser } from "../auth/appserviceAuth";
 import { missingToken, unknownToken } from "../auth/authenticate";
 import { readIdentifier } from "../auth/identifiers";
+import { lockedError } from "../auth/restrictions";
 import { loginWithJwt } from "../auth/jwt";
 import { checkPassword, deactivatedError } from "../auth/passwordLogin";
 import { hashToken, isGarbled } from "../auth/tokenFormat";
@@ -103,6 +104,7 @@ export async function login(app: AccountsApp, body: JsonObject, request: LoginRe
   const user = await getUser(app.db, userId);
   if (!user) throw forbidden(byService ? "Application service has not registered this user" : "Invalid username or password");
   if (user.deactivated) throw deactivatedError();
+  if (user.locked) throw lockedError();
   if (!user.approved) {
     throw new MatrixError(403, "ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL", "This account is pending approval by a server administrator.");
   }

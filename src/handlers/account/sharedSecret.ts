@@ -4,6 +4,7 @@ import type { JsonObject } from "../../lib/json";
 import type { AccountsApp } from "../auth/accounts";
 import { checkLocalpart, qualify } from "./usernames";
 import { createAccount } from "./createAccount";
+import { knownUserTypes } from "./userTypes";
 import { registrationBody } from "./register";
 import type { SessionRequest } from "./sessions";
 
@@ -74,8 +75,7 @@ export async function registerWithSecret(app: AccountsApp, request: SharedSecret
   takeNonce(app, request.nonce);
   if (username === "" || username.includes("\0") || username.length > 512) throw refuse("Invalid username");
   if (password.includes("\0") || [...password].length > 512) throw refuse("Invalid password");
-  const known = ["bot", "support", ...app.config.user_types.extra_user_types];
-  if (userType !== undefined && !known.includes(userType)) throw refuse("Invalid user type");
+  if (userType !== undefined && !knownUserTypes(app.config).includes(userType)) throw refuse("Invalid user type");
 
   const parts = [request.nonce, username, password, request.admin ? "admin" : "notadmin", ...(userType === undefined ? [] : [userType])];
   const wanted = createHmac("sha1", secret).update(parts.join("\0")).digest();

@@ -6,7 +6,10 @@ import type { AccountsApp } from "../auth/accounts";
 import { canonicalAddress } from "../auth/identifiers";
 import { unbindThreepid } from "./identityServers";
 import type { IdentityApp } from "./identityServers";
+import { removeMailPusher } from "../push/mailPushers";
 import { findValidated, isAddressAllowed } from "./threepidSessions";
+
+type ThreepidApp = AccountsApp & IdentityApp;
 
 function checkChangesAllowed(app: AccountsApp): void {
   if (!app.config.enable_3pid_changes) throw forbidden("3PID changes are disabled on this server");
@@ -42,13 +45,25 @@ export async function addValidated(
 
 /** Removes an address from the account, and unbinds it. Gives whether an identity server did its part. */
 export async function removeThreepid(
-  app: AccountsApp & IdentityApp,
+  app: ThreepidApp,
   userId: string,
   given: { readonly medium: string; readonly address: string; readonly idServer: string | undefined },
 ): Promise<"success" | "no-support"> {
   checkChangesAllowed(app);
-  const threepid = { medium: given.medium, address: canonicalAddress(given.medium, given.address) };
-  const unbound = await unbindThreepid(app, userId, threepid, given.idServer);
-  await deleteThreepid(app.db, userId, threepid.medium, threepid.address);
+  const { medium, idServer } = given;
+  return dropThreepid(app, userId, { medium, address: canonicalAddress(medium, given.address) }, idServer);
+}
+
+/** The same, whatever the operator lets users do. Mails go there no more. */
+export async function dropThreepid(
+  app: ThreepidApp,
+  userId: string,
+  threepid: { readonly medium: string; readonly address: string },
+  idServer: string | undefined,
+): Promise<"success" | "no-support"> {
+  const { medium, address } = threepid;
+  const unbound = await unbindThreepid(app, userId, { medium, address }, idServer);
+  await deleteThreepid(app.db, userId, medium, address);
+  if (medium === "email") await removeMailPusher(app, userId, address);
   return unbound ? "success" : "no-support";
 }

@@ -1,7 +1,7 @@
 import type { AppService } from "../../config/appservices";
 import { forbidden, MatrixError } from "../../errors";
 import type { HttpRequest } from "../request";
-import { requesterFor } from "../requester";
+import { ownLimitOf, requesterFor } from "../requester";
 import type { Requester } from "../requester";
 import { serverOf } from "../account/usernames";
 import type { AccountsApp } from "./accounts";
@@ -57,6 +57,7 @@ export function createAppserviceAuth(app: Pick<AccountsApp, "config" | "accounts
       deviceId,
       isAdmin: user?.admin ?? false,
       shadowBanned: user?.shadowBanned ?? false,
+      ownLimit: user && ownLimitOf(user),
       appservice,
       authenticatedEntity: appservice.senderUserId,
     });

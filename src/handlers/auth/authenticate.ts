@@ -3,6 +3,7 @@ import { forbidden, MatrixError } from "../../errors";
 import { markTokenUsed } from "../../storage/accessTokens";
 import type { TokenOwner } from "../../storage/accessTokens";
 import type { AuthMode, HttpRequest, RestrictedState } from "../request";
+import { ownLimitOf } from "../requester";
 import type { Requester } from "../requester";
 import type { AccountsApp } from "./accounts";
 import { noteActivity } from "./accounts";
@@ -36,6 +37,7 @@ function requesterOf(owner: TokenOwner): Requester {
     isAdmin: owner.admin,
     shadowBanned: owner.shadowBanned,
     appservice: undefined,
+    ownLimit: ownLimitOf(owner),
     authenticatedEntity: owner.issuedBy ?? owner.userId,
   };
 }

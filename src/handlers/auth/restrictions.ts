@@ -8,6 +8,8 @@ interface Restrictable {
   readonly expiresTs: number | null;
 }
 
+export const lockedError = (): MatrixError => new MatrixError(401, "M_USER_LOCKED", "User account has been locked", { soft_logout: true });
+
 const READS = new Set(["GET", "HEAD"]);
 
 /**
@@ -20,9 +22,7 @@ export function checkRestrictions(
 ): void {
   if (!account.locked && !account.suspended && account.approved && account.expiresTs === null) return;
   const { allow } = request;
-  if (account.locked && !allow.includes("locked")) {
-    throw new MatrixError(401, "M_USER_LOCKED", "User account has been locked", { soft_logout: true });
-  }
+  if (account.locked && !allow.includes("locked")) throw lockedError();
   if (account.expiresTs !== null && request.now >= account.expiresTs && !allow.includes("expired")) {
     throw new MatrixError(403, "ORG_MATRIX_EXPIRED_ACCOUNT", "User account has expired");
   }

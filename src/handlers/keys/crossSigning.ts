@@ -4,6 +4,7 @@ import type { JsonObject } from "../../lib/json";
 import { verifyJson, verifyKeyFromBase64 } from "../../rooms/signing";
 import { crossSigningKeysOf, putCrossSigningKeys } from "../../storage/crossSigning";
 import type { CrossSigningKeyRow, KeyUsage } from "../../storage/crossSigning";
+import { keysReplaceableUntil } from "../../storage/adminUsers";
 import { holdUser } from "../../storage/users";
 import { changeAccounts } from "../../writers/accountChanges";
 import type { AccountsApp } from "../auth/accounts";
@@ -64,7 +65,8 @@ function readUpload(userId: string, body: JsonObject, stored: Stored): CrossSign
 
 /**
  * POST /keys/device_signing/upload. The first keys of a user need no proof (MSC3967), nor do keys that are there already; to replace
- * keys the user must prove who they are.
+ * keys the user must prove who they are,
+ * unless an administrator let them do without for a while.
  */
 export async function uploadCrossSigningKeys(
   app: AccountsApp,
@@ -78,7 +80,8 @@ export async function uploadCrossSigningKeys(
   const isRepetition = (rows: readonly CrossSigningKeyRow[]): boolean => rows.every(({ usage, keys }) => before.get(usage) === keys);
   const hasKeys = usages.some((usage) => own(body, `${usage}_key`) !== undefined);
   if (hasKeys && isRepetition(readUpload(userId, body, before))) return;
-  const mustProve = before.has("master") && !requester.appservice;
+  const isAllowed = ((await keysReplaceableUntil(app.db, userId)) ?? 0) > app.clock.now();
+  const mustProve = before.has("master") && !requester.appservice && !isAllowed;
   const description = "reset the device signing key on your account";
   const confirmed = mustProve ? await confirmIdentity(app, requester, { request, body, description, reuse: "never" }) : body;
   await changeAccounts(app, async (tx) => {

@@ -8,6 +8,7 @@ import type { StreamRow } from "../../storage/streamIds";
 import { eventsStream } from "../../streams/events";
 import { pushersStream } from "../../streams/pushers";
 import type { App } from "../app";
+import { hasFeature } from "../features";
 import type { Requester } from "../requester";
 
 export type PushersApp = Pick<App, "db" | "streams" | "clock" | "config">;
@@ -34,11 +35,12 @@ const GATEWAY_PATH = "/_matrix/push/v1/notify";
 /** The pushers of a user as clients see them (client-server API, "GET /pushers"). */
 export async function listPushers(app: Pick<App, "config" | "db">, userId: string): Promise<JsonObject> {
   const pushers = await pushersOfUsers(app.db, [userId]);
-  const toggles = app.config.experimental_features.msc3881_enabled;
+  const toggles = await hasFeature(app, userId, "msc3881");
   return { pushers: pushers.map((pusher) => ({ ...clientPusher(pusher), ...(toggles && toggleFields(pusher)) })) };
 }
 
-function clientPusher(pusher: Pusher): JsonObject {
+/** A pusher as clients see it. */
+export function clientPusher(pusher: Pusher): JsonObject {
   return {
     app_display_name: pusher.appDisplayName,
     app_id: pusher.appId,
@@ -68,6 +70,7 @@ export async function setPusher(app: PushersApp, requester: Requester, request: 
   if (Buffer.byteLength(pushkey) > MAX_PUSHKEY_BYTES) throw invalidParam(`pushkey must be at most ${MAX_PUSHKEY_BYTES} bytes`);
   await checkKind(app, userId, kind, { pushkey, data: settings.data });
   const key = { userId, appId, pushkey };
+  const toggles = await hasFeature(app, userId, "msc3881");
   await changePushers(app, async (tx) => {
     const others = request.append === true ? [] : await othersWithPushkey(tx, key);
     const gone = others.length > 0 ? await deletePushers(tx, pushersStream.lockKey, others) : [];
@@ -78,7 +81,7 @@ export async function setPusher(app: PushersApp, requester: Requester, request: 
       profileTag: request.profile_tag ?? "",
       deviceId: requester.deviceId ?? null,
       createdTs: app.clock.now(),
-      enabled: !app.config.experimental_features.msc3881_enabled || request["org.matrix.msc3881.enabled"] !== false,
+      enabled: !toggles || request["org.matrix.msc3881.enabled"] !== false,
       lastStreamOrdering: app.streams.position(eventsStream),
     });
     return [...gone, ...set];

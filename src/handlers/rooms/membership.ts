@@ -13,6 +13,7 @@ import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { provideUser } from "../appservices/ask";
+import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { sendOnBehalf } from "../federation/onBehalf";
 import { inviteRemotely } from "../federation/remoteInvite";
@@ -110,9 +111,9 @@ async function changeFromAfar(
   const membership = { roomId, userId: target, content: await baseContent(app, request) };
   if (action === "leave") return leaveRemotely(app, hosts, room, place, { ...membership, action });
   if (action === "knock") return knockRemotely(app, hosts, { ...membership, action });
-  if (!requester.appservice || requester.appservice.rateLimited) {
-    app.rateLimiter.check("rc_joins.remote", requester.userId);
-    app.rateLimiter.check("rc_joins_per_room", roomId);
+  if (!request.exemptFromLimits) {
+    limitUser(app, requester, "rc_joins.remote");
+    limitUser(app, requester, "rc_joins_per_room", roomId);
   }
   const joined = await app.inFlight.entering.run(roomId, async () => {
     // Somebody of this server may have got in while we waited.
@@ -157,16 +158,15 @@ async function checkInvite(app: App, requester: Requester, target: string): Prom
 }
 
 function spendLimits(app: App, requester: Requester, room: RoomInfo, request: MembershipRequest, place: UserRoom | undefined): void {
-  if (request.exemptFromLimits || (requester.appservice && !requester.appservice.rateLimited)) return;
-  const { rateLimiter } = app;
+  if (request.exemptFromLimits) return;
   if (request.action === "join" && place?.membership !== "join") {
-    rateLimiter.check("rc_joins.local", requester.userId);
-    rateLimiter.check("rc_joins_per_room", room.roomId);
+    limitUser(app, requester, "rc_joins.local");
+    limitUser(app, requester, "rc_joins_per_room", room.roomId);
   }
   if (request.action === "invite") {
-    rateLimiter.check("rc_invites.per_room", room.roomId);
-    rateLimiter.check("rc_invites.per_user", request.target);
-    rateLimiter.check("rc_invites.per_issuer", requester.userId);
+    limitUser(app, requester, "rc_invites.per_room", room.roomId);
+    limitUser(app, requester, "rc_invites.per_user", request.target);
+    limitUser(app, requester, "rc_invites.per_issuer");
   }
 }
 

@@ -10,6 +10,7 @@ import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { checkThreadRoot } from "../events/relations";
+import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { currentLevels, requireJoined } from "./access";
 import { changeMembership } from "./membership";
@@ -51,12 +52,8 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   if (!fitsId(type) || (stateKey !== undefined && !fitsId(stateKey)))
     throw new MatrixError(413, "M_TOO_LARGE", "type or state_key too large");
   if (requester.isGuest && !guestTypes.has(type)) throw new MatrixError(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not send such events");
-  if (!requester.appservice || requester.appservice.rateLimited) {
-    app.rateLimiter.check(
-      type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction ? "rc_admin_redaction" : "rc_message",
-      requester.userId,
-    );
-  }
+  const isAdminRedaction = type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction;
+  limitUser(app, requester, isAdminRedaction ? "rc_admin_redaction" : "rc_message");
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
   if (stateKey !== undefined) await checkStateContent(app, roomId, type, content);
   if (type === "m.room.tombstone" && own(content, "replacement_room") === roomId) throw invalidParam("A room cannot be replaced by itself");

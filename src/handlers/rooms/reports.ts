@@ -4,6 +4,7 @@ import { isUserId } from "../../rooms/ids";
 import { insertEventReport, insertRoomReport, insertUserReport } from "../../storage/reports";
 import { getUser } from "../../storage/users";
 import type { App } from "../app";
+import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { findRoom, requireJoined } from "./access";
 import { requireVisibleEvent } from "./history";
@@ -20,7 +21,7 @@ export interface EventReportRequest {
 /** Keeps a report of an event for the administrators (client-server API, "Reporting Content"). 404 for events that the user cannot see. */
 export async function reportEvent(app: App, requester: Requester, request: EventReportRequest): Promise<void> {
   const { roomId, eventId, reason, score } = request;
-  app.rateLimiter.check("rc_reports", requester.userId);
+  limitUser(app, requester, "rc_reports");
   const refused = (): never => {
     throw notFound("Unable to report event: it does not exist or you aren't able to see it.");
   };
@@ -39,14 +40,14 @@ export async function reportEvent(app: App, requester: Requester, request: Event
 
 /** The reporter need not be in the room. 404 for rooms that nobody here knows. */
 export async function reportRoom(app: App, requester: Requester, roomId: string, reason: string): Promise<void> {
-  app.rateLimiter.check("rc_reports", requester.userId);
+  limitUser(app, requester, "rc_reports");
   if (!(await findRoom(app, roomId))) throw notFound("Room does not exist");
   await insertRoomReport(app.db, { receivedTs: app.clock.now(), target: roomId, userId: requester.userId, reason: clean(reason) ?? "" });
 }
 
 /** 404 for users of this server that do not exist; of others nobody here knows whether they do. */
 export async function reportUser(app: App, requester: Requester, userId: string, reason: string): Promise<void> {
-  app.rateLimiter.check("rc_reports", requester.userId);
+  limitUser(app, requester, "rc_reports");
   if (!isUserId(userId)) throw invalidParam("Not a user id");
   if (hostOf(userId) === app.serverName && !(await getUser(app.db, userId))) throw notFound("User does not exist");
   await insertUserReport(app.db, { receivedTs: app.clock.now(), target: userId, userId: requester.userId, reason: clean(reason) ?? "" });

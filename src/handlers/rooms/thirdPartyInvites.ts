@@ -8,6 +8,7 @@ import { sendEvent } from "../../writers/eventsRpc";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
 import { canonicalAddress } from "../auth/identifiers";
+import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { currentLevels, requireJoined } from "./access";
 import { lookupThreepid, requireToken, storeInvite } from "./identityLookups";
@@ -36,7 +37,7 @@ export async function inviteByThirdPartyId(app: App, requester: Requester, roomI
     address: canonicalAddress(invite.medium, invite.address),
   };
   const room = await requireJoined(app, requester.userId, roomId);
-  app.rateLimiter.check("rc_third_party_invite", requester.userId);
+  limitUser(app, requester, "rc_third_party_invite");
   const userId = await lookupThreepid(app, threepid);
   if (userId !== undefined) await changeMembership(app, requester, { roomId, target: userId, action: "invite" });
   else await inviteUnknown(app, requester, room, threepid);

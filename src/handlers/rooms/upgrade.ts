@@ -11,6 +11,7 @@ import type { SendIntent } from "../../writers/intents";
 import { prepareEvent, storeRemoteEvent } from "../../writers/remoteRpc";
 import type { CheckedPdu } from "../../writers/remoteRpc";
 import type { App } from "../app";
+import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { currentEvent, isJoined, requireLevelFor, requireRoom } from "./access";
 import { randomRoomId, signCreateEvent } from "./createRoom";
@@ -49,7 +50,7 @@ export async function upgradeRoom(app: App, requester: Requester, request: Upgra
   if (!(await isJoined(app, userId, room))) throw forbidden(`User ${userId} not in room ${room.roomId}`);
   const earlier = await earlierReplacement(app, userId, room, version);
   if (earlier !== undefined) return earlier;
-  if (requester.appservice?.rateLimited !== false) app.rateLimiter.check("rc_message", userId);
+  limitUser(app, requester, "rc_message");
   await requireLevelFor(app, userId, room, "m.room.tombstone", "You cannot upgrade this room");
   const upgrade: Upgrade = {
     requester,

@@ -2,6 +2,7 @@ import { unrecognized } from "../../errors";
 import type { StreamToken } from "../../lib/streamToken";
 import type { ConnectionKey } from "../../storage/slidingSync";
 import type { App } from "../app";
+import { hasFeature } from "../features";
 import type { Requester } from "../requester";
 import type { Tree } from "../sync/roomSections";
 import { AHEAD_MS, MAX_TIMEOUT_MS, aheadOf, joinedRoomIds, positionsNow } from "../sync/sync";
@@ -29,8 +30,8 @@ interface Answer {
 
 /** Simplified sliding sync (MSC4186). Waits up to the timeout for news of what the request asks for. */
 export async function slidingSync(app: App, requester: Requester, request: SlidingSyncRequest): Promise<Tree> {
-  if (!app.config.experimental_features.msc3575_enabled) throw unrecognized();
   const { userId, deviceId = "" } = requester;
+  if (!(await hasFeature(app, userId, "msc3575"))) throw unrecognized();
   if (request.extensions.to_device) toDevicePosition(request.extensions.to_device);
   const key: ConnectionKey = { userId, deviceId, connId: request.connId };
   const from = request.pos === undefined ? undefined : await standpointOf(app, key, request.pos);

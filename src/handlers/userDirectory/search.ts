@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../lib/json";
 import { searchDirectory } from "../../storage/userDirectory";
 import type { App } from "../app";
+import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { directoryQueries, fold } from "./words";
 
@@ -15,7 +16,7 @@ export interface UserSearch {
 /** `POST /user_directory/search`: users who share a room with who asks or are in an open one, best first (client-server API, "User Directory"). */
 export async function searchUsers(app: App, requester: Requester, { term, limit = DEFAULT_LIMIT }: UserSearch): Promise<JsonObject> {
   const { user_directory: config } = app.config;
-  app.rateLimiter.check("rc_user_directory", requester.userId);
+  limitUser(app, requester, "rc_user_directory");
   const folded = fold(term.trim());
   const queries = config.enabled ? directoryQueries(folded) : undefined;
   if (!queries) return { limited: false, results: [] };

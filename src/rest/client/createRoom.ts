@@ -1,3 +1,4 @@
+import { limitUser } from "../../handlers/rateLimiter";
 import { createRoom } from "../../handlers/rooms/createRoom";
 import { anyObject, array, boolean, object, oneOf, optional, string } from "../../lib/schema";
 import { group, route } from "../route";
@@ -27,7 +28,7 @@ export const createRoomRoutes = group("client.createRoom", [
     auth: "user",
     body,
     limit: ({ app, requester }) => {
-      if (!requester.isAdmin && requester.appservice?.rateLimited !== false) app.rateLimiter.check("rc_room_creation", requester.userId);
+      if (!requester.isAdmin) limitUser(app, requester, "rc_room_creation");
     },
     handle: async ({ app, requester, body: given }) => {
       const made = await createRoom(app, requester, {

@@ -1,3 +1,4 @@
+import { limitUser } from "../../handlers/rateLimiter";
 import { createMediaId } from "../../handlers/media/createId";
 import { uploadMedia, uploadToId } from "../../handlers/media/upload";
 import type { Upload } from "../../handlers/media/upload";
@@ -31,7 +32,7 @@ export const mediaUploadRoutes = group("media.upload", [
     servlet: "CreateResource",
     auth: "user",
     limit: ({ app, requester }) => {
-      if (requester.appservice?.rateLimited !== false) app.rateLimiter.check("rc_media_create", requester.userId);
+      limitUser(app, requester, "rc_media_create");
     },
     handle: async ({ app, requester }) => {
       const { mediaId, expiresTs } = await createMediaId(app, requester);

@@ -83,7 +83,7 @@ test("whois shows where a user is connected", async () => {
     headers: { "user-agent": "Test/1" },
   });
   expect(status).toBe(200);
-  const own = (body.devices as unknown as Record<string, { sessions: { connections: object[] }[] }>)[alice.device_id];
+  const own = (body.devices as unknown as Record<string, { sessions: { connections: object[] }[] }>)[""];
   expect(own?.sessions[0]?.connections).toEqual([{ ip: "127.0.0.1", last_seen: expect.any(Number), user_agent: expect.any(String) }]);
   expect((await server.call("GET", v3("/admin/whois/@eve:test.local"), { token: alice.access_token })).status).toBe(403);
   expect((await device(alice.device_id)).body["last_seen_ip"]).toBe("127.0.0.1");

@@ -36,9 +36,9 @@ beforeAll(async () => {
     },
   });
   await Promise.all([
-    insertRegistrationToken(server.app.db, { token: "twice", usesAllowed: 2, expiresTs: undefined }),
-    insertRegistrationToken(server.app.db, { token: "expired", usesAllowed: undefined, expiresTs: 1 }),
-    insertRegistrationToken(server.app.db, { token: "open", usesAllowed: undefined, expiresTs: undefined }),
+    insertRegistrationToken(server.app.db, { token: "twice", usesAllowed: 2, expiresTs: null }),
+    insertRegistrationToken(server.app.db, { token: "expired", usesAllowed: null, expiresTs: 1 }),
+    insertRegistrationToken(server.app.db, { token: "open", usesAllowed: null, expiresTs: null }),
   ]);
 });
 afterAll(async () => {
@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 const register = (body: object) => server.call("POST", v3("/register"), { body });
-const tokens = async (token: string) => (await getRegistrationTokens(server.app.db)).find((row) => row.token === token);
+const tokens = async (token: string) => (await getRegistrationTokens(server.app.db, "all", 0)).find((row) => row.token === token);
 const TOKEN = "m.login.registration_token";
 
 test("all stages that are demanded come in each flow, with what a client has to know", async () => {

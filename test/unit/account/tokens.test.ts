@@ -22,6 +22,8 @@ const ownerOf = (userId: string): TokenOwner => ({
   expiresTs: null,
   userType: null,
   createdTs: 0,
+  messagesPerSecond: null,
+  burstCount: null,
 });
 
 test("tokens name their user and carry a checksum", () => {
