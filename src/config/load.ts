@@ -7,7 +7,7 @@ import { createContext, topLevelKey } from "./context";
 import { derive, roleName } from "./derive";
 import { environmentOverrides } from "./environment";
 import { applyLegacy } from "./legacy";
-import { checkModules } from "./modules";
+import { checkModules, checkStores } from "./modules";
 import { normalise } from "./normalise";
 import type { ConfigProblem } from "./problems";
 import { ConfigError } from "./problems";
@@ -67,6 +67,7 @@ function build(sources: readonly ConfigSource[], options: LoadOptions): LoadedCo
   if (options.role !== undefined) applyRole(options.role, raw, context);
   const values = environmentOverrides(typedValues(raw, context), context);
   checkModules(values, context);
+  checkStores(values, context);
   checkConfig(values, context);
   const config = derive(values, context);
   if (context.problems.length > 0) throw new ConfigError(context.problems);

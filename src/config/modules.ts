@@ -2,20 +2,30 @@ import type { LoadContext } from "./context";
 import type { ConfigValues } from "./types.generated";
 
 /**
- * Modules which something built in stands for. Everything else that a file names cannot run here, and a server that
+ * Modules which something built in stands for; of stores, with what they must be told. Everything else that a file names cannot run here, and a server that
  * silently runs without its spam checker or its logins is worse than one that does not start.
  */
-const NATIVE_STORAGE = new Set([
-  "file_system",
-  "synapse.rest.media.v1.storage_provider.FileStorageProviderBackend",
-  "synapse.media.storage_provider.FileStorageProviderBackend",
-]);
+const NATIVE_STORAGE = new Map([
+  ["file_system", "directory"],
+  ["synapse.rest.media.v1.storage_provider.FileStorageProviderBackend", "directory"],
+  ["synapse.media.storage_provider.FileStorageProviderBackend", "directory"],
+  ["s3_storage_provider.S3StorageProviderBackend", "bucket"],
+] as const);
 const NATIVE_MAPPING = new Set([
   "synapse.handlers.oidc.JinjaOidcMappingProvider",
   "synapse.handlers.oidc_handler.JinjaOidcMappingProvider",
   "synapse.handlers.saml.DefaultSamlMappingProvider",
   "synapse.handlers.saml_handler.DefaultSamlMappingProvider",
 ]);
+
+/** Stores that are not told where to store. */
+export function checkStores(config: ConfigValues, context: LoadContext): void {
+  config.media_storage_providers.forEach(({ module, config: settings }, index) => {
+    const needed = NATIVE_STORAGE.get(module as never);
+    if (needed === undefined || settings[needed] !== undefined) return;
+    context.problem({ key: `media_storage_providers[${index}].config.${needed}`, wanted: "must be given" });
+  });
+}
 
 /** Reports modules which nothing here replaces, unless `synapse_ts.skip_modules` says that the server may run without them. */
 export function checkModules(config: ConfigValues, context: LoadContext): void {
@@ -44,7 +54,7 @@ function namedModules(config: ConfigValues): NamedModule[] {
   if (config.third_party_event_rules !== undefined)
     found.push({ key: "third_party_event_rules.module", name: config.third_party_event_rules.module });
   config.media_storage_providers.forEach((entry, index) => {
-    if (!NATIVE_STORAGE.has(entry.module)) found.push({ key: `media_storage_providers[${index}].module`, name: entry.module });
+    if (!NATIVE_STORAGE.has(entry.module as never)) found.push({ key: `media_storage_providers[${index}].module`, name: entry.module });
   });
   config.oidc_providers.forEach(({ user_mapping_provider: mapping }, index) => {
     if (!NATIVE_MAPPING.has(mapping.module))

@@ -1216,6 +1216,28 @@ export interface ReservedThreepid {
 export interface MediaStorageProviderConfigConfig {
   /** Target directory of file_system. */
   readonly directory?: string;
+  /** Bucket of an S3 store. */
+  readonly bucket?: string;
+  /** Region of the bucket. */
+  readonly region_name?: string;
+  /** Address of an S3 server other than Amazon's. */
+  readonly endpoint_url?: string;
+  /** S3 credentials; by default from the environment. */
+  readonly access_key_id?: string;
+  /** Secret of the access key. */
+  readonly secret_access_key?: string;
+  /** Token of temporary credentials. */
+  readonly session_token?: string;
+  /** Folder in the bucket. */
+  readonly prefix?: string;
+  /** S3 storage class, STANDARD by default. */
+  readonly storage_class?: string;
+  /** Key that the S3 server encrypts with. */
+  readonly sse_customer_key?: string;
+  /** Algorithm of that key, AES256 by default. */
+  readonly sse_customer_algo?: string;
+  /** Connections to the S3 server, 40 by default. */
+  readonly threadpool_size?: number;
   readonly [key: string]: unknown;
 }
 

@@ -75,8 +75,9 @@ export function createFileStore({ config, random, clock, background }: FileStore
     open: (path) => whereItIs(path, openFile),
     locate: (path) => whereItIs(path, async (full) => (await stat(full), full)),
     async remove(paths) {
-      for (const base of [root, ...seconds.directories]) {
-        for (const path of paths) await rm(join(base, path), { force: true });
+      for (const path of paths) {
+        await rm(join(root, path), { force: true });
+        await seconds.remove(path);
       }
     },
     removeAbandoned: (olderThanMs) => removeOlder(join(root, INCOMING), clock.now() - olderThanMs),

@@ -217,6 +217,14 @@ test.each([
     ],
   ],
   ["media_storage_providers: [{module: file_system, config: {directory: /x}}]", []],
+  ["media_storage_providers: [{module: s3_storage_provider.S3StorageProviderBackend, config: {bucket: x}}]", []],
+  [
+    "media_storage_providers: [{module: file_system}, {module: s3_storage_provider.S3StorageProviderBackend, config: {prefix: x}}]",
+    [
+      "homeserver.yaml: media_storage_providers[0].config.directory: must be given",
+      "homeserver.yaml: media_storage_providers[1].config.bucket: must be given",
+    ],
+  ],
 ])("%s", (text, problems) => {
   expect(problemsOf(text)).toEqual(problems);
 });

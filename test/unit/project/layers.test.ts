@@ -15,6 +15,7 @@ function readLayers(): string[][] {
 
 /** npm packages and where they may be used; a package that isn't listed has no home yet. */
 const homes: Readonly<Record<string, readonly string[]>> = {
+  "@aws-sdk/client-s3": ["remote"],
   ajv: ["lib", "config"],
   bcrypt: ["handlers"],
   commander: ["cli"],
