@@ -7,7 +7,7 @@ import type { StateMap } from "./stateMap";
  */
 export interface Conflict {
   /** What all sets agree on. `values` may be asked for in rare cases only; `get` often. */
-  readonly unconflicted: Pick<StateMap, "get" | "values">;
+  readonly unconflicted: { get(key: string): string | undefined; values(): Iterable<string> };
   /** Of each state set the entries in conflict. */
   readonly conflicted: readonly StateMap[];
   /** The auth difference, where the caller has an index for it; events of the sets themselves count as part of their chains. */

@@ -64,14 +64,15 @@ async function buildEvent(
     Promise.all(unplaced.flatMap((id) => foreign.get(id) ?? []).map((given) => groupAfterForeign(deps, tip.room, given))),
   ]);
   const before = await resolvedGroup(deps, tip.room, [...groups.values(), ...strange.map(({ group }) => group)]);
+  // Of the states that others told us, only what came of them is kept, and what that is a delta on.
+  const needed = new Set([before.group.id, ...before.rows.map(({ prevId }) => prevId)]);
   return judge(deps, {
     event,
     json: request.event.json,
     nid,
     tip,
     before: before.group,
-    // Of the states that others told us, only what came of them is kept.
-    newGroups: [...before.rows, ...strange.flatMap(({ group, rows }) => (group.id === before.group.id ? rows : []))],
+    newGroups: [...before.rows, ...strange.flatMap(({ group, rows }) => (needed.has(group.id) ? rows : []))],
     authEvents: [...auth.values()],
     follows: await followed(deps.caches, tip.room, prev),
     startsAnew: false,

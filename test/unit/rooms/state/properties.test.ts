@@ -3,51 +3,10 @@ import type { RoomEvent } from "../../../../src/rooms/event";
 import { conflictedIds, splitStates } from "../../../../src/rooms/state/conflict";
 import { resolveState, resolveSteps } from "../../../../src/rooms/state/resolve";
 import { type StateMap, splitStateKey, stateKeyOf } from "../../../../src/rooms/state/stateMap";
-import { type Branch, type Dag, type Draft, dag } from "../fixtures/dag";
+import type { Branch, Dag } from "../fixtures/dag";
 import { plainResolve } from "../fixtures/plainResolver";
 import { CREATOR, requireVersion } from "../fixtures/room";
-
-const USERS = [CREATOR, "@bob:a.test", "@carol:b.test", "@dan:c.test"];
-const user = fc.constantFrom(...USERS);
-const level = fc.constantFrom(0, 10, 50, 100);
-
-const membership = fc.record({ sender: user, stateKey: user, membership: fc.constantFrom("join", "join", "leave", "invite", "ban") });
-const draft: fc.Arbitrary<Draft> = fc.oneof(
-  user.map((sender): Draft => ({ type: "m.room.member", sender, stateKey: sender, content: { membership: "join" } })),
-  membership.map(({ membership: to, ...rest }): Draft => ({ type: "m.room.member", ...rest, content: { membership: to } })),
-  fc
-    .record({ sender: user, users: fc.dictionary(user, level) })
-    .map(({ sender, users }): Draft => ({ type: "m.room.power_levels", sender, content: { users, state_default: 10 } })),
-  fc
-    .record({ sender: user, rule: fc.constantFrom("public", "invite") })
-    .map(({ sender, rule }): Draft => ({ type: "m.room.join_rules", sender, content: { join_rule: rule } })),
-  fc
-    .record({ sender: user, type: fc.constantFrom("m.room.topic", "m.room.name"), n: fc.nat(9) })
-    .map(({ n, ...rest }): Draft => ({ ...rest, content: { n } })),
-);
-
-/** What happens: on which branch, whether a new one forks off, how late the sender's clock is. */
-const step = fc.record({ draft, branch: fc.nat(9), fork: fc.nat(2), merge: fc.nat(9), lag: fc.integer({ min: -5, max: 5 }) });
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-const story = fc.array(step, { minLength: 5, maxLength: 40 });
-
-/** Acts a story out. Forbidden steps do not happen; now and then two branches meet. */
-function act(version: string, steps: readonly Step[]): { room: Dag; tips: Branch[] } {
-  const room = dag(version);
-  const creators: Record<string, number> = version === "12" ? {} : { [CREATOR]: 100 };
-  let tips = [room.start.levels(CREATOR, creators).rule(CREATOR, "public")];
-  steps.forEach(({ draft: next, branch, fork, merge, lag }, index) => {
-    const at = branch % tips.length;
-    const on = tips[at] as Branch;
-    const sent = on.trySend({ ...next, ts: 100 + index + lag });
-    if (!sent) return;
-    tips = fork === 0 && tips.length < 4 ? [...tips, sent] : tips.with(at, sent);
-    const other = tips[merge] ?? sent;
-    if (merge !== at && merge < tips.length && tips.length > 2)
-      tips = [...tips.filter((tip) => tip !== sent && tip !== other), room.resolve(sent, other)];
-  });
-  return { room, tips };
-}
+import { act, story } from "../fixtures/story";
 
 const shuffled = <T>(items: Iterable<T>, by: number): T[] => {
   const list = [...items];
