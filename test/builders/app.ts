@@ -31,8 +31,8 @@ export interface TestApp extends RunningApp {
 }
 
 /** The collaborators of one process over a database of its own, running, without listeners. */
-export async function createTestApp(overrides: Parameters<typeof testConfig>[0] = {}): Promise<TestApp> {
-  const database = await createTestDatabase();
+export async function createTestApp(overrides: Parameters<typeof testConfig>[0] = {}, given?: TestDatabase): Promise<TestApp> {
+  const database = given ?? (await createTestDatabase());
   const config = testConfig(overrides);
   const running = createApp({
     config,
