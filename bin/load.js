@@ -2,15 +2,12 @@
 const { readFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { dirname } = require("node:path");
-const { setFlagsFromString } = require("node:v8");
 const { Script } = require("node:vm");
-
-// Before anything is compiled: a code cache is good for the flags only under which it was made.
-// V8 lets the heap double before it collects garbage. Measured: a third less memory under load for a tenth more CPU at most.
-setFlagsFromString("--heap-growing-percent=30");
+const { limitGrowth } = require("./heap");
 
 /** Runs the bundle that scripts/build.js made, with its code cache where that fits this version of Node. */
 function load(file) {
+  limitGrowth();
   const script = new Script(readFileSync(file, "latin1"), { filename: file, cachedData: read(`${file}.cache`) });
   showSources(file);
   const module = { exports: {} };
