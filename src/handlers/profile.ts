@@ -83,7 +83,7 @@ export async function changeProfile(
       value: await (field === "displayname" ? setDisplayName : setAvatarUrl)(tx, userId, text),
       accounts: [{ userId, what: "profile" }],
     }));
-    app.background("update_join_states", () => propagate(app, userId));
+    if (!requester.shadowBanned) app.background("update_join_states", () => propagate(app, userId));
     return;
   }
   if (Buffer.byteLength(field) > MAX_FIELD_NAME_BYTES) throw new MatrixError(400, "M_KEY_TOO_LARGE", "Field name too long");

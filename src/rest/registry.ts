@@ -1,8 +1,11 @@
+import { anyRoomRoutes } from "./admin/anyRoom";
 import { adminDeviceRoutes } from "./admin/devices";
 import { purgeHistoryRoutes } from "./admin/purge";
 import { adminRegisterRoutes } from "./admin/register";
 import { registrationTokenRoutes } from "./admin/registrationTokens";
 import { roomDeletionRoutes } from "./admin/roomDeletion";
+import { adminReportRoutes } from "./admin/reports";
+import { adminFederationRoutes, adminServerRoutes } from "./admin/server";
 import { adminRoomRoutes } from "./admin/rooms";
 import { adminUserDetailRoutes } from "./admin/userDetails";
 import { adminUserActionRoutes, adminUserRoutes } from "./admin/users";
@@ -75,11 +78,15 @@ export const allGroups: readonly RouteGroup[] = [
   accountDataRoutes,
   accountRoutes,
   adminDeviceRoutes,
+  adminFederationRoutes,
   adminRegisterRoutes,
+  adminReportRoutes,
   adminRoomRoutes,
+  adminServerRoutes,
   adminUserActionRoutes,
   adminUserDetailRoutes,
   adminUserRoutes,
+  anyRoomRoutes,
   appserviceRoutes,
   createRoomRoutes,
   dehydratedDeviceRoutes,

@@ -1,13 +1,14 @@
 import type { JsonObject } from "../lib/json";
 import type { Db } from "./db";
 
-export type TaskKind = "purge_history" | "delete_room";
+export type TaskKind = "purge_history" | "delete_room" | "redact_user";
 export type TaskStatus = "scheduled" | "active" | "complete" | "failed";
 
-/** Long work on a room that an administrator asked for. */
+/** Long work on a room, or on what a user did, that an administrator asked for. */
 export interface AdminTask {
   readonly id: string;
   readonly kind: TaskKind;
+  /** Or the user, for redact_user. */
   readonly roomId: string;
   readonly status: TaskStatus;
   readonly params: JsonObject;
@@ -71,4 +72,25 @@ export async function saveTask(
 /** Tasks that ended before a time. */
 export async function deleteOldTasks(db: Db, before: number): Promise<void> {
   await db`delete from admin_tasks where status in ('complete', 'failed') and updated_ts < ${before}`;
+}
+
+/** What tasks are listed: of these kinds, states and subjects, and begun no later than a time (ms); undefined: whatever it is. */
+export interface TaskFilter {
+  readonly kind: TaskKind | undefined;
+  readonly status: TaskStatus | undefined;
+  readonly subject: string | undefined;
+  readonly until: number | undefined;
+}
+
+/** Oldest first. */
+export async function listTasks(
+  db: Db,
+  { kind, status, subject, until }: TaskFilter,
+): Promise<(AdminTask & { readonly updatedTs: number })[]> {
+  const rows = await db<TaskRow & { updatedTs: number }>`
+    select id, kind, room_id as "roomId", status, params, progress, error, attempts, updated_ts as "updatedTs" from admin_tasks
+    where (${kind ?? null}::text is null or kind = ${kind ?? null}) and (${status ?? null}::text is null or status = ${status ?? null})
+      and (${subject ?? null}::text is null or room_id = ${subject ?? null}) and (${until ?? null}::int8 is null or created_ts <= ${until ?? null})
+    order by created_ts, id`;
+  return rows.map((row) => ({ ...taskOf(row), updatedTs: row.updatedTs }));
 }

@@ -73,3 +73,28 @@ export async function moveTips(db: Db, tips: readonly (TipRow & { readonly expec
     returning t.room_nid`;
   return rows.length;
 }
+
+export interface ExtremityRow {
+  readonly eventId: string;
+  readonly stateGroup: number | null;
+  readonly depth: number;
+  readonly receivedTs: number;
+}
+
+/** The ends of a room on which its next event will build. */
+export async function getExtremities(db: Db, roomNid: number): Promise<ExtremityRow[]> {
+  return db<ExtremityRow>`
+    select event_id as "eventId", e.state_group as "stateGroup", e.depth, received_ts as "receivedTs"
+    from room_tips t join events e on e.nid = any(t.extremities) where t.room_nid = ${roomNid} order by e.stream_ordering`;
+}
+
+/** The newest of them is left. Gives how many went. Only for the owner of the room. */
+export async function keepNewestExtremity(db: Db, roomNid: number): Promise<number> {
+  const rows = await db<{ gone: number }>`
+    with old as (select room_nid, extremities from room_tips where room_nid = ${roomNid} and cardinality(extremities) > 1 for update)
+    update room_tips t set tip_version = tip_version + 1,
+      extremities = array(select nid from events where nid = any(old.extremities) order by stream_ordering desc nulls last limit 1)
+    from old where t.room_nid = old.room_nid
+    returning cardinality(old.extremities) - 1 as gone`;
+  return rows[0]?.gone ?? 0;
+}

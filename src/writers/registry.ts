@@ -9,6 +9,7 @@ import { changeAccountData } from "./accountData";
 import { askAppservice } from "./appserviceRpc";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
+import { dropExtremities } from "./extremitiesRpc";
 import { purgeRpcs } from "./purgeRpc";
 import { remoteRpcs } from "./remoteRpc";
 import { sendReceipt } from "./receipts";
@@ -31,6 +32,7 @@ export async function fetchMemory(app: { readonly rpc: Rpc }, stream: AnyStream,
 export const allRpcs: readonly AnyRpc[] = [
   streamUpdates,
   askAppservice,
+  dropExtremities,
   ...eventRpcs,
   ...remoteRpcs,
   ...purgeRpcs,

@@ -65,14 +65,14 @@ export function newTokens(
 
 export const newDeviceId = (random: Random): string => random.string(10, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-/** Throws 400 M_INVALID_PARAM for ids and names that are too long. */
+/** Throws 400 for ids (M_INVALID_PARAM) and names (M_TOO_LARGE) that are too long. */
 export function checkDevice(deviceId: string | undefined, displayName: string | undefined): void {
   const refuse = (message: string): MatrixError => new MatrixError(400, "M_INVALID_PARAM", message);
   if (deviceId !== undefined && (deviceId === "" || deviceId.length > MAX_DEVICE_ID)) {
     throw refuse(`device_id cannot be empty or longer than ${MAX_DEVICE_ID} characters`);
   }
   if (displayName !== undefined && displayName.length > MAX_DEVICE_NAME)
-    throw refuse(`Device display name is too long (max ${MAX_DEVICE_NAME})`);
+    throw new MatrixError(400, "M_TOO_LARGE", `Device display name is too long (max ${MAX_DEVICE_NAME})`);
 }
 
 async function insertTokens(

@@ -108,5 +108,5 @@ export async function readRoomState(app: App, requester: Requester, roomId: stri
   const current = await app.caches.roomState.current(room.nid);
   const events = current ? await app.caches.roomState.events(current.state) : [];
   const wanted = type === undefined ? events : events.filter((event) => event.type === type);
-  return renderEvents(app, wanted, { format: "client", reader: requester });
+  return renderEvents(app, wanted, { format: "legacy", reader: requester });
 }

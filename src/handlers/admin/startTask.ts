@@ -7,11 +7,12 @@ import type { App } from "../app";
 
 type StartApp = Pick<App, "background" | "clock" | "db" | "random" | "rpc">;
 
-/** Notes long work on a room and has it begun; gives its id. 400 while something else is being done to the room. */
+/** Notes long work on a room (or user) and has it begun; gives its id. 400 while something else is being done to it. */
 export async function startTask(app: StartApp, kind: TaskKind, roomId: string, params: JsonObject): Promise<string> {
   const id = app.random.letters(16);
   if (!(await insertTask(app.db, { id, kind, roomId, params }, app.clock.now()))) {
-    throw new MatrixError(400, "M_UNKNOWN", `A purge is already in progress for ${roomId}`);
+    const what = kind === "redact_user" ? "Redact already in progress for user" : "A purge is already in progress for";
+    throw new MatrixError(400, "M_UNKNOWN", `${what} ${roomId}`);
   }
   // Where that process cannot be reached it finds the work by itself, a little later.
   app.background("wake_admin_tasks", async () => void (await app.rpc.call(wakeTasks, null)));

@@ -5,6 +5,7 @@ import { openTasks, saveTask } from "../../storage/adminTasks";
 import type { AdminTask, TaskKind } from "../../storage/adminTasks";
 import type { App } from "../app";
 import { runDelete } from "./deleteRoom";
+import { runRedaction } from "./redactUser";
 import { runPurge } from "./purgeHistory";
 
 /** Does the long work of administrators, on the process with the duty "background". */
@@ -17,7 +18,7 @@ export interface AdminTasks {
 export type SaveProgress = (progress: JsonObject) => Promise<void>;
 type Runner = (app: App, task: AdminTask, save: SaveProgress) => Promise<void>;
 
-const runners: Readonly<Record<TaskKind, Runner>> = { purge_history: runPurge, delete_room: runDelete };
+const runners: Readonly<Record<TaskKind, Runner>> = { purge_history: runPurge, delete_room: runDelete, redact_user: runRedaction };
 
 const MAX_RUNNING = 4;
 /** After so many failures that may pass, a task is given up. */
@@ -63,7 +64,7 @@ async function runTask(app: App, task: AdminTask): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof TaskMoved) return false;
-    app.log("synapse.handlers.pagination").error(`Task ${task.kind} of room ${task.roomId} failed`, { error });
+    app.log("synapse.handlers.pagination").error(`Task ${task.kind} of ${task.roomId} failed`, { error });
     const attempts = task.attempts + 1;
     const isOver = !mayPass(error) || attempts >= MAX_ATTEMPTS;
     await save({ attempts, ...(isOver && { status: "failed", error: messageOf(error) }) });

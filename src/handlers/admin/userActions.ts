@@ -1,4 +1,4 @@
-import { notFound } from "../../errors";
+import { invalidParam, notFound } from "../../errors";
 import { crossSigningKeysOf } from "../../storage/crossSigning";
 import { featuresOf, setFeatures, setKeysReplaceableUntil, setMessageLimit } from "../../storage/adminUsers";
 import type { MessageLimit } from "../../storage/adminUsers";
@@ -80,6 +80,9 @@ export async function readLimit(app: App, userId: string): Promise<OwnLimit | un
 /** undefined: the user is limited as everybody again. */
 export async function changeLimit(app: App, userId: string, limit: OwnLimit | undefined): Promise<void> {
   await requireOwn(app, userId, { foreign: "Only local users can be ratelimited" });
+  for (const value of limit ? [limit.messagesPerSecond, limit.burstCount] : []) {
+    if (value < 0) throw invalidParam(`${value} parameter must be a positive int`);
+  }
   await changeAccounts(app, async (tx) => {
     await setMessageLimit(tx, userId, limit);
     return { value: undefined, accounts: [{ userId, what: "account" as const }] };

@@ -1,13 +1,12 @@
 import { invalidParam, notFound } from "../../errors";
 import { isJsonObject, own, parseJson } from "../../lib/json";
 import type { JsonValue } from "../../lib/json";
-import { domainOf, isUserId } from "../../rooms/ids";
 import { getMedia } from "../../storage/media";
 import type { MediaKey, MediaRow } from "../../storage/media";
 import { mediaOfUser, textsWithMedia, unusedCopies, unusedOwnMedia } from "../../storage/mediaLists";
 import type { MediaPage } from "../../storage/mediaLists";
 import { protectMedia, quarantineMedia, quarantineMediaOfUser, releaseMedia } from "../../storage/quarantine";
-import { getUsers } from "../../storage/users";
+import { refuse, requireOwn } from "../admin/targets";
 import type { Requester } from "../requester";
 import type { MediaApp } from "./media";
 import { removeAll, removeMedia } from "./remove";
@@ -75,7 +74,7 @@ export async function requireMedia({ db }: MediaApp, key: MediaKey): Promise<Med
 
 /** Gives the ids of what was removed. */
 export async function deleteOne(app: MediaApp, key: MediaKey): Promise<string[]> {
-  if (key.origin !== app.serverName) throw invalidParam("Can only delete local media");
+  if (key.origin !== app.serverName) throw refuse("Can only delete local media");
   await requireMedia(app, key);
   return removeMedia(app, [key]);
 }
@@ -115,6 +114,5 @@ export async function deleteOfUser(app: MediaApp, userId: string, page: MediaPag
 }
 
 async function requireLocalUser({ db, serverName }: MediaApp, userId: string): Promise<void> {
-  if (!isUserId(userId) || domainOf(userId) !== serverName) throw invalidParam("Can only look up local users");
-  if ((await getUsers(db, [userId])).length === 0) throw notFound("Unknown user");
+  await requireOwn({ db, serverName }, userId, { unknown: "Unknown user" });
 }

@@ -26,6 +26,7 @@ import { requireNotClosed } from "./closedRooms";
 import { followUpgrade } from "./followUpgrade";
 import { profileFields } from "./memberContent";
 import { authorisingUser } from "./restrictedJoins";
+import { pretendToSend } from "./shadowBan";
 
 export type MembershipAction = "join" | "invite" | "leave" | "kick" | "ban" | "unban" | "knock";
 
@@ -63,6 +64,7 @@ const resulting: Readonly<Record<MembershipAction, string>> = {
 export async function changeMembership(app: App, requester: Requester, request: MembershipRequest): Promise<SentEvent> {
   const { roomId, target } = request;
   if (!isUserId(target)) throw new MatrixError(400, "M_INVALID_PARAM", `${String(target).slice(0, 300)} is not a user id`);
+  if (request.action === "invite" && requester.shadowBanned) return pretendToSend(app);
   const room = await findRoom(app, roomId);
   if (bringsIn.has(request.action)) await requireNotClosed(app, roomId);
   const place = room && (await placeOf(app, target, room));

@@ -15,6 +15,7 @@ import type { Requester } from "../requester";
 import { currentLevels, requireJoined } from "./access";
 import { changeMembership } from "./membership";
 import type { MembershipAction } from "./membership";
+import { pretendToSend } from "./shadowBan";
 import { checkStateContent } from "./stateContent";
 
 export interface SendRequest {
@@ -55,6 +56,7 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   const isAdminRedaction = type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction;
   limitUser(app, requester, isAdminRedaction ? "rc_admin_redaction" : "rc_message");
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
+  if (requester.shadowBanned) return pretendToSend(app);
   if (stateKey !== undefined) await checkStateContent(app, roomId, type, content);
   if (type === "m.room.tombstone" && own(content, "replacement_room") === roomId) throw invalidParam("A room cannot be replaced by itself");
   await checkRelation(app, requester, request);

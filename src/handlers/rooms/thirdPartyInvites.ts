@@ -38,6 +38,7 @@ export async function inviteByThirdPartyId(app: App, requester: Requester, roomI
   };
   const room = await requireJoined(app, requester.userId, roomId);
   limitUser(app, requester, "rc_third_party_invite");
+  if (requester.shadowBanned) return;
   const userId = await lookupThreepid(app, threepid);
   if (userId !== undefined) await changeMembership(app, requester, { roomId, target: userId, action: "invite" });
   else await inviteUnknown(app, requester, room, threepid);

@@ -51,6 +51,7 @@ export async function upgradeRoom(app: App, requester: Requester, request: Upgra
   const earlier = await earlierReplacement(app, userId, room, version);
   if (earlier !== undefined) return earlier;
   limitUser(app, requester, "rc_message");
+  if (requester.shadowBanned) return randomRoomId(app);
   await requireLevelFor(app, userId, room, "m.room.tombstone", "You cannot upgrade this room");
   const upgrade: Upgrade = {
     requester,

@@ -9,7 +9,7 @@ import type { Choice } from "./children";
 import { childrenOf } from "./children";
 import { localRooms, summaryOf } from "./localRooms";
 import { mayPreview } from "./preview";
-import type { SpacesApp, Walk } from "./walk";
+import type { SpacesApp, Walk, WalkRequest } from "./walk";
 import { entryOf, walk, walkFrom } from "./walk";
 
 export interface HierarchyRequest {
@@ -32,15 +32,26 @@ type HierarchyApp = SpacesApp & Pick<App, "clock" | "random" | "rateLimiter">;
 /** `GET /rooms/{roomId}/hierarchy`. What is left is kept in the database, so that any process has the next page. */
 export async function readHierarchy(app: HierarchyApp, requester: Requester, request: HierarchyRequest): Promise<JsonObject> {
   const { userId } = requester;
+  app.rateLimiter.check("rc_message", `hierarchy ${userId}`, { override: RATE });
+  const tree = await treeFor(app, requester, request, { userId });
+  if (!tree) throw forbidden(`User ${userId} not in room ${request.roomId}, and room previews are disabled`);
+  return tree;
+}
+
+/** A page of the tree; undefined where the reader may not know of its root. */
+export async function treeFor(
+  app: HierarchyApp,
+  { userId }: Requester,
+  request: HierarchyRequest,
+  reader: WalkRequest["reader"],
+): Promise<JsonObject | undefined> {
   const { roomId, choice, maxDepth, from } = request;
   if (!roomId.startsWith("!") || !fitsId(roomId)) throw invalidParam("Not a room id");
-  app.rateLimiter.check("rc_message", `hierarchy ${userId}`, { override: RATE });
   const fixed = JSON.stringify([roomId, choice, maxDepth ?? null]);
   const start = from === undefined ? walkFrom(roomId) : await readPage(app, userId, from, fixed);
   const limit = Math.min(request.limit ?? MAX_PAGE, MAX_PAGE);
-  const { rooms, rest } = await walk(app, start, { userId, choice, maxDepth, limit });
-  if (from === undefined && rooms[0]?.["room_id"] !== roomId)
-    throw forbidden(`User ${userId} not in room ${roomId}, and room previews are disabled`);
+  const { rooms, rest } = await walk(app, start, { reader, choice, maxDepth, limit });
+  if (from === undefined && rooms[0]?.["room_id"] !== roomId) return undefined;
   return { rooms, ...(rest && { next_batch: await writePage(app, userId, fixed, rest) }) };
 }
 
