@@ -26,6 +26,7 @@ const packed = (row: StateGroupRow): PackedMap => packedMapOf(row.keys, row.nids
 function groupOf(rows: readonly StateGroupRow[]): StateGroup | undefined {
   const [head, snapshot] = [rows[0], rows.at(-1)];
   if (!head || !snapshot) return undefined;
+  if (snapshot.prevId !== null) throw new Error(`state group ${head.id} rests on ${snapshot.prevId}, which is missing`);
   const chain = rows.slice(0, -1).map((row) => ({ id: row.id, delta: packed(row) }));
   const state = chain.reduceRight((map, { delta }) => packedMerge(map, delta), packed(snapshot));
   return { id: head.id, state, chain, snapshotId: snapshot.id };

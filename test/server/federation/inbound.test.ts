@@ -61,6 +61,32 @@ test("where too much is missing the other server's word on the state counts, and
   expect(one.depth).toBeLessThan(two.depth);
 });
 
+test("a state that only the other server knows is stored where the state that it resolves to is a change to it", async () => {
+  const roomId = await f.alice.createRoom({
+    preset: "public_chat",
+    room_version: "10",
+    power_level_content_override: { users_default: 50 },
+  });
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const before = [...room.state.values()];
+  const theirs = ["theirs.one", "theirs.two"].map((type) => room.fork({ type, sender: f.bob, stateKey: "", content: {} }));
+  const ours = room.fork({ type: "ours", sender: f.bob, stateKey: "", content: {} });
+  await room.send(ours);
+  const unknown = room.fork({ ...said("unknown"), prev: theirs });
+  const merging = room.fork({ ...said("merging"), prev: [ours, unknown] });
+  const after = room.fork({ ...said("after"), prev: [merging] });
+  const ids = [...before, ...theirs].map(({ eventId }) => eventId);
+  f.peer.answer(`POST ${v1}/get_missing_events/${roomId}`, () => ({ events: [merging.pdu] }));
+  f.peer.answer(`GET ${v1}/state_ids/${roomId}`, () => ({ pdu_ids: ids, auth_chain_ids: before.map(({ eventId }) => eventId) }));
+  for (const event of [...theirs, unknown]) f.peer.answer(`GET ${v1}/event/${event.eventId}`, () => ({ pdus: [event.pdu] }));
+  await room.send(after);
+  await eventually(async () => (await f.texts(roomId)).join() === "merging,after");
+  const dangling = await f.server.app.db`
+    select id from state_groups g where prev_id is not null and not exists (select from state_groups p where p.id = g.prev_id)`;
+  expect(dangling).toEqual([]);
+  for (const type of ["theirs.one", "theirs.two", "ours"]) expect(await f.alice.get(`${roomPath(roomId)}/state/${type}`)).toEqual({});
+});
+
 test("events that the room no longer allows are kept back, and what follows them is not", async () => {
   const roomId = await f.room();
   const room = await joinPeer(f.peer, roomId, f.bob);
