@@ -5,6 +5,8 @@ import { buildEvent } from "../../src/rooms/buildEvent";
 import type { EventRef, Pdu, RoomEvent } from "../../src/rooms/event";
 import { referenceHash } from "../../src/rooms/hashes";
 import { parseEvent } from "../../src/rooms/parseEvent";
+import { readPdu } from "../../src/rooms/readPdu";
+import { withSignature } from "../../src/rooms/signing";
 import { roomVersion } from "../../src/rooms/versions";
 import type { RoomVersion } from "../../src/rooms/versions";
 import type { Peer } from "./peer";
@@ -152,10 +154,11 @@ export function hostRoom(peer: Peer, creator: string, versionId = "10"): PeerRoo
   return room;
 }
 
+const pdus = (events: Iterable<RoomEvent>): JsonObject[] => [...events].map(({ pdu }) => pdu);
+
 /** Answers what servers ask about a room. */
 function serve(peer: Peer, room: PeerRoom): void {
   const v1 = "/_matrix/federation/v1";
-  const pdus = (events: Iterable<RoomEvent>): JsonObject[] => [...events].map(({ pdu }) => pdu);
   const template = (membership: string, userId: string): JsonObject => {
     const event = room.fork({ type: "m.room.member", sender: userId, stateKey: userId, content: { membership } });
     const { signatures: _signatures, hashes: _hashes, ...rest } = event.pdu;
@@ -164,9 +167,9 @@ function serve(peer: Peer, room: PeerRoom): void {
   const last = (path: string): string => path.split("/").at(-1) ?? "";
   peer.answer(`GET ${v1}/make_join/${room.roomId}`, ({ path }) => template("join", last(path)));
   peer.answer(`PUT /_matrix/federation/v2/send_join/${room.roomId}`, ({ body }) => {
-    const before = pdus(room.state.values());
+    const before = { state: pdus(room.state.values()), auth_chain: pdus(room.known.values()) };
     room.take(body);
-    return { state: before, auth_chain: before, event: body, members_omitted: false };
+    return { ...before, event: body, members_omitted: false };
   });
   peer.answer(`GET ${v1}/event/`, ({ path }) => {
     const event = room.known.get(last(path));
@@ -174,6 +177,26 @@ function serve(peer: Peer, room: PeerRoom): void {
   });
   peer.answer(`GET ${v1}/event_auth/${room.roomId}`, () => ({ auth_chain: pdus(room.state.values()) }));
   peer.answer(`GET ${v1}/backfill/${room.roomId}`, ({ query }) => ({ pdus: pdus(walkBack(room, query.getAll("v"))) }));
+}
+
+/** Has the peer vouch for joins in the name of one of its users, by its signature. */
+export function approve(peer: Peer, room: PeerRoom, userId: string): void {
+  const { roomId } = room;
+  peer.answer(`GET /_matrix/federation/v1/make_join/${roomId}`, ({ path }) => {
+    const joiner = path.split("/").at(-1) ?? "";
+    const content = { membership: "join", join_authorised_via_users_server: userId };
+    const { pdu } = room.fork({ type: "m.room.member", sender: joiner, stateKey: joiner, content });
+    const { signatures: _signatures, hashes: _hashes, ...event } = pdu;
+    return { event, room_version: room.version.id };
+  });
+  peer.answer(`PUT /_matrix/federation/v2/send_join/${roomId}`, ({ body }) => {
+    const received = readPdu(room.version, body);
+    if ("fault" in received) throw new Error(received.fault.message);
+    const event = { ...body, signatures: withSignature(body.signatures, peer.key, peer.key.sign(received.signingText)) };
+    const before = { state: pdus(room.state.values()), auth_chain: pdus(room.known.values()) };
+    room.take(event);
+    return { ...before, event, members_omitted: false };
+  });
 }
 
 /** The events and all before them that the peer knows, newest first. */

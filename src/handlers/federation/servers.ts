@@ -3,6 +3,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError } from "../../errors";
 import { FederationError } from "../../remote/federationErrors";
 import { domainOf } from "../../rooms/ids";
+import { getStrippedStates } from "../../storage/strippedStates";
 import type { App } from "../app";
 
 /** How many servers are asked before we give up. */
@@ -42,6 +43,13 @@ export async function helpfulServers(
   ];
   const others = new Set(hosts.filter((host) => host !== undefined && host !== app.serverName) as string[]);
   return [...others].slice(0, MAX_SERVERS);
+}
+
+/** Servers of those whose events an invitation or a knock came with: they are, or were, in the room. */
+export async function strippedHosts(app: Pick<App, "db">, eventNid: number): Promise<string[]> {
+  const stored = await getStrippedStates(app.db, [eventNid]);
+  const events = stored.flatMap(({ state }) => JSON.parse(state) as readonly { readonly sender: string }[]);
+  return [...new Set(events.map(({ sender }) => hostOf(sender)))];
 }
 
 /** The hosts with most members first: they are the least likely to be gone. */

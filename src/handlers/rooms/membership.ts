@@ -20,12 +20,12 @@ import { inviteRemotely } from "../federation/remoteInvite";
 import { joinRemotely } from "../federation/remoteJoin";
 import { knockRemotely } from "../federation/remoteKnock";
 import { leaveRemotely } from "../federation/remoteLeave";
-import { helpfulServers } from "../federation/servers";
+import { helpfulServers, strippedHosts } from "../federation/servers";
 import { currentEvent, findRoom, placeOf } from "./access";
 import { requireNotClosed } from "./closedRooms";
 import { followUpgrade } from "./followUpgrade";
 import { profileFields } from "./memberContent";
-import { authorisingUser } from "./restrictedJoins";
+import { approvalOf } from "./restrictedJoins";
 import { pretendToSend } from "./shadowBan";
 
 export type MembershipAction = "join" | "invite" | "leave" | "kick" | "ban" | "unban" | "knock";
@@ -71,7 +71,15 @@ export async function changeMembership(app: App, requester: Requester, request: 
   if (!room || !(await isHosted(app, room, request.action))) return changeFromAfar(app, requester, request, room, place);
   await checkAction(app, requester, room, request, place);
   spendLimits(app, requester, room, request, place);
-  const content = await contentOf(app, room, request, place);
+  const approval =
+    request.action === "join" && place?.membership !== "join" ? await approvalOf(app, room, target, place?.membership) : undefined;
+  const base = await baseContent(app, request);
+  if (approval && "hosts" in approval) {
+    const joined = await joinRemotely(app, approval.hosts, { roomId, userId: target, action: "join", content: base });
+    await followUpgrade(app, target, room);
+    return joined;
+  }
+  const content = { ...base, ...(approval && { join_authorised_via_users_server: approval.by }) };
   const intent = sendIntent(
     { roomId, sender: requester.userId, type: "m.room.member", content },
     {
@@ -107,7 +115,8 @@ async function changeFromAfar(
   if (action !== "join" && action !== "knock" && action !== "leave") throw notFound("Nobody of this server is in the room");
   if (action === "leave" && place?.membership !== "invite" && place?.membership !== "knock")
     throw notFound("Can't leave a room that you are not in");
-  const hosts = await helpfulServers(app, { roomId, room, via: request.via ?? [], inviter: place?.sender });
+  const via = [...(request.via ?? []), ...(action === "leave" && place ? await strippedHosts(app, place.eventNid) : [])];
+  const hosts = await helpfulServers(app, { roomId, room, via, inviter: place?.sender });
   if (hosts.length === 0 && room && action !== "leave" && hostOf(roomId) === app.serverName)
     throw forbidden("Nobody is in the room any more");
   const membership = { roomId, userId: target, content: await baseContent(app, request) };
@@ -181,13 +190,6 @@ async function baseContent(app: App, request: MembershipRequest): Promise<JsonOb
   const withProfile = action === "join" || action === "knock" || (action === "invite" && app.config.include_profile_data_on_invite);
   const profile = withProfile ? await profileFields(app, target) : {};
   return { ...profile, ...given, membership: resulting[action] };
-}
-
-async function contentOf(app: App, room: RoomInfo, request: MembershipRequest, place: UserRoom | undefined): Promise<JsonObject> {
-  const { action, target } = request;
-  const content = await baseContent(app, request);
-  const via = action === "join" && place?.membership !== "join" ? await authorisingUser(app, room, target, place?.membership) : undefined;
-  return { ...content, ...(via !== undefined && { join_authorised_via_users_server: via }) };
 }
 
 /** Hides a room that the user has left from their view. 400 while they are still in it. */

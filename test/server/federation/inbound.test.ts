@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../../src/lib/json";
 import { eventually } from "../../builders/eventually";
-import { hostRoom, joinPeer, walkBack } from "../../builders/peerRoom";
+import { approve, createPeerRoom, hostRoom, joinPeer, walkBack } from "../../builders/peerRoom";
 import { enc, roomPath } from "../rooms/harness";
 import { createFederated } from "./harness";
 import type { Federated } from "./harness";
@@ -202,4 +202,45 @@ test("of two changes made at the same time the later one stands, whichever comes
   expect(await topic()).toBe("later");
   await room.send(change("m.room.name", { name: "only theirs" }, Date.now()));
   expect(await f.alice.get(`${roomPath(roomId)}/state/m.room.name`)).toEqual({ name: "only theirs" });
+});
+
+test("a knock is withdrawn with the help of those whom the room was heard of from", async () => {
+  const room = createPeerRoom(f.peer, "!club:gone.example", "10");
+  const state = (type: string, content: JsonObject, stateKey = "") => room.make({ type, sender: f.bob, stateKey, content });
+  state("m.room.create", { creator: f.bob, room_version: "10" });
+  state("m.room.member", { membership: "join" }, f.bob);
+  const rule = state("m.room.join_rules", { join_rule: "knock" });
+  const template = (membership: string) => () => {
+    const { pdu } = room.fork({ type: "m.room.member", sender: f.alice.userId, stateKey: f.alice.userId, content: { membership } });
+    const { signatures: _signatures, hashes: _hashes, ...event } = pdu;
+    return { event, room_version: "10" };
+  };
+  for (const membership of ["knock", "leave"]) f.peer.answer(`GET ${v1}/make_${membership}/${room.roomId}`, template(membership));
+  f.peer.answer(`PUT ${v1}/send_knock/${room.roomId}`, ({ body }) => {
+    room.take(body);
+    return { knock_room_state: [rule.pdu] };
+  });
+  const withdrawn: unknown[] = [];
+  f.peer.answer(`PUT /_matrix/federation/v2/send_leave/${room.roomId}`, ({ body }) => (withdrawn.push(body.content.membership), {}));
+  await f.alice.post(`/knock/${enc(room.roomId)}?via=${f.peer.name}`);
+  await f.alice.post(`${roomPath(room.roomId)}/leave`);
+  expect(withdrawn).toEqual(["leave"]);
+});
+
+test("a restricted room lets our members in through a server that may invite where nobody of ours may", async () => {
+  const space = await f.alice.createRoom({ preset: "public_chat", room_version: "10" });
+  const carol = await f.server.client("carol");
+  await carol.post(`/join/${enc(space)}`);
+  const room = hostRoom(f.peer, f.bob);
+  room.make({ type: "m.room.power_levels", sender: f.bob, stateKey: "", content: { users: { [f.bob]: 100 }, invite: 50 } });
+  await f.alice.post(`/join/${enc(room.roomId)}?via=${f.peer.name}`);
+  const allow = [{ type: "m.room_membership", room_id: space }];
+  const rule = { type: "m.room.join_rules", sender: f.bob, stateKey: "", content: { join_rule: "restricted", allow } };
+  await room.send(room.make(rule));
+  approve(f.peer, room, f.bob);
+  await carol.post(`/join/${enc(room.roomId)}`);
+  const member = await f.alice.get(`${roomPath(room.roomId)}/state/m.room.member/${carol.userId}`);
+  expect(member).toMatchObject({ membership: "join", join_authorised_via_users_server: f.bob });
+  const mallory = await f.server.client("mallory");
+  expect((await mallory.call("POST", `/join/${enc(room.roomId)}`)).status).toBe(403);
 });
