@@ -16,7 +16,7 @@ export interface TestClient {
   readonly token: string;
   /** The same user and device at another process, with syncs of its own. */
   on(url: string): TestClient;
-  /** Paths are relative to /_matrix/client/v3. */
+  /** Paths are relative to /_matrix/client/v3, or whole when they start with /_. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
   /** The body of a call that has to succeed. */
   ok(method: string, path: string, body?: unknown): Promise<Body>;
@@ -37,7 +37,7 @@ const POLL_MS = 2_000;
 let transactions = 0;
 
 export async function request(url: string, method: string, path: string, body?: unknown, token?: string): Promise<Answer> {
-  const response = await fetch(`${url}/_matrix/client/v3${path}`, {
+  const response = await fetch(path.startsWith("/_") ? url + path : `${url}/_matrix/client/v3${path}`, {
     method,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     ...(body !== undefined && { body: JSON.stringify(body) }),

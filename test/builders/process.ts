@@ -37,11 +37,15 @@ process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 /** Starts `synapse-ts`. Of the environment nothing reaches it that configures a server. */
 export async function startProgram({ args = [], cwd, uid, environment }: ProgramOptions): Promise<TestProcess> {
   const bin = await builtProgram();
-  const env = { PATH: process.env["PATH"], ...environment };
   // setpriv also takes the other groups of root away, which spawn's uid option leaves
   const user = uid === undefined ? [] : ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--"];
-  const [file = "", ...rest] = [...user, process.execPath, "--enable-source-maps", bin, ...args];
-  const child = spawn(file, rest, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  return startCommand([...user, process.execPath, "--enable-source-maps", bin, ...args], cwd, environment);
+}
+
+/** Starts any program, which ends with the tests at the latest. */
+export function startCommand(command: readonly string[], cwd: string, environment: ProgramOptions["environment"] = {}): TestProcess {
+  const [file = "", ...args] = command;
+  const child = spawn(file, args, { cwd, env: { PATH: process.env["PATH"], ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   child.once("exit", () => running.delete(child));
   return watch(child);
