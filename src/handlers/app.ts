@@ -10,6 +10,7 @@ import type { Streams } from "../replication/streams";
 import type { OwnSigningKey } from "../rooms/signing";
 import type { Database } from "../storage/db";
 import type { RoomWriter } from "../writers/roomWriter";
+import type { ServerNotices } from "../writers/serverNoticeRpc";
 import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
@@ -70,6 +71,7 @@ export interface App {
   readonly remoteRooms: RemoteRooms;
   readonly media: Media;
   readonly adminTasks: AdminTasks;
+  readonly serverNotices: ServerNotices;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

@@ -1,3 +1,4 @@
+import { serverNoticeRoutes } from "./admin/serverNotices";
 import { anyRoomRoutes } from "./admin/anyRoom";
 import { adminDeviceRoutes } from "./admin/devices";
 import { purgeHistoryRoutes } from "./admin/purge";
@@ -70,6 +71,7 @@ import { mediaDownloadRoutes, openDownloadRoutes } from "./media/download";
 import { federationMediaRoutes } from "./media/federation";
 import { previewRoutes } from "./media/preview";
 import { mediaConfigRoutes, mediaUploadRoutes } from "./media/upload";
+import { consentRoutes } from "./consent";
 import { replicationRoutes } from "./replication/rpc";
 import type { RouteGroup } from "./route";
 
@@ -88,6 +90,7 @@ export const allGroups: readonly RouteGroup[] = [
   adminUserRoutes,
   anyRoomRoutes,
   appserviceRoutes,
+  consentRoutes,
   createRoomRoutes,
   dehydratedDeviceRoutes,
   deviceRoutes,
@@ -146,6 +149,7 @@ export const allGroups: readonly RouteGroup[] = [
   sendToDeviceRoutes,
   signOnRoutes,
   serverKeyRoutes,
+  serverNoticeRoutes,
   spaceRoutes,
   slidingSyncRoutes,
   syncRoutes,

@@ -6,6 +6,7 @@ import { createAccounts } from "../handlers/auth/accounts";
 import { createSignOn } from "../handlers/auth/signOn/signOn";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
 import { createAdminTasks } from "../handlers/admin/tasks";
+import { createServerNotices } from "../handlers/serverNotices/serverNotices";
 import { followEvents } from "../handlers/followEvents";
 import { followPurges } from "../handlers/followPurges";
 import { createMedia, stopMedia } from "../handlers/media/media";
@@ -104,12 +105,8 @@ export function createApp(options: AppOptions): RunningApp {
   const { server_name: serverName } = config;
   const signingKey = config.derived.signingKeys[0];
   if (!signingKey) throw new Error("there is no signing key");
-  const accounts = createAccounts({
-    config,
-    db,
-    clock,
-    onError: (error) => log("synapse.handlers.account").error("an account task failed", { error }),
-  });
+  const onError = (error: unknown): void => log("synapse.handlers.account").error("an account task failed", { error });
+  const accounts = createAccounts({ config, db, clock, onError });
   const replication = createReplication(options, accounts, () => app);
   const { streams } = replication;
   const caches = createCaches({ db, serverName, factor: config.caches.global_factor, eventsHead: () => streams.position(eventsStream) });
@@ -151,6 +148,7 @@ export function createApp(options: AppOptions): RunningApp {
     remoteRooms: createRemoteRooms({ client: federation.client, clock, serverName }),
     media: createMedia({ ...base, background }),
     adminTasks: createAdminTasks(() => app),
+    serverNotices: createServerNotices(() => app),
     hooks: createHooks(() => app),
     roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
     background,

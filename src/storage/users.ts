@@ -13,7 +13,9 @@ export interface UserRow {
   readonly suspended: boolean;
   readonly shadowBanned: boolean;
   readonly approved: boolean;
+  /** The version of the policy that the user agreed to, and that they were asked to agree to. */
   readonly consentVersion: string | null;
+  readonly consentNoticeVersion: string | null;
   readonly expiresTs: number | null;
   readonly hasPassword: boolean;
   /** The user's own limit of actions; null: as everybody. */
@@ -25,7 +27,7 @@ export async function getUsers(db: Db, userIds: readonly string[]): Promise<User
   return db<UserRow>`
     select user_id as "userId", created_ts as "createdTs", is_guest as "isGuest", admin, user_type as "userType",
            appservice_id as "appserviceId", deactivated, erased, locked, suspended, shadow_banned as "shadowBanned", approved,
-           consent_version as "consentVersion", expires_ts as "expiresTs", password_hash is not null as "hasPassword",
+           consent_version as "consentVersion", consent_notice_version as "consentNoticeVersion", expires_ts as "expiresTs", password_hash is not null as "hasPassword",
            messages_per_second as "messagesPerSecond", burst_count as "burstCount"
     from users where user_id = any(${userIds}::text[])`;
 }
@@ -106,8 +108,15 @@ export async function setUserFlags(db: Db, userId: string, flags: UserFlags): Pr
   return rows.length > 0;
 }
 
-export async function setConsent(db: Db, userId: string, version: string, ts: number): Promise<void> {
-  await db`update users set consent_version = ${version}, consent_ts = ${ts} where user_id = ${userId}`;
+/** Notes to which version of the policy a user agreed. Gives whether there is such a user. */
+export async function setConsent(db: Db, userId: string, version: string, ts: number): Promise<boolean> {
+  const rows = await db`update users set consent_version = ${version}, consent_ts = ${ts} where user_id = ${userId} returning user_id`;
+  return rows.length > 0;
+}
+
+/** Notes to which version of the policy a user was asked to agree. */
+export async function setConsentNoticed(db: Db, userId: string, version: string): Promise<void> {
+  await db`update users set consent_notice_version = ${version} where user_id = ${userId}`;
 }
 
 /** The next number for an account without a chosen name. Never the same twice. */

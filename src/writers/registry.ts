@@ -12,6 +12,7 @@ import { eventRpcs } from "./eventsRpc";
 import { dropExtremities } from "./extremitiesRpc";
 import { purgeRpcs } from "./purgeRpc";
 import { remoteRpcs } from "./remoteRpc";
+import { deliverServerNotice } from "./serverNoticeRpc";
 import { sendReceipt } from "./receipts";
 import { queueToDevice } from "./toDevice";
 import { wakeDestination } from "./wakeDestination";
@@ -32,6 +33,7 @@ export async function fetchMemory(app: { readonly rpc: Rpc }, stream: AnyStream,
 export const allRpcs: readonly AnyRpc[] = [
   streamUpdates,
   askAppservice,
+  deliverServerNotice,
   dropExtremities,
   ...eventRpcs,
   ...remoteRpcs,

@@ -13,6 +13,8 @@ import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { provideUser } from "../appservices/ask";
+import { requireConsent } from "../consent/required";
+import type { ConsentedAction } from "../consent/required";
 import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { sendOnBehalf } from "../federation/onBehalf";
@@ -21,6 +23,7 @@ import { joinRemotely } from "../federation/remoteJoin";
 import { knockRemotely } from "../federation/remoteKnock";
 import { leaveRemotely } from "../federation/remoteLeave";
 import { helpfulServers, strippedHosts } from "../federation/servers";
+import { noticeUser } from "../serverNotices/noticeUser";
 import { currentEvent, findRoom, placeOf } from "./access";
 import { requireNotClosed } from "./closedRooms";
 import { followUpgrade } from "./followUpgrade";
@@ -62,12 +65,17 @@ const resulting: Readonly<Record<MembershipAction, string>> = {
  * owner; here stands what they do not know: limits, actions that presuppose a membership, accounts, restricted joins.
  */
 export async function changeMembership(app: App, requester: Requester, request: MembershipRequest): Promise<SentEvent> {
-  const { roomId, target } = request;
+  const { roomId, target, action } = request;
   if (!isUserId(target)) throw new MatrixError(400, "M_INVALID_PARAM", `${String(target).slice(0, 300)} is not a user id`);
+  await requireConsent(app, requester, consentedAction(request));
   if (request.action === "invite" && requester.shadowBanned) return pretendToSend(app);
   const room = await findRoom(app, roomId);
   if (bringsIn.has(request.action)) await requireNotClosed(app, roomId);
   const place = room && (await placeOf(app, target, room));
+  const isAskedFor = requester.accessTokenId !== undefined;
+  if (isAskedFor && action === "leave" && place?.membership === "invite" && place.sender === noticeUser(app)) {
+    throw new MatrixError(403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM", "You cannot reject this invite");
+  }
   if (!room || !(await isHosted(app, room, request.action))) return changeFromAfar(app, requester, request, room, place);
   await checkAction(app, requester, room, request, place);
   spendLimits(app, requester, room, request, place);
@@ -94,6 +102,11 @@ export async function changeMembership(app: App, requester: Requester, request: 
   const sent = await sendEvent(app, intent);
   if (request.action === "join" && place?.membership !== "join") await followUpgrade(app, target, room);
   return sent;
+}
+
+function consentedAction({ action, roomId }: MembershipRequest): ConsentedAction {
+  if (action === "join") return { kind: "join", roomId };
+  return { kind: action === "leave" ? "leave" : "event" };
 }
 
 /** Whether we can build events in the room: somebody of this server is in it, or its state is ours to know and the target only leaves. */

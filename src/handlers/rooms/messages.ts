@@ -10,6 +10,7 @@ import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { checkThreadRoot } from "../events/relations";
+import { requireConsent } from "../consent/required";
 import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { currentLevels, requireJoined } from "./access";
@@ -56,6 +57,7 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   const isAdminRedaction = type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction;
   limitUser(app, requester, isAdminRedaction ? "rc_admin_redaction" : "rc_message");
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
+  await requireConsent(app, requester, { kind: "event" });
   if (requester.shadowBanned) return pretendToSend(app);
   if (stateKey !== undefined) await checkStateContent(app, roomId, type, content);
   if (type === "m.room.tombstone" && own(content, "replacement_room") === roomId) throw invalidParam("A room cannot be replaced by itself");

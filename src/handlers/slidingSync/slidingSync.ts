@@ -2,6 +2,7 @@ import { unrecognized } from "../../errors";
 import type { StreamToken } from "../../lib/streamToken";
 import type { ConnectionKey } from "../../storage/slidingSync";
 import type { App } from "../app";
+import { askForConsent } from "../consent/required";
 import { hasFeature } from "../features";
 import type { Requester } from "../requester";
 import type { Tree } from "../sync/roomSections";
@@ -32,6 +33,7 @@ interface Answer {
 export async function slidingSync(app: App, requester: Requester, request: SlidingSyncRequest): Promise<Tree> {
   const { userId, deviceId = "" } = requester;
   if (!(await hasFeature(app, userId, "msc3575"))) throw unrecognized();
+  await askForConsent(app, requester);
   if (request.extensions.to_device) toDevicePosition(request.extensions.to_device);
   const key: ConnectionKey = { userId, deviceId, connId: request.connId };
   const from = request.pos === undefined ? undefined : await standpointOf(app, key, request.pos);

@@ -1,3 +1,4 @@
+import { askForConsent } from "../../handlers/consent/required";
 import { filterOf } from "../../handlers/filters";
 import { presenceState } from "../../handlers/presence";
 import { sync } from "../../handlers/sync/sync";
@@ -24,6 +25,7 @@ export const syncRoutes = group("client.sync", [
     handle: async ({ app, requester, query, request }) => {
       const setPresence = query.set_presence === undefined ? "online" : presenceState(app, query.set_presence);
       if (setPresence === undefined) throw invalidParam("set_presence must be online, offline or unavailable");
+      await askForConsent(app, requester);
       return sync(app, requester, {
         filter: await filterOf(app, requester.userId, query.filter),
         since: query.since === "" ? undefined : query.since,

@@ -54,7 +54,7 @@ export async function createRoomsServer(overrides: Parameters<typeof createTestA
         type: "http",
         tls: false,
         x_forwarded: false,
-        resources: [{ names: ["client", "federation"], compress: false }],
+        resources: [{ names: ["client", "consent", "federation"], compress: false }],
         additional_resources: {},
       },
     ],

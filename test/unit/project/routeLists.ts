@@ -23,6 +23,8 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
   ],
   "keys of devices, with the device in the path as it once was": ["POST /_matrix/client/v3/keys/upload/:deviceId"],
   "pages for browsers": [
+    "GET /_matrix/consent",
+    "POST /_matrix/consent",
     "GET /_matrix/static/client/login/?",
     "GET /_matrix/client/v3/auth/:stage/fallback/web",
     "POST /_matrix/client/v3/auth/:stage/fallback/web",
