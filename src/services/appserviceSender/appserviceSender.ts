@@ -1,6 +1,7 @@
 import type { AppService } from "../../config/appservices";
 import type { App } from "../../handlers/app";
 import { runOutsideContext } from "../../observe/context";
+import { deviceListsStream } from "../../streams/deviceLists";
 import { eventsStream } from "../../streams/events";
 import { receiptsStream } from "../../streams/receipts";
 import { toDeviceStream } from "../../streams/toDevice";
@@ -32,6 +33,7 @@ export function startAppserviceSender(app: App): () => Promise<void> {
     events: createFeed(app, eventsStream, news),
     receipts: createFeed(app, receiptsStream, news),
     toDevice: createFeed(app, toDeviceStream, news),
+    deviceLists: createFeed(app, deviceListsStream, news),
   };
   const listening = (): Passing[] =>
     [...running].filter(([service, { sender }]) => service.pushEphemeral && sender.isUp).map(([, { passing }]) => passing);
@@ -68,6 +70,7 @@ export function startAppserviceSender(app: App): () => Promise<void> {
     feeds.events.stop,
     feeds.receipts.stop,
     feeds.toDevice.stop,
+    feeds.deviceLists.stop,
   ];
   settle();
   return async () => {

@@ -3,6 +3,7 @@ import type { App } from "../../handlers/app";
 import { renderEvents } from "../../handlers/events/render";
 import { strippedState } from "../../handlers/sync/stripped";
 import type { JsonObject } from "../../lib/json";
+import type { DeviceListChange } from "../../storage/deviceListChanges";
 import type { EventStreamRow } from "../../storage/events";
 import type { Receipt } from "../../storage/receipts";
 import type { StreamRow } from "../../storage/streamIds";
@@ -10,20 +11,23 @@ import { toDeviceMessagesOfUsers } from "../../storage/toDevice";
 import { presenceEvents, receiptEvents, typingEvents } from "./ephemeral";
 import type { Feed, Passing } from "./feed";
 import type { Interest } from "./interest";
+import { changedUsers, deviceListField, keyFields, wantsKeys } from "./keyExtensions";
 
-export type CollectApp = Pick<App, "caches" | "clock" | "config" | "db" | "log">;
+export type CollectApp = Pick<App, "caches" | "clock" | "config" | "db" | "keys" | "log">;
 
 /** Where a service stands in the streams, by their names. */
 export interface Places {
   readonly events: number;
   readonly receipts: number;
   readonly to_device: number;
+  readonly device_lists: number;
 }
 
 export interface Feeds {
   readonly events: Feed<EventStreamRow>;
   readonly receipts: Feed<Receipt>;
   readonly toDevice: Feed<{ entity: string }>;
+  readonly deviceLists: Feed<DeviceListChange>;
 }
 
 /** What the next transaction holds, and where the service stands once that is stored. Nothing to say: no body. */
@@ -50,31 +54,43 @@ interface Part {
   readonly items: readonly string[];
   readonly upTo: number;
   readonly more: boolean;
+  /** Users of the service whom it concerns. */
+  readonly users?: ReadonlySet<string>;
 }
 
 /** Puts together what has happened since that concerns a service. */
 export async function collect(app: CollectApp, source: Source, places: Places): Promise<Collected> {
-  const { service, feeds } = source;
+  const { service, feeds, interest } = source;
+  const hasKeys = wantsKeys(app, service);
   const skip = (feed: Feed<unknown>): Part => ({ items: [], upTo: feed.head(), more: false });
   const wantsToDevice = service.supportsToDevice && app.config.experimental_features.msc2409_to_device_messages_enabled;
-  const [events, receipts, toDevice] = await Promise.all([
+  const [events, receipts, toDevice, devices] = await Promise.all([
     collectEvents(app, source, places.events),
     service.pushEphemeral ? collectReceipts(app, source, places.receipts) : skip(feeds.receipts),
     wantsToDevice ? collectToDevice(app, source, places.to_device) : skip(feeds.toDevice),
+    hasKeys
+      ? changedUsers(app, { service, interest, feed: feeds.deviceLists }, places.device_lists)
+      : { users: [], upTo: feeds.deviceLists.head(), more: false },
   ]);
   const passing = service.pushEphemeral ? await collectPassing(app, source) : [];
   const ephemeral = [...receipts.items, ...passing];
-  const isEmpty = events.items.length === 0 && ephemeral.length === 0 && toDevice.items.length === 0;
+  const isEmpty = events.items.length === 0 && ephemeral.length === 0 && toDevice.items.length === 0 && devices.users.length === 0;
+  const own = new Set([...(events.users ?? []), ...(toDevice.users ?? [])]);
+  const keys = hasKeys && !isEmpty ? await keyFields(app, own) : [];
+  if (devices.users.length > 0) keys.push(deviceListField(devices.users));
   return {
-    body: isEmpty ? undefined : bodyOf(service, events.items, ephemeral, toDevice.items),
+    body: isEmpty ? undefined : bodyOf(service, { events: events.items, ephemeral, toDevice: toDevice.items, keys }),
     events: events.items.length,
-    places: { events: events.upTo, receipts: receipts.upTo, to_device: toDevice.upTo },
-    more: events.more || receipts.more || toDevice.more,
+    places: { events: events.upTo, receipts: receipts.upTo, to_device: toDevice.upTo, device_lists: devices.upTo },
+    more: events.more || receipts.more || toDevice.more || devices.more,
   };
 }
 
+/** JSON text each; of `keys` each is a field. */
+type Parts = Readonly<Record<"events" | "ephemeral" | "toDevice" | "keys", readonly string[]>>;
+
 /** Ephemeral events and messages to devices stand under the names that services know from before they were released (MSC2409), too. */
-function bodyOf(service: AppService, events: readonly string[], ephemeral: readonly string[], toDevice: readonly string[]): string {
+function bodyOf(service: AppService, { events, ephemeral, toDevice, keys }: Parts): string {
   const fields = [`"events":[${events.join(",")}]`];
   if (service.pushEphemeral) {
     const list = `[${ephemeral.join(",")}]`;
@@ -84,7 +100,7 @@ function bodyOf(service: AppService, events: readonly string[], ephemeral: reado
     const list = `[${toDevice.join(",")}]`;
     fields.push(`"to_device":${list}`, `"de.sorunome.msc2409.to_device":${list}`);
   }
-  return `{${fields.join(",")}}`;
+  return `{${[...fields, ...keys].join(",")}}`;
 }
 
 /** The first so many of the rows that concern the service, and the place behind them. */
@@ -115,7 +131,8 @@ async function collectEvents(app: CollectApp, { service, interest, feeds }: Sour
   }
   const reader = { userId: service.senderUserId, deviceId: undefined };
   const rendered = await renderEvents(app, events, { format: "client", reader, strippedStates });
-  return { items: rendered.map(({ text }) => text), upTo, more: isCut || upTo < feeds.events.head() };
+  const users = await interest.membersOf(service, [...new Set(rows.map(({ row }) => row.roomNid))]);
+  return { items: rendered.map(({ text }) => text), upTo, more: isCut || upTo < feeds.events.head(), users };
 }
 
 /** Of others' private receipts a service hears nothing (application service API, "Pushing ephemeral data"). */
@@ -160,7 +177,7 @@ async function collectToDevice(app: CollectApp, { service, interest, feeds }: So
     ({ message, userId, deviceId }) =>
       `${message.slice(0, -1)},"to_user_id":${JSON.stringify(userId)},"to_device_id":${JSON.stringify(deviceId)}}`,
   );
-  return { items, upTo, more: upTo < feeds.toDevice.head() };
+  return { items, upTo, more: upTo < feeds.toDevice.head(), users };
 }
 
 /** Takes what has passed by out of memory. */

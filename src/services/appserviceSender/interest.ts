@@ -20,6 +20,8 @@ export interface Interest {
   inUser(service: AppService, userId: string): boolean;
   /** Of the rooms, by number, those that concern the service. */
   inRooms(service: AppService, roomNids: readonly number[]): Promise<ReadonlySet<number>>;
+  /** Its own users who are in any of the rooms. */
+  membersOf(service: AppService, roomNids: readonly number[]): Promise<ReadonlySet<string>>;
   /** Stops following the streams. */
   stop(): void;
 }
@@ -104,6 +106,10 @@ export function createInterest(app: InterestApp, services: readonly AppService[]
       const found = await rooms.loadMany(roomNids);
       const isConcerned = ({ named, members }: RoomInterest): boolean => named.has(service) || (members.get(service)?.size ?? 0) > 0;
       return new Set([...found].filter(([, interest]) => isConcerned(interest)).map(([nid]) => nid));
+    },
+    async membersOf(service, roomNids) {
+      const found = await rooms.loadMany(roomNids);
+      return new Set([...found.values()].flatMap(({ members }) => [...(members.get(service) ?? [])]));
     },
     stop: () => stops.forEach((stop) => stop()),
   };

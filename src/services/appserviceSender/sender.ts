@@ -8,7 +8,7 @@ import type { Places, Source } from "./collect";
 import type { SenderMetrics } from "./metrics";
 import { createPause } from "../pause";
 
-export type SenderApp = Pick<App, "appservices" | "caches" | "clock" | "config" | "db" | "log" | "ownership">;
+export type SenderApp = Pick<App, "appservices" | "caches" | "clock" | "config" | "db" | "keys" | "log" | "ownership">;
 
 /** The doubled seconds of Synapse: 2 at first, at most 2^9, some eight minutes. */
 const MAX_DOUBLINGS = 9;
@@ -32,7 +32,7 @@ export class ServiceSender {
   private readonly stopped = new AbortController();
   private txnId = 0;
   private pending: Pending | undefined;
-  private places: Places = { events: 0, receipts: 0, to_device: 0 };
+  private places: Places = { events: 0, receipts: 0, to_device: 0, device_lists: 0 };
   private saved = 0;
   private failures = 0;
   private hasNews = true;
@@ -101,7 +101,12 @@ export class ServiceSender {
   private async load(): Promise<void> {
     const { db } = this.app;
     const { feeds, service } = this.source;
-    const heads = { events: feeds.events.head(), receipts: feeds.receipts.head(), to_device: feeds.toDevice.head() };
+    const heads = {
+      events: feeds.events.head(),
+      receipts: feeds.receipts.head(),
+      to_device: feeds.toDevice.head(),
+      device_lists: feeds.deviceLists.head(),
+    };
     const [state, rows] = await Promise.all([loadAppserviceSender(db, service.id), consumerPositions(db, [this.consumer])]);
     const stored = new Map(rows.map(({ stream, position }) => [stream, position]));
     this.txnId = state.txnId;
@@ -111,8 +116,9 @@ export class ServiceSender {
       events: stored.get("events") ?? heads.events,
       receipts: stored.get("receipts") ?? heads.receipts,
       to_device: stored.get("to_device") ?? heads.to_device,
+      device_lists: stored.get("device_lists") ?? heads.device_lists,
     };
-    if (stored.size < 3) await this.savePlaces(db, this.places);
+    if (stored.size < Object.keys(this.places).length) await this.savePlaces(db, this.places);
     this.saved = this.places.events;
     this.hasNews = true;
   }
