@@ -24,6 +24,7 @@ import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
 import type { RemoteRooms } from "./spaces/remoteRooms";
 import type { SlidingConnections } from "./slidingSync/connections";
+import type { ResponseCache } from "./sync/responseCache";
 import type { LazyMembers } from "./sync/lazyMembers";
 import type { UserData } from "./userData";
 import type { RateLimiter } from "./rateLimiter";
@@ -59,6 +60,7 @@ export interface App {
   readonly keys: Keys;
   readonly push: Push;
   readonly lazyMembers: LazyMembers;
+  readonly syncResponses: ResponseCache;
   readonly slidingSync: SlidingConnections;
   readonly auth: { readonly authenticate: Authenticate };
   readonly hooks: AccountHooks;

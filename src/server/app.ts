@@ -18,6 +18,7 @@ import { followReturns } from "../handlers/federation/heardOf";
 import { followGuestAccess } from "../handlers/rooms/guestAccess";
 import { createRemoteRooms } from "../handlers/spaces/remoteRooms";
 import { createSlidingConnections } from "../handlers/slidingSync/connections";
+import { createResponseCache } from "../handlers/sync/responseCache";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
 import { createUserData } from "../handlers/userData";
 import type { Clock } from "../lib/clock";
@@ -133,6 +134,7 @@ export function createApp(options: AppOptions): RunningApp {
     userData: createUserData({ ...base, ...replication }),
     keys: createKeys({ ...base, ...replication }),
     lazyMembers: createLazyMembers(clock),
+    syncResponses: createResponseCache(config.caches.sync_response_cache_duration, () => clock.monotonic()),
     slidingSync: createSlidingConnections(db, config.caches.global_factor),
     rateLimiter: createRateLimiter(clock, config),
     auth: {

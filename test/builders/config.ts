@@ -18,6 +18,8 @@ export const testValues: DeepPartial<ConfigValues> = {
   macaroon_secret_key: "test-macaroon-secret",
   form_secret: "test-form-secret",
   bcrypt_rounds: 4,
+  // Tests ask the same again and mean it.
+  caches: { sync_response_cache_duration: 0 },
   trusted_key_servers: [],
   rc_message: unlimited,
   rc_registration: unlimited,

@@ -53,8 +53,25 @@ export function positionsNow({ streams }: Pick<App, "streams">): StreamToken {
   };
 }
 
-/** `GET /sync` (client-server API, "Syncing"). Waits up to the timeout for news that the filter lets through. */
-export async function sync(app: App, requester: Requester, request: SyncRequest): Promise<Tree> {
+/**
+ * `GET /sync` (client-server API, "Syncing"). Waits up to the timeout for news that the filter lets through. `filterText` tells filters
+ * apart: an equal request of the same device is given the same answer for a while.
+ */
+export function sync(app: App, requester: Requester, request: SyncRequest, filterText = ""): Promise<Tree> {
+  const { userId, deviceId = "" } = requester;
+  const { since = "", fullState, setPresence, timeout, stateKey } = request;
+  const key = JSON.stringify([userId, deviceId, since, fullState, setPresence, timeout, stateKey, filterText]);
+  return app.syncResponses.answer(key, request.signal, async (signal) => {
+    const { tree, hasNews } = await freshSync(app, requester, { ...request, signal });
+    return { value: tree, keep: hasNews || request.since === undefined };
+  });
+}
+
+async function freshSync(
+  app: App,
+  requester: Requester,
+  request: SyncRequest,
+): Promise<{ readonly tree: Tree; readonly hasNews: boolean }> {
   const since = request.since === undefined ? undefined : parseToken(request.since);
   if (request.since !== undefined && !since) throw invalidParam("Invalid since token");
   const { userId, deviceId = "" } = requester;
@@ -68,8 +85,8 @@ export async function sync(app: App, requester: Requester, request: SyncRequest)
     for (;;) {
       const answer = await answerTo(app, requester, request, since);
       const remaining = deadline - app.clock.monotonic();
-      if (!since || request.fullState || answer.hasNews || remaining <= 0 || request.signal.aborted) return answer.tree;
-      if (!(await listener.wait(remaining, request.signal))) return (await answerTo(app, requester, request, since)).tree;
+      if (!since || request.fullState || answer.hasNews || remaining <= 0 || request.signal.aborted) return answer;
+      if (!(await listener.wait(remaining, request.signal))) return await answerTo(app, requester, request, since);
     }
   } finally {
     listener.close();

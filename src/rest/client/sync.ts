@@ -26,7 +26,7 @@ export const syncRoutes = group("client.sync", [
       const setPresence = query.set_presence === undefined ? "online" : presenceState(app, query.set_presence);
       if (setPresence === undefined) throw invalidParam("set_presence must be online, offline or unavailable");
       await askForConsent(app, requester);
-      return sync(app, requester, {
+      const wanted = {
         filter: await filterOf(app, requester.userId, query.filter),
         since: query.since === "" ? undefined : query.since,
         fullState: query.full_state ?? false,
@@ -34,7 +34,8 @@ export const syncRoutes = group("client.sync", [
         timeout: query.timeout ?? 0,
         stateKey: query.use_state_after ? "state_after" : query[`${MSC4222}.use_state_after`] ? `${MSC4222}.state_after` : "state",
         signal: request.signal,
-      });
+      } as const;
+      return sync(app, requester, wanted, query.filter);
     },
   }),
 ]);
