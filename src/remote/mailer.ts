@@ -6,6 +6,8 @@ export interface Mail {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
+  /** Further ones, such as List-Unsubscribe. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Mailer {
@@ -33,9 +35,9 @@ export function createMailer(config: EmailConfig): Mailer {
   const connect = (): Promise<Transporter> => import("nodemailer").then(({ createTransport }) => createTransport(options));
   const from = config.notif_from.replaceAll("%(app)s", config.app_name);
   return {
-    async send({ to, subject, text, html }) {
+    async send({ to, subject, text, html, headers }) {
       transport ??= connect();
-      await (await transport).sendMail({ from, to, subject, text, html });
+      await (await transport).sendMail({ from, to, subject, text, html, ...(headers && { headers }) });
     },
     close: () => void transport?.then((opened) => opened.close()),
   };

@@ -6,7 +6,7 @@ import { adminRegisterRoutes } from "./admin/register";
 import { registrationTokenRoutes } from "./admin/registrationTokens";
 import { roomDeletionRoutes } from "./admin/roomDeletion";
 import { adminReportRoutes } from "./admin/reports";
-import { adminFederationRoutes, adminServerRoutes } from "./admin/server";
+import { adminFederationRoutes, adminServerRoutes, backgroundUpdateRoutes } from "./admin/server";
 import { adminRoomRoutes } from "./admin/rooms";
 import { adminUserDetailRoutes } from "./admin/userDetails";
 import { adminUserActionRoutes, adminUserRoutes } from "./admin/users";
@@ -52,6 +52,7 @@ import { threepidRoutes } from "./client/threepids";
 import { threepidValidationRoutes } from "./client/threepidValidation";
 import { typingRoutes } from "./client/typing";
 import { uiaFallbackRoutes } from "./client/uiaFallback";
+import { unsubscribeRoutes } from "./client/unsubscribe";
 import { upgradeRoutes } from "./client/upgrade";
 import { userDirectoryRoutes } from "./client/userDirectory";
 import { versionRoutes } from "./client/versions";
@@ -90,6 +91,7 @@ export const allGroups: readonly RouteGroup[] = [
   adminUserRoutes,
   anyRoomRoutes,
   appserviceRoutes,
+  backgroundUpdateRoutes,
   consentRoutes,
   createRoomRoutes,
   dehydratedDeviceRoutes,
@@ -161,6 +163,7 @@ export const allGroups: readonly RouteGroup[] = [
   transactionRoutes,
   typingRoutes,
   uiaFallbackRoutes,
+  unsubscribeRoutes,
   upgradeRoutes,
   userDirectoryRoutes,
   versionRoutes,

@@ -1,14 +1,16 @@
 import type { JsonObject } from "../lib/json";
 import type { Db } from "./db";
 
-export type TaskKind = "purge_history" | "delete_room" | "redact_user";
+/** Work on the database as a whole, under Synapse's names. */
+export type UpdateKind = "regenerate_directory" | "populate_stats_process_rooms";
+export type TaskKind = "purge_history" | "delete_room" | "redact_user" | UpdateKind;
 export type TaskStatus = "scheduled" | "active" | "complete" | "failed";
 
 /** Long work on a room, or on what a user did, that an administrator asked for. */
 export interface AdminTask {
   readonly id: string;
   readonly kind: TaskKind;
-  /** Or the user, for redact_user. */
+  /** Or the user, for redact_user; the name of the work itself, for what concerns no room. */
   readonly roomId: string;
   readonly status: TaskStatus;
   readonly params: JsonObject;

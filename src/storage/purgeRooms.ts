@@ -13,6 +13,7 @@ export async function forgetWholeRoom(tx: Db, roomNid: number, roomId: string): 
     tx`delete from room_stats where room_nid = ${roomNid}`,
     tx`delete from room_aliases where room_id = ${roomId}`,
     tx`delete from appservice_room_list where room_nid = ${roomNid}`,
+    tx`delete from mail_throttles where room_nid = ${roomNid}`,
     tx`delete from account_data where room_id = ${roomId}
        and user_id in (select user_id from room_members where room_nid = ${roomNid} and is_local)`,
     tx`delete from push_positions where room_nid = ${roomNid}

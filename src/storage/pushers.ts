@@ -105,6 +105,8 @@ export async function deletePushers(tx: Db, lockKey: number, keys: readonly Push
                                             ${keys.map((k) => k.pushkey)}::text[]) as k(user_id, app_id, pushkey)
       where p.user_id = k.user_id and p.app_id = k.app_id and p.pushkey = k.pushkey
       returning p.user_id, p.app_id, p.pushkey
+    ), throttles as (
+      delete from mail_throttles t using gone where t.user_id = gone.user_id and t.app_id = gone.app_id and t.pushkey = gone.pushkey
     )
     insert into deleted_pushers (stream_id, user_id, app_id, pushkey)
     select nextval('pushers_stream_seq'), user_id, app_id, pushkey from gone

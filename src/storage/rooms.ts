@@ -98,3 +98,10 @@ export async function keepNewestExtremity(db: Db, roomNid: number): Promise<numb
     returning cardinality(old.extremities) - 1 as gone`;
   return rows[0]?.gone ?? 0;
 }
+
+/** All rooms, by their ids, page by page. */
+export async function roomIdsAfter(db: Db, after: string, limit: number): Promise<string[]> {
+  const rows = await db<{ roomId: string }>`
+    select room_id as "roomId" from rooms where room_id > ${after} order by room_id limit ${limit}`;
+  return rows.map(({ roomId }) => roomId);
+}

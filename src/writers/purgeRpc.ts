@@ -103,4 +103,21 @@ export const wakeTasks = defineRpc<{ readonly adminTasks: { wake(): void } }, nu
   },
 });
 
-export const purgeRpcs = [purgeEvents, forgetRooms, wakeTasks];
+interface UpdatesApp {
+  readonly adminTasks: { readonly updates: { isEnabled(): boolean; enable(enabled: boolean): void } };
+}
+
+/** Holds work on the database as a whole up, or lets it go on, on the process with the duty "background"; null: neither. Gives whether it goes on. */
+export const switchUpdates = defineRpc<UpdatesApp, boolean | null, boolean>({
+  name: "switch_background_updates",
+  owner: () => ({ stream: "background" }),
+  repeatable: true,
+  timeoutMs: 10_000,
+  handle: async ({ adminTasks: { updates } }, inputs) =>
+    inputs.map((enabled) => {
+      if (enabled !== null) updates.enable(enabled);
+      return updates.isEnabled();
+    }),
+});
+
+export const purgeRpcs = [purgeEvents, forgetRooms, wakeTasks, switchUpdates];

@@ -9,7 +9,7 @@ import { changeAccountData } from "./accountData";
 import { askAppservice } from "./appserviceRpc";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
-import { dropExtremities } from "./extremitiesRpc";
+import { repairRpcs } from "./repairRpc";
 import { purgeRpcs } from "./purgeRpc";
 import { remoteRpcs } from "./remoteRpc";
 import { deliverServerNotice } from "./serverNoticeRpc";
@@ -34,7 +34,7 @@ export const allRpcs: readonly AnyRpc[] = [
   streamUpdates,
   askAppservice,
   deliverServerNotice,
-  dropExtremities,
+  ...repairRpcs,
   ...eventRpcs,
   ...remoteRpcs,
   ...purgeRpcs,

@@ -10,6 +10,7 @@ import { checkPasswordPolicy } from "../auth/passwordPolicy";
 import { runUia } from "../auth/uia/engine";
 import type { UiaOutcome } from "../auth/uia/engine";
 import { splitAuth } from "../auth/uia/reauth";
+import { addMailPusher } from "../push/mailPushers";
 import type { HttpRequest } from "../request";
 import { checkAvailable, checkName } from "./availability";
 import { createAccount, createNumberedAccount, userInUse } from "./createAccount";
@@ -110,6 +111,7 @@ async function finish(app: AccountsApp, outcome: UiaOutcome, passwordHash: strin
     ),
     ...proven.map(({ medium, address, validatedAt }) => addThreepid(app.db, { medium, address, userId, validatedAt, addedAt: now })),
   ]);
+  for (const { medium, address } of proven) if (medium === "email") await addMailPusher(app, userId, address);
   await app.hooks.userRegistered(userId, { isGuest: false });
   if (approval === "wait") {
     throw new MatrixError(

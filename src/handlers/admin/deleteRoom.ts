@@ -13,7 +13,7 @@ import { checkRoomId } from "./blockRooms";
 import { reportOf, shutDown, shutdownPart } from "./shutdownRoom";
 import type { DeletionReport, ShutdownReport } from "./shutdownRoom";
 import { startTask } from "./startTask";
-import type { SaveProgress } from "./tasks";
+import type { SaveProgress } from "./taskRunner";
 
 export interface DeleteRequest {
   readonly roomId: string;

@@ -1,5 +1,5 @@
 import { getExtremities } from "../../storage/rooms";
-import { dropExtremities } from "../../writers/extremitiesRpc";
+import { dropExtremities } from "../../writers/repairRpc";
 import type { App } from "../app";
 import { findRoom } from "../rooms/access";
 import { roomNamed } from "./namedRoom";

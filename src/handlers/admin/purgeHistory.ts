@@ -7,7 +7,7 @@ import { purgeEvents } from "../../writers/purgeRpc";
 import type { App } from "../app";
 import { requireRoom } from "../rooms/access";
 import { startTask } from "./startTask";
-import type { SaveProgress } from "./tasks";
+import type { SaveProgress } from "./taskRunner";
 
 export interface HistoryPurge {
   readonly roomId: string;

@@ -13,7 +13,7 @@ import { findRoom } from "../rooms/access";
 import { redactEvent } from "../rooms/messages";
 import { startTask } from "./startTask";
 import { checkUserId } from "./targets";
-import type { SaveProgress } from "./tasks";
+import type { SaveProgress } from "./taskRunner";
 
 export interface UserRedaction {
   readonly userId: string;

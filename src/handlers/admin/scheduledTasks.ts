@@ -8,11 +8,14 @@ const actions = {
   purge_history: "purge_history",
   delete_room: "shutdown_and_purge_room",
   redact_user: "redact_all_events",
+  regenerate_directory: "regenerate_directory",
+  populate_stats_process_rooms: "populate_stats_process_rooms",
 } as const satisfies Record<TaskKind, string>;
 
 const resultOf = ({ kind, status, progress }: AdminTask) => {
-  if (status !== "complete" || kind === "purge_history") return null;
-  return kind === "delete_room" ? shutdownPart(reportOf(progress)) : { failed_redactions: progress["failed"] ?? {} };
+  if (status !== "complete") return null;
+  if (kind === "delete_room") return shutdownPart(reportOf(progress));
+  return kind === "redact_user" ? { failed_redactions: progress["failed"] ?? {} } : null;
 };
 
 export interface TaskListFilter {

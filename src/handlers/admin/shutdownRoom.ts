@@ -10,7 +10,7 @@ import { requesterFor } from "../requester";
 import { handOverAliases } from "../rooms/aliases";
 import { createRoom } from "../rooms/createRoom";
 import { changeMembership, forgetRoom } from "../rooms/membership";
-import type { SaveProgress } from "./tasks";
+import type { SaveProgress } from "./taskRunner";
 
 const DEFAULT_NAME = "Content Violation Notification";
 const DEFAULT_MESSAGE = "Sharing illegal content on this server is not permitted and rooms in violation will be blocked.";

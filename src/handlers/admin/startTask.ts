@@ -5,14 +5,24 @@ import type { TaskKind } from "../../storage/adminTasks";
 import { wakeTasks } from "../../writers/purgeRpc";
 import type { App } from "../app";
 
+const busyRoom = (roomId: string): string => `A purge is already in progress for ${roomId}`;
+const busyUpdate = (name: string): string => `Job ${name} is already in queue of background updates.`;
+/** What whoever asks is told while something else is being done. */
+const busy: Readonly<Record<TaskKind, (subject: string) => string>> = {
+  purge_history: busyRoom,
+  delete_room: busyRoom,
+  redact_user: (userId) => `Redact already in progress for user ${userId}`,
+  regenerate_directory: busyUpdate,
+  populate_stats_process_rooms: busyUpdate,
+};
+
 type StartApp = Pick<App, "background" | "clock" | "db" | "random" | "rpc">;
 
 /** Notes long work on a room (or user) and has it begun; gives its id. 400 while something else is being done to it. */
 export async function startTask(app: StartApp, kind: TaskKind, roomId: string, params: JsonObject): Promise<string> {
   const id = app.random.letters(16);
   if (!(await insertTask(app.db, { id, kind, roomId, params }, app.clock.now()))) {
-    const what = kind === "redact_user" ? "Redact already in progress for user" : "A purge is already in progress for";
-    throw new MatrixError(400, "M_UNKNOWN", `${what} ${roomId}`);
+    throw new MatrixError(400, "M_UNKNOWN", busy[kind](roomId));
   }
   // Where that process cannot be reached it finds the work by itself, a little later.
   app.background("wake_admin_tasks", async () => void (await app.rpc.call(wakeTasks, null)));

@@ -1,34 +1,40 @@
 import { MatrixError } from "../../errors";
-import type { JsonObject } from "../../lib/json";
 import { messageOf } from "../../replication/log";
 import { openTasks, saveTask } from "../../storage/adminTasks";
 import type { AdminTask, TaskKind } from "../../storage/adminTasks";
 import type { App } from "../app";
 import { runDelete } from "./deleteRoom";
+import type { Runner, SaveProgress } from "./taskRunner";
 import { runRedaction } from "./redactUser";
+import { isUpdate, updateRunners } from "./backgroundUpdates";
 import { runPurge } from "./purgeHistory";
 
 /** Does the long work of administrators, on the process with the duty "background". */
 export interface AdminTasks {
   /** There may be something to do. */
   wake(): void;
+  /** Work on the database as a whole: administrators may hold it up. It goes on when the process is started again. */
+  readonly updates: { isEnabled(): boolean; enable(enabled: boolean): void };
 }
 
-/** Notes how far a task has come: from there it is gone on with. */
-export type SaveProgress = (progress: JsonObject) => Promise<void>;
-type Runner = (app: App, task: AdminTask, save: SaveProgress) => Promise<void>;
-
-const runners: Readonly<Record<TaskKind, Runner>> = { purge_history: runPurge, delete_room: runDelete, redact_user: runRedaction };
+const runners: Readonly<Record<TaskKind, Runner>> = {
+  purge_history: runPurge,
+  delete_room: runDelete,
+  redact_user: runRedaction,
+  ...updateRunners,
+};
 
 const MAX_RUNNING = 4;
 /** After so many failures that may pass, a task is given up. */
 const MAX_ATTEMPTS = 5;
 
-/** The duty went to another process, which goes on. */
+/** The duty went to another process, which goes on; or it is to stand still. */
 class TaskMoved extends Error {}
 
 export function createAdminTasks(appOf: () => App): AdminTasks {
   const running = new Set<string>();
+  let updatesEnabled = true;
+  const mayRun = ({ kind }: AdminTask): boolean => updatesEnabled || !isUpdate(kind);
 
   function wake(): void {
     const app = appOf();
@@ -37,24 +43,31 @@ export function createAdminTasks(appOf: () => App): AdminTasks {
 
   async function startOpen(app: App): Promise<void> {
     for (const task of await openTasks(app.db, [...running], MAX_RUNNING)) {
-      if (running.size >= MAX_RUNNING || running.has(task.id)) continue;
+      if (running.size >= MAX_RUNNING || running.has(task.id) || !mayRun(task)) continue;
       running.add(task.id);
       app.background(`admin_${task.kind}`, async () => {
-        const isOver = await runTask(app, task).finally(() => running.delete(task.id));
+        const isOver = await runTask(app, task, () => mayRun(task)).finally(() => running.delete(task.id));
         if (isOver) wake();
       });
     }
   }
 
-  return { wake };
+  const updates = {
+    isEnabled: () => updatesEnabled,
+    enable(enabled: boolean) {
+      updatesEnabled = enabled;
+      if (enabled) wake();
+    },
+  };
+  return { wake, updates };
 }
 
 /** Runs a task from where it stands. False where it is to be gone on with later. */
-async function runTask(app: App, task: AdminTask): Promise<boolean> {
+async function runTask(app: App, task: AdminTask, mayRun: () => boolean): Promise<boolean> {
   let current: AdminTask = { ...task, status: "active" };
   const save = (change: Partial<AdminTask>): Promise<void> => saveTask(app.db, (current = { ...current, ...change }), app.clock.now());
   const saveProgress: SaveProgress = async (progress) => {
-    if (!app.ownership.isMine("background")) throw new TaskMoved();
+    if (!app.ownership.isMine("background") || !mayRun()) throw new TaskMoved();
     await save({ progress });
   };
   try {

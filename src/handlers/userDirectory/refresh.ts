@@ -62,6 +62,16 @@ export async function refreshAfter(app: DirectoryApp, rows: readonly EventStream
   for (const roomNid of whole) await eachPage(app, (after) => joinedMembersAfter(app.db, roomNid, after, PAGE));
 }
 
+/** Puts the next entries right, of all that there are and should be. Gives after which to go on, undefined at the end. */
+export async function refreshNext(
+  app: DirectoryApp,
+  after: string,
+): Promise<{ readonly count: number; readonly next: string | undefined }> {
+  const page = await directoryCandidates(app.db, after, PAGE);
+  await refreshUsers(app, page);
+  return { count: page.length, next: page.length === PAGE ? page.at(-1) : undefined };
+}
+
 /** Fills the directory for the first time. */
 export async function buildDirectory(app: DirectoryApp, signal: AbortSignal): Promise<void> {
   await eachPage(app, (after) => directoryCandidates(app.db, after, PAGE), signal);

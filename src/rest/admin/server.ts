@@ -1,6 +1,7 @@
 import { readDestination, readDestinations, readRoomsOfDestination, resetConnection } from "../../handlers/admin/destinations";
 import { largestRooms } from "../../handlers/admin/statistics";
 import { renewAccount } from "../../handlers/admin/accountValidity";
+import { readUpdates, startUpdate, updatesEnabled } from "../../handlers/admin/backgroundUpdates";
 import { readTasks } from "../../handlers/admin/scheduledTasks";
 import { COMPATIBLE_VERSION } from "../../lib/version";
 import { boolean, integer, maybe, object, oneOf, optional, string } from "../../lib/schema";
@@ -49,6 +50,35 @@ export const adminFederationRoutes = group("admin.federation", [
     auth: "admin",
     handle: async ({ app, params }) => {
       await resetConnection(app, params.destination);
+      return {};
+    },
+  }),
+]);
+
+export const backgroundUpdateRoutes = group("admin.backgroundUpdates", [
+  route("GET /_synapse/admin/v1/background_updates/status", {
+    servlet: "BackgroundUpdateRestServlet",
+    auth: "admin",
+    handle: ({ app }) => readUpdates(app),
+  }),
+  route("GET /_synapse/admin/v1/background_updates/enabled", {
+    servlet: "BackgroundUpdateEnabledRestServlet",
+    auth: "admin",
+    handle: async ({ app }) => ({ enabled: await updatesEnabled(app, undefined) }),
+  }),
+  route("POST /_synapse/admin/v1/background_updates/enabled", {
+    servlet: "BackgroundUpdateEnabledRestServlet",
+    auth: "admin",
+    body: object({ enabled: optional(boolean()) }),
+    // On, unless it says otherwise.
+    handle: async ({ app, body }) => ({ enabled: await updatesEnabled(app, body.enabled ?? true) }),
+  }),
+  route("POST /_synapse/admin/v1/background_updates/start_job", {
+    servlet: "BackgroundUpdateStartJobRestServlet",
+    auth: "admin",
+    body: object({ job_name: string() }),
+    handle: async ({ app, body }) => {
+      await startUpdate(app, body.job_name);
       return {};
     },
   }),

@@ -3,7 +3,7 @@ import { exclusiveOwner } from "../../handlers/auth/appserviceAuth";
 import { groupBy } from "../../handlers/sync/timeline";
 import { createLimiter } from "../../lib/limiter";
 import { allPushers, pushersOfUsers, saveProgress } from "../../storage/pushers";
-import type { Pusher, PusherKey } from "../../storage/pushers";
+import type { Pusher } from "../../storage/pushers";
 import { pushersStream } from "../../streams/pushers";
 import { receiptsStream } from "../../streams/receipts";
 import { createPause } from "../pause";
@@ -12,6 +12,7 @@ import type { Dispatch } from "./dispatch";
 import { createGateways } from "./gateways";
 import { HttpPusher } from "./httpPusher";
 import type { PusherDeps } from "./httpPusher";
+import { MailPusher } from "./mailPusher";
 import { createPusherMetrics } from "./metrics";
 import { createProgress } from "./progress";
 
@@ -23,10 +24,11 @@ const MAX_READING = 4;
 const MAX_COMPOSING = 4;
 const TROUBLE_MS = 5_000;
 
-const keyOf = ({ appId, pushkey }: Pick<PusherKey, "appId" | "pushkey">): string => JSON.stringify([appId, pushkey]);
+/** One of another kind is another pusher. */
+const keyOf = ({ appId, pushkey, kind }: Pick<Pusher, "appId" | "pushkey" | "kind">): string => JSON.stringify([appId, pushkey, kind]);
 
 /**
- * Runs the HTTP pushers of those users whose duty falls to this process (`pusher`, shared out by user id), as long as it does. Gives the
+ * Runs the pushers of those users, HTTP and mail, whose duty falls to this process (`pusher`, shared out by user id), as long as it does. Gives the
  * way to stop.
  */
 export function startPusher(app: App): () => Promise<void> {
@@ -35,8 +37,10 @@ export function startPusher(app: App): () => Promise<void> {
   return () => pool.stop();
 }
 
+type Runner = HttpPusher | MailPusher;
+
 class PusherPool {
-  private readonly users = new Map<string, Map<string, HttpPusher>>();
+  private readonly users = new Map<string, Map<string, Runner>>();
   private readonly dispatch: Dispatch;
   private readonly deps: PusherDeps;
   private readonly stops: (() => void)[];
@@ -53,7 +57,10 @@ class PusherPool {
     this.deps = {
       gateways: createGateways(accounts.guardedWeb),
       progress: createProgress(db),
-      metrics: createPusherMetrics(metrics, () => [...this.pushers()].length),
+      metrics: createPusherMetrics(
+        metrics,
+        (kind) => [...this.pushers()].filter((pusher) => (pusher instanceof MailPusher ? "email" : "http") === kind).length,
+      ),
       reading: createLimiter(MAX_READING, Number.MAX_SAFE_INTEGER),
       composing: createLimiter(MAX_COMPOSING, Number.MAX_SAFE_INTEGER),
     };
@@ -90,7 +97,7 @@ class PusherPool {
     for (let i = 0; i < rows.length; i += SAVE_ROWS) await saveProgress(this.app.db, rows.slice(i, i + SAVE_ROWS));
   }
 
-  private *pushers(): Iterable<HttpPusher> {
+  private *pushers(): Iterable<Runner> {
     for (const own of this.users.values()) yield* own.values();
   }
 
@@ -156,26 +163,26 @@ class PusherPool {
   /** found: all pushers that these users have. */
   private reconcile(userIds: readonly string[], found: readonly Pusher[]): void {
     const wanted = groupBy(
-      found.filter(({ kind, enabled }) => kind === "http" && enabled),
+      found.filter((pusher) => pusher.enabled && this.runs(pusher)),
       ({ userId }) => userId,
     );
     for (const userId of userIds) this.setUser(userId, (this.isOurs(userId) && wanted.get(userId)) || []);
   }
 
   private setUser(userId: string, wanted: readonly Pusher[]): void {
-    const own = this.users.get(userId) ?? new Map<string, HttpPusher>();
+    const own = this.users.get(userId) ?? new Map<string, Runner>();
     const keys = new Set(wanted.map(keyOf));
     for (const [key, pusher] of own) {
       if (keys.has(key) && !pusher.isOver) continue;
       own.delete(key);
       this.end(pusher);
     }
-    const fresh: HttpPusher[] = [];
+    const fresh: Runner[] = [];
     for (const settings of wanted) {
       const known = own.get(keyOf(settings));
       known?.update(settings);
       if (known) continue;
-      const pusher = new HttpPusher(this.app, settings, this.deps);
+      const pusher = this.make(settings);
       own.set(keyOf(settings), pusher);
       fresh.push(pusher);
     }
@@ -185,7 +192,18 @@ class PusherPool {
     for (const pusher of fresh) pusher.wake();
   }
 
-  private end(pusher: HttpPusher): void {
+  private runs({ kind }: Pusher): boolean {
+    const { accounts, config } = this.app;
+    return kind === "http" || (kind === "email" && accounts.mailer !== undefined && config.email?.enable_notifs === true);
+  }
+
+  private make(settings: Pusher): Runner {
+    const { mailer } = this.app.accounts;
+    const isMail = settings.kind === "email" && mailer;
+    return isMail ? new MailPusher(this.app, settings, this.deps, mailer) : new HttpPusher(this.app, settings, this.deps);
+  }
+
+  private end(pusher: Runner): void {
     const ended = pusher.stop();
     this.ending.add(ended);
     void ended.finally(() => this.ending.delete(ended));

@@ -256,3 +256,27 @@ test("nobody sees what a shadow-banned user does, except themselves", async () =
   expect(await a.texts(roomId)).toEqual(["seen"]);
   expect((await a.manage("POST", `/v1/users/${enc("@nobody:test.local")}/shadow_ban`)).status).toBe(404);
 });
+
+test("work on the database as a whole is begun, held up and watched", async () => {
+  const path = "/v1/background_updates";
+  const { app } = a.server;
+  await app.db`update room_stats set joined_members = 99`;
+  await app.db`delete from user_directory`;
+  expect((await a.manage("POST", `${path}/enabled`, { enabled: false })).body).toEqual({ enabled: false });
+  expect((await a.manage("GET", `${path}/enabled`)).body).toEqual({ enabled: false });
+  for (const job of ["populate_stats_process_rooms", "regenerate_directory"]) {
+    expect((await a.manage("POST", `${path}/start_job`, { job_name: job })).body).toEqual({});
+    expect((await a.manage("POST", `${path}/start_job`, { job_name: job })).status).toBe(400);
+  }
+  expect((await a.manage("GET", `${path}/status`)).body).toMatchObject({
+    enabled: false,
+    current_updates: { master: { name: "populate_stats_process_rooms", total_item_count: 0 } },
+  });
+  await a.manage("POST", `${path}/enabled`, { enabled: true });
+  await eventually(async () => Object.keys((await a.manage("GET", `${path}/status`)).body.current_updates).length === 0);
+  const [wrong] = await app.db<{ n: number }>`select count(*) as n from room_stats where joined_members = 99`;
+  const [listed] = await app.db<{ n: number }>`select count(*) as n from user_directory`;
+  expect([wrong?.n, (listed?.n ?? 0) > 0]).toEqual([0, true]);
+  expect((await a.manage("POST", `${path}/start_job`, { job_name: "nonsense" })).status).toBe(400);
+  expect((await a.manage("POST", `${path}/enabled`, { enabled: "x" })).status).toBe(400);
+});

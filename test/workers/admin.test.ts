@@ -1,0 +1,102 @@
+import { createHmac } from "node:crypto";
+import { testValues } from "../builders/config";
+import { register } from "../builders/client";
+import type { Answer, TestClient } from "../builders/client";
+import { startDeployment } from "../builders/deployment";
+import type { TestDeployment } from "../builders/deployment";
+import { eventually } from "../builders/eventually";
+
+// Rooms are owned by worker1, duties by main, and administrators speak to worker2, which owns nothing.
+
+let deployment: TestDeployment;
+let token: string;
+let bob: TestClient;
+
+const enc = encodeURIComponent;
+
+async function call(instance: string, method: string, path: string, body?: unknown, as: string | undefined = token): Promise<Answer> {
+  const response = await fetch(`${deployment.url(instance)}${path}`, {
+    method,
+    headers: as === undefined ? {} : { authorization: `Bearer ${as}` },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+const manage = (method: string, path: string, body?: unknown) => call("worker2", method, `/_synapse/admin${path}`, body);
+
+async function registerAdmin(): Promise<string> {
+  const path = "/_synapse/admin/v1/register";
+  const { nonce } = (await call("worker1", "GET", path)).body;
+  const mac = createHmac("sha1", testValues.registration_shared_secret ?? "")
+    .update(["" + nonce, "boss", "secret", "admin"].join("\0"))
+    .digest("hex");
+  return (await call("worker2", "POST", path, { nonce, username: "boss", password: "secret", admin: true, mac })).body.access_token;
+}
+
+beforeAll(async () => {
+  deployment = await startDeployment({
+    workers: ["worker1", "worker2"],
+    shared: {
+      stream_writers: { events: ["worker1"] },
+      server_notices: { system_mxid_localpart: "notices", system_mxid_display_name: "Server", room_name: "News" },
+    },
+  });
+  token = await registerAdmin();
+  bob = await register(deployment.url("main"), "bob");
+});
+afterAll(() => deployment?.close());
+
+/** Until each process says the same of a request of Bob's. */
+async function everywhere(status: number, method = "GET", path = "/_matrix/client/v3/account/whoami"): Promise<void> {
+  for (const instance of ["main", "worker1", "worker2"]) {
+    await eventually(async () => (await call(instance, method, path, undefined, bob.token)).status === status);
+  }
+}
+
+test("what is done to an account holds in every process", async () => {
+  await everywhere(200);
+  const path = `/v2/users/${enc(bob.userId)}`;
+  expect((await manage("PUT", path, { locked: true })).body.locked).toBe(true);
+  await everywhere(401);
+  await manage("PUT", path, { locked: false });
+  await everywhere(200);
+  const puppet = (await manage("POST", `/v1/users/${enc(bob.userId)}/login`, {})).body.access_token;
+  expect((await call("main", "GET", "/_matrix/client/v3/account/whoami", undefined, puppet)).body.user_id).toBe(bob.userId);
+  await manage("POST", `/v1/users/${enc(bob.userId)}/override_ratelimit`, { messages_per_second: 1, burst_count: 1 });
+  const roomId = await bob.createRoom();
+  await eventually(
+    async () => (await bob.call("PUT", `/rooms/${enc(roomId)}/send/m.room.message/${Date.now()}${Math.random()}`, {})).status === 429,
+  );
+  await manage("DELETE", `/v1/users/${enc(bob.userId)}/override_ratelimit`);
+});
+
+test("rooms are changed by their owner whoever is asked, and long work is done by whoever has the duty", async () => {
+  const roomId = await bob.createRoom({ preset: "public_chat" });
+  const eventId = await bob.say(roomId, "spam");
+  const carol = await register(deployment.url("worker2"), "carol");
+  expect((await manage("POST", `/v1/join/${enc(roomId)}`, { user_id: carol.userId })).body).toEqual({ room_id: roomId });
+  expect((await manage("POST", `/v1/rooms/${enc(roomId)}/make_room_admin`, { user_id: carol.userId })).body).toEqual({});
+  expect((await manage("GET", `/v1/rooms/${enc(roomId)}/forward_extremities`)).body.count).toBe(1);
+  expect((await manage("DELETE", `/v1/rooms/${enc(roomId)}/forward_extremities`)).body).toEqual({ deleted: 0 });
+  const { redact_id: id } = (await manage("POST", `/v1/user/${enc(bob.userId)}/redact`, { rooms: [roomId] })).body;
+  await eventually(async () => (await manage("GET", `/v1/user/redact_status/${id}`)).body.status === "complete");
+  await eventually(async () => {
+    const event = await carol.ok("GET", `/rooms/${enc(roomId)}/event/${enc(eventId)}`);
+    return event.content.body === undefined;
+  });
+});
+
+test("notices that different processes are asked to send at once go to one room", async () => {
+  const content = { msgtype: "m.text", body: "Hello" };
+  const send = (instance: string) => call(instance, "POST", "/_synapse/admin/v1/send_server_notice", { user_id: bob.userId, content });
+  const answers = await Promise.all(["main", "worker1", "worker2"].map(send));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  const rooms = await bob.until((sync) => {
+    const invites = Object.values(sync.rooms?.invite ?? {}) as { invite_state: { events: { sender: string }[] } }[];
+    const own = invites.filter(({ invite_state: state }) => state.events.some(({ sender }) => sender === "@notices:test.local"));
+    return own.length > 0 ? own.length : undefined;
+  });
+  expect(rooms).toBe(1);
+  const { memberships } = (await manage("GET", `/v1/users/${enc(bob.userId)}/memberships`)).body;
+  expect(Object.values(memberships).filter((membership) => membership === "invite")).toHaveLength(1);
+});
