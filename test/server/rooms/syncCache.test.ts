@@ -1,0 +1,31 @@
+import { createRoomsServer } from "./harness";
+import type { RoomsServer } from "./harness";
+
+let server: RoomsServer;
+
+beforeAll(async () => {
+  server = await createRoomsServer({ caches: { sync_response_cache_duration: 60_000 } });
+});
+afterAll(() => server.close());
+
+test("who asks the same again gets the same, and what is new with a later token", async () => {
+  const alice = await server.client("alice");
+  const bob = await server.client("bob");
+  const roomId = await alice.createRoom();
+  const first = await alice.get("/sync?timeout=0");
+  const eventId = await alice.text(roomId, "hello");
+  expect(await alice.get("/sync?timeout=0")).toEqual(first);
+  const later = `/sync?timeout=0&since=${first.next_batch}`;
+  const second = await alice.get(later);
+  expect(second.rooms.join[roomId].timeline.events.map((event: { event_id: string }) => event.event_id)).toEqual([eventId]);
+  await alice.text(roomId, "more");
+  expect((await alice.get(later)).next_batch).toBe(second.next_batch);
+  // Nobody else, and nothing else that was asked for.
+  expect((await bob.get("/sync?timeout=0")).rooms?.join).toBeUndefined();
+  const filter = encodeURIComponent(JSON.stringify({ room: { timeline: { limit: 1 } } }));
+  expect((await alice.get(`/sync?timeout=0&filter=${filter}`)).rooms.join[roomId].timeline.events).toHaveLength(1);
+  const nothing = `/sync?timeout=0&since=${(await alice.get(`${later}&full_state=false`)).next_batch}`;
+  expect((await alice.get(nothing)).rooms?.join).toBeUndefined();
+  await alice.text(roomId, "at last");
+  expect((await alice.get(nothing)).rooms.join[roomId].timeline.events).toHaveLength(1);
+});
