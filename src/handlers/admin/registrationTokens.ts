@@ -1,4 +1,6 @@
 import { invalidParam, notFound } from "../../errors";
+import { own } from "../../lib/json";
+import type { JsonObject } from "../../lib/json";
 import {
   deleteRegistrationToken,
   getRegistrationToken,
@@ -10,7 +12,7 @@ import type { RegistrationTokenRow } from "../../storage/registrationTokens";
 import type { App } from "../app";
 
 /** How often and until when (ms) a token can be used. undefined: not said; null: without limit. */
-export interface TokenTerms {
+interface TokenTerms {
   readonly usesAllowed: number | null | undefined;
   readonly expiresTs: number | null | undefined;
 }
@@ -18,6 +20,7 @@ export interface TokenTerms {
 type TokensApp = Pick<App, "clock" | "db" | "random">;
 
 const MAX_LENGTH = 64;
+const DEFAULT_LENGTH = 16;
 const TOKEN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
 /** Of a token that was to be of any name, so many are tried. */
 const ATTEMPTS = 5;
@@ -44,21 +47,47 @@ export async function readToken(app: TokensApp, token: string) {
   return shown(row);
 }
 
-function checkTerms(app: TokensApp, { usesAllowed, expiresTs }: TokenTerms): void {
-  if (typeof usesAllowed === "number" && usesAllowed < 0) throw invalidParam("uses_allowed must be a non-negative integer or null");
-  if (typeof expiresTs === "number" && expiresTs < app.clock.now()) throw invalidParam("expiry_time must not be in the past");
+/** A number, null or nothing. */
+function numberIn(body: JsonObject, name: string, wanted: string): number | null | undefined {
+  const value = own(body, name);
+  if (value === undefined || value === null || (typeof value === "number" && Number.isSafeInteger(value))) return value;
+  throw invalidParam(`${name} must be ${wanted}`);
 }
 
-/** `POST /registration_tokens/new`: with a name, or with a random one of some length. */
-export async function createToken(app: TokensApp, wanted: TokenTerms & { readonly token: string | undefined; readonly length: number }) {
-  const { token: name, length } = wanted;
-  if (name !== undefined) {
-    if (name.length === 0 || name.length > MAX_LENGTH)
-      throw invalidParam("token must not be empty and must not be longer than 64 characters");
-    if (!/^[A-Za-z0-9._~-]+$/.test(name)) throw invalidParam("token must consist only of characters matched by the regex [A-Za-z0-9-_]");
-  } else if (length < 1 || length > MAX_LENGTH) throw invalidParam("length must be greater than zero and not greater than 64");
-  checkTerms(app, wanted);
-  const terms = { usesAllowed: wanted.usesAllowed ?? null, expiresTs: wanted.expiresTs ?? null };
+function termsIn({ clock }: TokensApp, body: JsonObject): TokenTerms {
+  const usesAllowed = numberIn(body, "uses_allowed", "a non-negative integer or null");
+  if (typeof usesAllowed === "number" && usesAllowed < 0) throw invalidParam("uses_allowed must be a non-negative integer or null");
+  const expiresTs = numberIn(body, "expiry_time", "an integer or null");
+  if (typeof expiresTs === "number" && expiresTs < clock.now()) throw invalidParam("expiry_time must not be in the past");
+  return { usesAllowed, expiresTs };
+}
+
+function nameIn(body: JsonObject): string | undefined {
+  const name = own(body, "token");
+  if (name === undefined) return undefined;
+  if (typeof name !== "string") throw invalidParam("token must be a string");
+  if (name.length === 0 || name.length > MAX_LENGTH)
+    throw invalidParam("token must not be empty and must not be longer than 64 characters");
+  if (!/^[A-Za-z0-9._~-]+$/.test(name)) throw invalidParam("token must consist only of characters matched by the regex [A-Za-z0-9-_]");
+  return name;
+}
+
+function lengthIn(body: JsonObject): number {
+  const length = own(body, "length") ?? DEFAULT_LENGTH;
+  if (typeof length !== "number" || !Number.isSafeInteger(length)) throw invalidParam("length must be an integer");
+  if (length < 1 || length > MAX_LENGTH) throw invalidParam("length must be greater than zero and not greater than 64");
+  return length;
+}
+
+/**
+ * `POST /registration_tokens/new`: with a name, or with a random one of some length. Throws 400 M_INVALID_PARAM, for values of a wrong kind,
+ * too.
+ */
+export async function createToken(app: TokensApp, body: JsonObject) {
+  const name = nameIn(body);
+  const length = lengthIn(body);
+  const { usesAllowed = null, expiresTs = null } = termsIn(app, body);
+  const terms = { usesAllowed, expiresTs };
   for (let attempt = 0; attempt < (name === undefined ? ATTEMPTS : 1); attempt++) {
     const token = name ?? app.random.string(length, TOKEN_CHARACTERS);
     if (await insertRegistrationToken(app.db, { token, ...terms })) return shown({ token, pending: 0, completed: 0, ...terms });
@@ -67,9 +96,8 @@ export async function createToken(app: TokensApp, wanted: TokenTerms & { readonl
 }
 
 /** `PUT /registration_tokens/{token}`. */
-export async function changeToken(app: TokensApp, token: string, terms: TokenTerms) {
-  checkTerms(app, terms);
-  const { usesAllowed, expiresTs } = terms;
+export async function changeToken(app: TokensApp, token: string, body: JsonObject) {
+  const { usesAllowed, expiresTs } = termsIn(app, body);
   const row = await updateRegistrationToken(app.db, token, {
     ...(usesAllowed !== undefined && { usesAllowed }),
     ...(expiresTs !== undefined && { expiresTs }),

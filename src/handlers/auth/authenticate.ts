@@ -66,8 +66,8 @@ export function createClientAuthenticator(app: AuthApp): ClientAuthenticator {
     checkRestrictions(owner, { now, method: request.method, allow });
     let requester = requesters.get(cached);
     if (!requester) requesters.set(cached, (requester = requesterOf(owner)));
-    checkMode(requester, mode);
     noteActivity(accounts, cached, request);
+    checkMode(requester, mode);
     return cached.used ? requester : firstUse(cached, requester);
   }
 

@@ -244,7 +244,18 @@ test("registration tokens", async () => {
   const { body: random } = await a.manage("POST", `${path}/new`, {});
   expect(random).toEqual({ token: expect.stringMatching(/^.{16}$/), uses_allowed: null, pending: 0, completed: 0, expiry_time: null });
   expect((await a.manage("POST", `${path}/new`, { token: "abc", uses_allowed: 0 })).body).toMatchObject({ token: "abc", uses_allowed: 0 });
-  for (const body of [{ token: "abc" }, { token: "no spaces" }, { token: "" }, { length: 65 }, { uses_allowed: -1 }, { expiry_time: 1 }])
+  for (const body of [
+    { token: "abc" },
+    { token: "no spaces" },
+    { token: "" },
+    { length: 65 },
+    { uses_allowed: -1 },
+    { uses_allowed: "x" },
+    { length: "x" },
+    { token: 5 },
+    { uses_allowed: "x" },
+    { expiry_time: 1 },
+  ])
     expect((await a.manage("POST", `${path}/new`, body)).body.errcode).toBe("M_INVALID_PARAM");
   const list = async (query: string) =>
     (await a.manage("GET", `${path}${query}`)).body.registration_tokens.map((t: { token: string }) => t.token);
