@@ -1,11 +1,11 @@
-import type * as Sdk from "matrix-js-sdk";
 import { onDatabaseServer, onEmbeddedDatabase, onTwoProcesses } from "./deployments";
 import type { Server } from "./deployments";
 import { loadSdk } from "./sdk";
+import type { Sdk } from "./sdk";
 import { login, register } from "./user";
 import type { User } from "./user";
 
-let sdk: typeof Sdk;
+let sdk: Sdk;
 beforeAll(async () => {
   sdk = await loadSdk();
 });
@@ -14,7 +14,7 @@ const LINES = 30;
 
 describe.each([
   ["one process on its embedded database", onEmbeddedDatabase],
-  ["one process on a database server", onDatabaseServer],
+  ["one process on a database server", () => onDatabaseServer()],
   ["two processes, one for each user", onTwoProcesses],
 ] as const)("%s", (_, startServer) => {
   let server: Server;

@@ -1,6 +1,7 @@
-import type { MatrixClient, MatrixEvent, Room } from "matrix-js-sdk";
-import type * as Sdk from "matrix-js-sdk";
+import type { ICreateClientOpts, MatrixClient, MatrixError, MatrixEvent, Room } from "matrix-js-sdk";
+import type { SlidingSync } from "matrix-js-sdk/lib/sliding-sync";
 import { eventually } from "../builders/eventually";
+import type { Sdk } from "./sdk";
 
 /** A person with an unmodified client. What the client knows comes from its own sync. */
 export interface User {
@@ -14,38 +15,58 @@ export interface User {
   until(roomId: string, condition: (room: Room) => boolean): Promise<void>;
 }
 
-const PASSWORD = "sUp3r s3kr1t";
+export const PASSWORD = "sUp3r s3kr1t";
 /** So few that the client has to page back. */
 const INITIAL_EVENTS = 5;
-const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 20_000;
 
-export async function register(sdk: typeof Sdk, baseUrl: string, username: string): Promise<User> {
-  const unknown = sdk.createClient({ baseUrl });
-  // the first request of every client is refused, with the stages
-  const refused = await unknown.registerRequest({ username, password: PASSWORD }).catch((error: Sdk.MatrixError) => error);
-  if (!("data" in refused)) throw new Error("nobody asked for a stage");
-  const auth = { type: "m.login.dummy", session: refused.data["session"] as string };
-  const account = await unknown.registerRequest({ username, password: PASSWORD, auth });
-  return start(sdk, baseUrl, account);
+/** What a client is given besides its account. */
+export interface Preparation {
+  readonly options?: Partial<ICreateClientOpts>;
+  /** Runs before the client syncs for the first time. */
+  prepare?(client: MatrixClient): Promise<void>;
+  /** In place of the usual `/sync`. */
+  slidingSync?(client: MatrixClient): SlidingSync;
 }
 
-/** The same user with one more device, which knows nothing yet. */
-export async function login(sdk: typeof Sdk, baseUrl: string, userId: string): Promise<User> {
-  const identifier = { type: "m.id.user", user: userId };
-  const account = await sdk.createClient({ baseUrl }).loginRequest({ type: "m.login.password", identifier, password: PASSWORD });
-  return start(sdk, baseUrl, account);
-}
-
-interface Account {
+export interface Account {
   readonly user_id: string;
   readonly device_id?: string | undefined;
   readonly access_token?: string | undefined;
 }
 
-async function start(sdk: typeof Sdk, baseUrl: string, account: Account): Promise<User> {
+export async function register(sdk: Sdk, baseUrl: string, username: string): Promise<User> {
+  return start(sdk, baseUrl, await createAccount(sdk, baseUrl, username));
+}
+
+/** The same user with one more device, which knows nothing yet. */
+export async function login(sdk: Sdk, baseUrl: string, userId: string): Promise<User> {
+  return start(sdk, baseUrl, await createDevice(sdk, baseUrl, userId));
+}
+
+export async function createAccount(sdk: Sdk, baseUrl: string, username: string): Promise<Account> {
+  const unknown = sdk.createClient({ baseUrl });
+  // the first request of every client is refused, with the stages
+  const refused = await unknown.registerRequest({ username, password: PASSWORD }).catch((error: MatrixError) => error);
+  if (!("data" in refused)) throw new Error("nobody asked for a stage");
+  const auth = { type: "m.login.dummy", session: refused.data["session"] as string };
+  const account = await unknown.registerRequest({ username, password: PASSWORD, auth });
+  return account;
+}
+
+export async function createDevice(sdk: Sdk, baseUrl: string, userId: string): Promise<Account> {
+  const identifier = { type: "m.id.user", user: userId };
+  return sdk.createClient({ baseUrl }).loginRequest({ type: "m.login.password", identifier, password: PASSWORD });
+}
+
+/** A client of a device, once it has what its first sync tells it. */
+export async function start(sdk: Sdk, baseUrl: string, account: Account, preparation: Preparation = {}): Promise<User> {
   const { user_id: userId, device_id: deviceId = "", access_token: accessToken = "" } = account;
-  const client = sdk.createClient({ baseUrl, userId, deviceId, accessToken, timelineSupport: true });
-  await client.startClient({ initialSyncLimit: INITIAL_EVENTS, lazyLoadMembers: true, threadSupport: true });
+  const client = sdk.createClient({ baseUrl, userId, deviceId, accessToken, timelineSupport: true, ...preparation.options });
+  await preparation.prepare?.(client);
+  const slidingSync = preparation.slidingSync?.(client);
+  const mode = slidingSync ? { slidingSync } : { initialSyncLimit: INITIAL_EVENTS };
+  await client.startClient({ ...mode, lazyLoadMembers: true, threadSupport: true });
   await eventually(() => client.getSyncState() === sdk.SyncState.Syncing, PATIENCE_MS);
   const known = (roomId: string): Room | undefined => client.getRoom(roomId) ?? undefined;
   const user: User = {
