@@ -36,15 +36,18 @@ function readResults(file) {
 }
 
 async function main() {
-  const synapse = run("synapse", [join(__dirname, "synapse.js")]);
+  const foreign = Promise.all([
+    run("synapse", [join(__dirname, "synapse.js")]),
+    run("clients in Python", [join(__dirname, "pythonClients.js")]),
+  ]);
   const checks = await Promise.all([
     run("types", [tool("typescript/bin/tsc"), "--noEmit", "-p", "tsconfig.json"], { isQuiet: true }),
     run("lint", [tool("eslint/bin/eslint.js"), "."], { isQuiet: true }),
     run("format", [tool("prettier/bin/prettier.cjs"), "--check", "--log-level", "warn", "src", "test", "scripts"], { isQuiet: true }),
     run("build", [join(__dirname, "build.js")], { isQuiet: true }),
   ]);
-  // without it the tests that want it are skipped, and say so
-  await synapse;
+  // without them the tests that want them are skipped, and say so
+  await foreign;
   const results = join(scratch, "results.json");
   const isGreen = await run("tests", [tool("jest/bin/jest.js"), "--ci", "--json", `--outputFile=${results}`, ...process.argv.slice(2)]);
   const { passed, failed } = readResults(results);
