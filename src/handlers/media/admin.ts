@@ -36,8 +36,9 @@ export async function quarantineOfRoom(app: MediaApp, { userId }: Requester, roo
   return keys.length === 0 ? 0 : app.db.tx((tx) => quarantineMedia(tx, keys, userId));
 }
 
+/** 404 for media that is not here. */
 export async function protect({ db, serverName }: MediaApp, mediaId: string, change: "protect" | "unprotect"): Promise<void> {
-  await protectMedia(db, { origin: serverName, mediaId }, change === "protect");
+  if (!(await protectMedia(db, { origin: serverName, mediaId }, change === "protect"))) throw notFound("Unknown media");
 }
 
 /** Media that events of a room refer to, as far as they are not encrypted. */

@@ -31,6 +31,7 @@ test("quarantine takes in all copies of the contents, now and later, but nothing
   const [first, second] = [await server.upload(alice, bad), await server.upload(alice, bad)];
   const safe = await server.upload(alice, Buffer.from("safe"));
   expect((await call("POST", `media/protect/${mediaId(safe)}`)).body).toEqual({});
+  expect((await call("POST", "media/protect/none")).status).toBe(404);
   expect((await call("POST", `media/quarantine/${first}`)).body).toEqual({});
   await call("POST", `media/quarantine/${safe}`);
   const third = await server.upload(alice, bad);
