@@ -3,7 +3,6 @@ import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError, badJson, forbidden } from "../../errors";
 import { canonicalJson } from "../../lib/canonicalJson";
 import { type JsonObject, own } from "../../lib/json";
-import { JsonText } from "../../lib/jsonText";
 import { domainOf } from "../../rooms/ids";
 import type { PduFault } from "../../rooms/pduShape";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
@@ -13,13 +12,11 @@ import type { App } from "../app";
 import { strippedState } from "../sync/stripped";
 import { requireOpenRoom } from "./access";
 import type { Entering } from "./asks";
-import { authChainOf } from "./authChain";
 import { type GoodPdu, checkSignatures, requireGood } from "./checkPdu";
 import { storeInRoom } from "./inbound";
+import { type JoinExtent, type JoinedRoom, joinedRoom } from "./joinedRoom";
 import { sentOf } from "./outcomes";
 import { approvingUser, wantsApproval } from "./restricted";
-import { statePdus } from "./serverVisibility";
-import { stateBefore } from "./stateBefore";
 
 interface Received {
   readonly room: RoomInfo;
@@ -69,27 +66,10 @@ async function approve(app: App, room: RoomInfo, received: ReceivedPdu): Promise
   return { ...received, event: { ...event, pdu }, json: canonicalJson(pdu) };
 }
 
-/** What send_join answers: the room as it was before the join. */
-export interface JoinedRoom {
-  readonly origin: string;
-  readonly members_omitted: boolean;
-  readonly state: readonly JsonText[];
-  readonly auth_chain: readonly JsonText[];
-  readonly event: JsonText;
-}
-
 /** `PUT /send_join` (server-server API, "Joining Rooms"). */
-export async function receiveJoin(app: App, origin: string, roomId: string, body: JsonObject): Promise<JoinedRoom> {
-  const { pdu, stored } = await receive(app, origin, roomId, "join", body);
-  const state = await app.caches.roomState.events(await stateBefore(app, stored));
-  const authChain = await authChainOf(app, [...state, stored]);
-  return {
-    origin: app.serverName,
-    members_omitted: false,
-    state: await statePdus(app, state),
-    auth_chain: await statePdus(app, authChain),
-    event: new JsonText(pdu.checked.json),
-  };
+export async function receiveJoin(app: App, origin: string, roomId: string, body: JsonObject, extent: JoinExtent): Promise<JoinedRoom> {
+  const { room, pdu, stored } = await receive(app, origin, roomId, "join", body);
+  return joinedRoom(app, room, { join: stored, json: pdu.checked.json }, extent);
 }
 
 /** `PUT /send_leave`. */

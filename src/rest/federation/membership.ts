@@ -25,14 +25,17 @@ export const federationJoinRoutes = group("federation.join", [
     servlet: "FederationV1SendJoinServlet",
     auth: "federation",
     body: anyObject(),
-    handle: async ({ app, requester, params, body }) => [200, await receiveJoin(app, requester.origin, params.roomId, body)],
+    handle: async ({ app, requester, params, body }) => [200, await receiveJoin(app, requester.origin, params.roomId, body, "all")],
   }),
   route("PUT /_matrix/federation/v2/send_join/:roomId/:eventId", {
     servlet: "FederationV2SendJoinServlet",
     auth: "federation",
     query: joinQuery,
     body: anyObject(),
-    handle: ({ app, requester, params, body }) => receiveJoin(app, requester.origin, params.roomId, body),
+    handle: ({ app, requester, params, query, body }) => {
+      const omits = query.omit_members ?? query["org.matrix.msc3706.partial_state"] ?? false;
+      return receiveJoin(app, requester.origin, params.roomId, body, omits ? "without_members" : "all");
+    },
   }),
 ]);
 

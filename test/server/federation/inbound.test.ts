@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../../src/lib/json";
+import type { RoomEvent } from "../../../src/rooms/event";
 import { eventually } from "../../builders/eventually";
 import { approve, createPeerRoom, hostRoom, joinPeer, walkBack } from "../../builders/peerRoom";
 import { enc, roomPath } from "../rooms/harness";
@@ -243,4 +244,36 @@ test("a restricted room lets our members in through a server that may invite whe
   expect(member).toMatchObject({ membership: "join", join_authorised_via_users_server: f.bob });
   const mallory = await f.server.client("mallory");
   expect((await mallory.call("POST", `/join/${enc(room.roomId)}`)).status).toBe(403);
+});
+
+test("a server that wants no members gets those that name the room, and the servers in it", async () => {
+  const carol = await f.server.client("carla");
+  const join = async (roomId: string, userId: string) => {
+    await carol.post(`/join/${enc(roomId)}`);
+    const { event } = (await f.peer.call("GET", `/make_join/${enc(roomId)}/${enc(userId)}?ver=10`)).body;
+    const room = createPeerRoom(f.peer, roomId, "10");
+    const refs = (ids: string[]) => ids.map((eventId) => ({ eventId }) as RoomEvent);
+    const { sender, content } = event;
+    const made = room.fork({
+      type: "m.room.member",
+      sender,
+      stateKey: sender,
+      content,
+      prev: refs(event.prev_events),
+      auth: refs(event.auth_events),
+    });
+    return (await f.peer.call("PUT", `/_matrix/federation/v2/send_join/${enc(roomId)}/${enc(made.eventId)}?omit_members=true`, made.pdu))
+      .body;
+  };
+  const keys = (pdus: { type: string; state_key: string }[]) => pdus.map(({ type, state_key }) => `${type} ${state_key}`);
+  const named = await join(await f.alice.createRoom({ preset: "public_chat", room_version: "10", name: "Tea" }), f.bob);
+  expect(named).toMatchObject({ members_omitted: true, servers_in_room: ["test.local"] });
+  expect(keys(named.state).filter((key) => key.startsWith("m.room.member"))).toEqual([]);
+  expect(keys(named.state)).toEqual(expect.arrayContaining(["m.room.create ", "m.room.name "]));
+  // what the join and the rest rest on, once
+  expect(keys(named.auth_chain)).toEqual([`m.room.member ${f.alice.userId}`]);
+  const nameless = await join(await f.room(), f.bob);
+  const heroes = [f.alice.userId, carol.userId].map((userId) => `m.room.member ${userId}`);
+  expect(keys(nameless.state)).toEqual(expect.arrayContaining(heroes));
+  expect(keys(nameless.auth_chain)).toEqual([]);
 });
