@@ -36,6 +36,8 @@ export interface RouteDefinition<A extends AuthMode, P, Q, B> {
     readonly requester: RequesterOf[A];
     readonly request: HttpRequest;
   }) => void | Promise<void>;
+  /** Of a route for other servers: it holds them back itself where they ask too much. */
+  readonly ownPace?: boolean;
   /** Answers a value to send as JSON, or a `reply(...)`. */
   readonly handle: (context: RouteContext<A, P, Q, B>) => unknown;
 }

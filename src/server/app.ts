@@ -146,7 +146,7 @@ export function createApp(options: AppOptions): RunningApp {
     },
     federation,
     appservices: createAppservices({ config, clock, web: accounts.web }),
-    inFlight: createInFlight(),
+    inFlight: createInFlight(base),
     remoteRooms: createRemoteRooms({ client: federation.client, clock, serverName }),
     media: createMedia({ ...base, background }),
     adminTasks: createAdminTasks(() => app),

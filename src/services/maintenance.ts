@@ -4,6 +4,7 @@ import { maintainAccounts } from "../handlers/account/maintenance";
 import { resyncStaleLists } from "../handlers/keys/remoteLists";
 import { resumeStaged } from "../handlers/federation/staging";
 import { forgetOldActions } from "../handlers/push/maintenance";
+import { joinEnds } from "../handlers/rooms/joinEnds";
 import { endExpired, overwriteRedacted } from "../handlers/rooms/overwriting";
 import { deleteOldCacheChanges } from "../storage/cacheChanges";
 import { deleteOldTasks } from "../storage/adminTasks";
@@ -43,6 +44,7 @@ const jobs: readonly Job[] = [
   { name: "resume_admin_tasks", everyMs: TASKS_MS, run: async ({ adminTasks }) => adminTasks.wake() },
   { name: "forget_admin_tasks", everyMs: HOUR_MS, run: ({ db, clock }) => deleteOldTasks(db, clock.now() - DAY_MS) },
   { name: "resume_staged_pdus", everyMs: MINUTE_MS, run: resumeStaged },
+  { name: "join_ends_of_rooms", everyMs: MINUTE_MS, run: joinEnds },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
   { name: "overwrite_redacted", everyMs: 5 * MINUTE_MS, run: overwriteRedacted },
   { name: "end_expired_messages", everyMs: SECOND_MS, isWanted: (config) => config.enable_ephemeral_messages, run: endExpired },

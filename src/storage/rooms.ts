@@ -49,6 +49,15 @@ export async function getTips(db: Db, roomNids: readonly number[]): Promise<TipR
     from room_tips where room_nid = any(${roomNids}::int4[])`;
 }
 
+/** Rooms with more than so many forward extremities, those with most first. */
+export async function roomsWithManyEnds(db: Db, moreThan: number, except: readonly number[], limit: number): Promise<number[]> {
+  const rows = await db<{ roomNid: number }>`
+    select room_nid as "roomNid" from room_tips
+    where cardinality(extremities) > ${moreThan} and room_nid <> all(${except}::int4[])
+    order by cardinality(extremities) desc limit ${limit}`;
+  return rows.map(({ roomNid }) => roomNid);
+}
+
 export async function insertTips(db: Db, tips: readonly TipRow[]): Promise<void> {
   await db`
     insert into room_tips (room_nid, tip_version, extremities, depth, state_group, latest_stream)

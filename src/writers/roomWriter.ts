@@ -22,6 +22,7 @@ import { unstored } from "./flush";
 import type { PushPersister } from "./flush";
 import { createIdBlock } from "./idBlocks";
 import type { IdBlock } from "./idBlocks";
+import { buildOnSomeEnds, hasManyEnds } from "./remote/manyExtremities";
 import { storeOlder } from "./remote/older";
 import { redactionEffects } from "./remote/redactions";
 import { buildRemote, storeOutliers } from "./remote/remoteStore";
@@ -279,6 +280,7 @@ export class RoomWriter {
     const { caches, clock } = this.deps;
     const tip = await this.tipOf(work);
     if (!tip) return job.resolve({ refused: refusal(404, "M_NOT_FOUND", "Unknown room") });
+    if (hasManyEnds(tip)) return this.buildOnSomeEnds(work, job, tip);
     const [inputs, target, [nid = 0], [groupId = 0]] = await Promise.all([
       loadInputs(caches, tip, intent, this.flusher.pending),
       intent.redacts === null ? undefined : caches.events.byId(intent.redacts),
@@ -294,6 +296,21 @@ export class RoomWriter {
     work.tip = built.tip;
     const redacts = target && redactionTarget(built, inputs, target);
     this.store(work, { job, roomId: tip.room.roomId, event: { built, intent, receivedTs: clock.now(), newRoom: undefined, redacts } });
+  }
+
+  private async buildOnSomeEnds(work: RoomWork, job: Job, tip: RoomTip): Promise<void> {
+    const { intent } = job;
+    await allStored(work);
+    if (work.tip !== tip) return this.build(work, job);
+    const result = await buildOnSomeEnds(this.remote, tip, intent, async () => this.context((await this.eventNids.take(1))[0] ?? 0, 0));
+    if ("refused" in result) return job.resolve(result);
+    const { built, inputs } = result;
+    const target = intent.redacts === null ? undefined : await this.deps.caches.events.byId(intent.redacts);
+    work.tip = built.tip;
+    const redacts = target && redactionTarget(built, inputs, target);
+    const event = { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts };
+    this.store(work, { job, roomId: tip.room.roomId, event });
+    await allStored(work);
   }
 
   /** Events of other servers may refer to anything of the room that is stored, so nothing of it may be on its way to the disk. */

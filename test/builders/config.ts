@@ -37,6 +37,7 @@ export const testValues: DeepPartial<ConfigValues> = {
   rc_room_creation: unlimited,
   rc_user_directory: unlimited,
   rc_key_requests: unlimited,
+  rc_federation: { sleep_limit: 100_000, sleep_delay: 0, reject_limit: 100_000, concurrent: 100 },
 };
 
 /** A complete configuration. Overrides are keys as in homeserver.yaml; each replaces the whole top-level key. */

@@ -46,6 +46,8 @@ export interface Peer {
   user(localpart: string): string;
   /** Answers requests whose method and decoded path begin so; the last one told counts. Others get 404 M_UNRECOGNIZED. */
   answer(methodAndPath: string, make: (request: PeerRequest) => PeerAnswer["body"] | Promise<PeerAnswer["body"]>): void;
+  /** Answers such requests with status 200 and whatever is written, for as long as it is. */
+  stream(methodAndPath: string, write: (response: ServerResponse) => void): void;
   /** A signed request to a server of ours. Paths are whole, or relative to /_matrix/federation/v1. */
   call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<PeerAnswer>;
   close(): Promise<void>;
@@ -67,6 +69,7 @@ export async function createPeer(target: { readonly url: string; readonly server
     stdio: "ignore",
   });
   const requests: PeerRequest[] = [];
+  const streams: { begins: string; write: (response: ServerResponse) => void }[] = [];
   const answers: { begins: string; make: (request: PeerRequest) => unknown }[] = [];
   const https = createServer({ key: readFileSync(keyFile), cert: readFileSync(certFile) }, (request, response) => {
     let text = "";
@@ -87,6 +90,8 @@ export async function createPeer(target: { readonly url: string; readonly server
     };
     const isKeys = asked.path.startsWith("/_matrix/key/v2/server");
     if (!isKeys) requests.push(asked);
+    const streamed = streams.findLast(({ begins }) => `${asked.method} ${asked.path}`.startsWith(begins));
+    if (streamed) return streamed.write(response.writeHead(200, { "Content-Type": "application/json" }));
     const found = answers.findLast(({ begins }) => `${asked.method} ${asked.path}`.startsWith(begins));
     const body = isKeys ? keyDocument(name, key) : found && (await found.make(asked));
     response.writeHead(body === undefined ? 404 : 200, { "Content-Type": "application/json" });
@@ -113,6 +118,7 @@ export async function createPeer(target: { readonly url: string; readonly server
     requests,
     user: (localpart) => `@${localpart}:${name}`,
     answer: (begins, make) => void answers.push({ begins, make }),
+    stream: (begins, write) => void streams.push({ begins, write }),
     call,
     async close() {
       https.closeAllConnections();

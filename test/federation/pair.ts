@@ -115,7 +115,6 @@ function common(directory: string, { authority, certificate, key }: Certificates
     allow_device_name_lookup_over_federation: true,
     // whoever was away is asked again soon
     federation: { destination_min_retry_interval: "1s", destination_max_retry_interval: "1s", max_long_retries: 1, max_short_retries: 1 },
-    rc_federation: { window_size: 1_000, sleep_limit: 100_000, sleep_delay: 0, reject_limit: 100_000, concurrent: 100 },
     federation_rr_transactions_per_room_per_second: 1_000,
     rc_admin_redaction: unlimited,
   };

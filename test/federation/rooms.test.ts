@@ -41,6 +41,8 @@ describeWithSynapse("rooms that span servers", () => {
       const [alice, bob, roomId] = await together();
       const act = (what: string) => alice.ok("POST", `${roomPath(roomId)}/${what}`, { user_id: bob.userId, reason: what });
       const out = () => bob.until((sync) => sync.rooms?.leave?.[roomId]);
+      // a first sync says nothing of rooms that were left
+      await bob.sync();
       await act("kick");
       await out();
       await joinVia(pair[home], bob, roomId);

@@ -142,6 +142,12 @@ export async function askBackfill(
   );
 }
 
+/** `GET /rooms/{roomId}/complexity`, of Synapse. Somebody waits for it. */
+export function askComplexity(app: AskApp, host: string, roomId: string): Promise<JsonObject> {
+  const path = `/_matrix/federation/unstable/rooms/${enc(roomId)}/complexity`;
+  return app.federation.client.get(host, path, { timeoutMs: 10_000, retries: "none" });
+}
+
 /** `GET /timestamp_to_event`. Somebody waits for it. */
 export function askEventByTime(app: AskApp, host: string, roomId: string, ts: number, dir: "f" | "b"): Promise<JsonObject> {
   const query = { ts, dir };

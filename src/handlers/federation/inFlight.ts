@@ -1,5 +1,6 @@
 import { createLru } from "../../lib/lru";
 import { type KeyedQueue, createKeyedQueue } from "../../lib/keyedQueue";
+import { type OriginPace, createOriginPace } from "./originPace";
 import type { TransactionAnswer } from "./transactions";
 
 /** What of federation is under way in this process, so that nothing is done twice at a time. */
@@ -14,6 +15,10 @@ export interface InFlight {
   readonly inVain: Pick<Map<string, number>, "get"> & { set(eventId: string, ts: number): unknown };
   /** Rooms, by number, whose staged events are being stored. `again`: more came meanwhile. */
   readonly stagedRooms: Map<number, { again: boolean }>;
+  /** Rooms, by number, whose many ends nobody of this server may tie together, and since when that is known. */
+  readonly loose: Map<number, number>;
+  /** Requests of other servers, as fast as they may come. */
+  readonly pace: OriginPace;
   /** How many transactions of a server are worked on or wait. */
   readonly perOrigin: Map<string, number>;
   /** Transactions, by server: one at a time. */
@@ -29,8 +34,10 @@ const MAX_TRANSACTIONS = 5_000;
 
 const MAX_IN_VAIN = 10_000;
 
-export function createInFlight(): InFlight {
+export function createInFlight(deps: Parameters<typeof createOriginPace>[0]): InFlight {
   return {
+    loose: new Map<number, number>(),
+    pace: createOriginPace(deps),
     entering: createKeyedQueue(),
     rooms: createKeyedQueue(),
     backfills: createKeyedQueue(),

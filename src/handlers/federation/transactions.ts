@@ -19,12 +19,12 @@ export interface TransactionAnswer {
  * worked on, or shortly after, gets the answer of the first.
  */
 export function receiveTransaction(app: App, origin: string, txnId: string, body: JsonObject): Promise<TransactionAnswer> {
-  const { transactions, origins } = app.inFlight;
+  const { transactions, origins, pace } = app.inFlight;
   const key = `${origin}\u0000${txnId}`;
   const known = transactions.get(key);
   if (known) return known;
   checkBurden(app, origin);
-  const answer = origins.run(origin, () => work(app, origin, body)).finally(() => count(app, origin, -1));
+  const answer = origins.run(origin, () => pace.run(origin, () => work(app, origin, body))).finally(() => count(app, origin, -1));
   transactions.set(key, answer);
   answer.catch(() => transactions.delete(key));
   return answer;

@@ -17,6 +17,7 @@ import { requireConsent } from "../consent/required";
 import type { ConsentedAction } from "../consent/required";
 import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
+import { requireSimple, tooMuchHere } from "../federation/complexity";
 import { sendOnBehalf } from "../federation/onBehalf";
 import { inviteRemotely } from "../federation/remoteInvite";
 import { joinRemotely } from "../federation/remoteJoin";
@@ -142,10 +143,17 @@ async function changeFromAfar(
   const joined = await app.inFlight.entering.run(roomId, async () => {
     // Somebody of this server may have got in while we waited.
     const known = await findRoom(app, roomId);
-    return known && (await isHosted(app, known, action)) ? undefined : joinRemotely(app, hosts, { ...membership, action });
+    if (known && (await isHosted(app, known, action))) return undefined;
+    await requireSimple(app, requester, hosts, roomId);
+    return joinRemotely(app, hosts, { ...membership, action });
   });
   if (!joined) return changeMembership(app, requester, request);
   const entered = await findRoom(app, roomId);
+  const tooMuch = entered && (await tooMuchHere(app, requester, entered));
+  if (tooMuch) {
+    await changeMembership(app, requester, { roomId, target, action: "leave" });
+    throw tooMuch;
+  }
   if (entered) await followUpgrade(app, target, entered);
   return joined;
 }

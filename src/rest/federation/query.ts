@@ -1,3 +1,4 @@
+import { serveComplexity } from "../../handlers/federation/complexity";
 import { forbidden, invalidParam, missingParam, unrecognized } from "../../errors";
 import { hostOf } from "../../caches/memberships";
 import type { App } from "../../handlers/app";
@@ -9,6 +10,11 @@ import { anyJson, integer, integerText, nullable, object, optional, string } fro
 import { group, route } from "../route";
 
 export const federationQueryRoutes = group("federation.query", [
+  route("GET /_matrix/federation/unstable/rooms/:roomId/complexity", {
+    servlet: "RoomComplexityServlet",
+    auth: "federation",
+    handle: ({ app, params }) => serveComplexity(app, params.roomId),
+  }),
   route("GET /_matrix/federation/v1/query/directory", {
     servlet: "FederationQueryServlet",
     auth: "federation",

@@ -86,7 +86,9 @@ async function run(exchange: Exchange, compiled: CompiledRoute, segments: readon
   if (limited instanceof Promise) await limited;
   const query = checkedQuery(exchange, definition.query);
   if (definition.body && !bodyFirst) body = await checkedBody(exchange, compiled);
-  return definition.handle({ app, requester, params, query, body, request: exchange });
+  const handle = (): unknown => definition.handle({ app, requester, params, query, body, request: exchange });
+  if (!requester || !("origin" in requester) || definition.ownPace) return handle();
+  return app.inFlight.pace.run(requester.origin, async () => handle());
 }
 
 function nameOf(requester: RequesterOf[AuthMode]): string | undefined {

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../../src/lib/json";
 import type { RoomEvent } from "../../../src/rooms/event";
+import { joinEnds } from "../../../src/handlers/rooms/joinEnds";
 import { eventually } from "../../builders/eventually";
 import { approve, createPeerRoom, hostRoom, joinPeer, walkBack } from "../../builders/peerRoom";
 import { enc, roomPath } from "../rooms/harness";
@@ -244,6 +245,38 @@ test("a restricted room lets our members in through a server that may invite whe
   expect(member).toMatchObject({ membership: "join", join_authorised_via_users_server: f.bob });
   const mallory = await f.server.client("mallory");
   expect((await mallory.call("POST", `/join/${enc(room.roomId)}`)).status).toBe(403);
+});
+
+test("an event cites ten ends of a room at most, and stands on the state of those; dummies tie the others together", async () => {
+  const roomId = await f.alice.createRoom({ preset: "public_chat", room_version: "10", power_level_content_override: { users_default: 50 } });
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const ends = Array.from({ length: 25 }, (_, i) => room.fork(said(`end ${i}`)));
+  const named = room.fork({ type: "m.room.name", sender: f.bob, stateKey: "", content: { name: "a side branch" } });
+  // all begin where the room began for the other server, this one later than that
+  const deep = room.make(said("deep"));
+  const deeper = room.fork(said("deeper"));
+  await room.send(named, deep, deeper);
+  await room.send(...ends);
+  const open = async (): Promise<number> => {
+    const [row] = await f.server.app.db<{ n: number }>`
+      select cardinality(extremities) as n from room_tips join rooms using (room_nid) where room_id = ${roomId}`;
+    return row?.n ?? 0;
+  };
+  expect(await open()).toBe(27);
+  const eventId = await f.alice.setState(roomId, "m.room.topic", { topic: "ours" });
+  const { pdus } = (await f.peer.call("GET", `/event/${enc(eventId)}`)).body;
+  expect(pdus[0].prev_events).toHaveLength(10);
+  expect(pdus[0].prev_events).toContain(deeper.eventId);
+  expect(await open()).toBe(18);
+  expect(await f.alice.get(`${roomPath(roomId)}/state/m.room.name`)).toEqual({ name: "a side branch" });
+  // what other servers would say of the state there, from what is cited
+  const { pdu_ids: state } = (await f.peer.call("GET", `/state_ids/${enc(roomId)}?event_id=${enc(eventId)}`)).body;
+  expect(state.includes(named.eventId)).toBe(pdus[0].prev_events.includes(named.eventId));
+  for (let i = 0; i < 5 && (await open()) > 10; i++) await joinEnds(f.server.app);
+  expect(await open()).toBeLessThanOrEqual(10);
+  expect(await f.texts(roomId)).toHaveLength(27);
+  const types = (await f.alice.get(`${roomPath(roomId)}/messages?dir=b&limit=100`)).chunk.map(({ type }: { type: string }) => type);
+  expect(types).not.toContain("org.matrix.dummy_event");
 });
 
 test("a server that wants no members gets those that name the room, and the servers in it", async () => {

@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from "node:http";
 import type { Listener } from "../../../src/config/types.generated";
 import type { App } from "../../../src/handlers/app";
+import { createInFlight } from "../../../src/handlers/federation/inFlight";
 import { requesterFor } from "../../../src/handlers/requester";
 import { MatrixError } from "../../../src/errors";
 import { systemClock } from "../../../src/lib/clock";
@@ -9,6 +10,7 @@ import type { createLogging } from "../../../src/observe/logging";
 import { createMetrics } from "../../../src/observe/metrics";
 import { group, type Route } from "../../../src/rest/route";
 import { createListeners } from "../../../src/server/http/listeners";
+import { testConfig } from "../../builders/config";
 import { DEFAULT_TIMEOUTS, type HttpTimeouts } from "../../../src/server/http/listening";
 
 const LISTENER: Listener = {
@@ -54,6 +56,7 @@ export async function startHttp({
   const app = {
     config: { enable_metrics: true, derived: {}, ...config },
     clock: systemClock,
+    inFlight: createInFlight({ config: testConfig(), clock: systemClock }),
     auth: {
       authenticate(request: { accessToken?: string; headers: IncomingHttpHeaders }, mode: string, { content }: { content: unknown }) {
         if (mode === "federation") {

@@ -70,6 +70,7 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "POST /_matrix/client/v1/refresh",
     "POST /_matrix/client/v3/tokenrefresh",
   ],
+  "Synapse: how much there is to a room": ["GET /_matrix/federation/unstable/rooms/:roomId/complexity"],
   "MSC2946: hierarchies of spaces, before their release": ["GET /_matrix/client/unstable/org.matrix.msc2946/rooms/:roomId/hierarchy"],
   "MSC3266: summaries of rooms, before their release": [
     "GET /_matrix/client/unstable/im.nheko.summary/summary/:roomIdOrAlias",
