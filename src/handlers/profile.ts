@@ -7,11 +7,11 @@ import { getProfiles, removeField, setAvatarUrl, setDisplayName, setField } from
 import type { ProfileRow } from "../storage/profiles";
 import { getUser } from "../storage/users";
 import { changeAccounts } from "../writers/accountChanges";
-import { sendAll } from "../writers/eventsRpc";
 import { sendIntent } from "../writers/intents";
 import type { App } from "./app";
 import { checkAvatar } from "./media/avatars";
 import { askProfile } from "./federation/remoteQueries";
+import { sendEvent } from "./rooms/sendEvent";
 import type { Requester } from "./requester";
 
 const MAX_DISPLAYNAME = 256;
@@ -138,9 +138,10 @@ async function propagate(app: App, userId: string): Promise<void> {
       };
       return sendIntent({ roomId: place.roomId, sender: userId, type: "m.room.member", content }, { stateKey: userId });
     });
-    for (const outcome of await sendAll(app, intents)) {
-      if ("refused" in outcome)
-        app.log("synapse.handlers.profile").warn(`Failed to update a member event of ${userId}: ${outcome.refused.message}`);
+    for (const outcome of await Promise.allSettled(intents.map((intent) => sendEvent(app, intent)))) {
+      if (outcome.status === "fulfilled") continue;
+      if (!(outcome.reason instanceof MatrixError)) throw outcome.reason;
+      app.log("synapse.handlers.profile").warn(`Failed to update a member event of ${userId}: ${outcome.reason.message}`);
     }
   }
 }

@@ -58,6 +58,10 @@ type RemoteRequest =
       readonly event: CheckedPdu;
       /** Of events before it that cannot be had. */
       readonly foreign?: readonly ForeignState[];
+      /** It is to be soft-failed, whatever the room's rules say of it. */
+      readonly suspect?: boolean;
+      /** Set for an event of ours that somebody else had to sign. */
+      readonly ours?: Pick<SendIntent, "sender" | "deviceId" | "txnId">;
     }
   | ({ readonly kind: "with_state" } & EventWithState)
   | { readonly kind: "outliers"; readonly roomId: string; readonly version: string; readonly events: readonly CheckedPdu[] }
@@ -99,9 +103,9 @@ export function storeRemoteEvent(
   app: RpcApp,
   roomId: string,
   event: CheckedPdu,
-  foreign: readonly ForeignState[] = [],
+  options: Pick<Extract<RemoteRequest, { kind: "event" }>, "foreign" | "suspect" | "ours"> = {},
 ): Promise<RemoteOutcome> {
-  return app.rpc.call(storeRemote, { kind: "event", roomId, event, ...(foreign.length > 0 && { foreign }) });
+  return app.rpc.call(storeRemote, { kind: "event", roomId, event, ...options });
 }
 
 /** Stores an event with the state before it: the answer to send_join. */

@@ -138,7 +138,8 @@ export class RoomWriter {
     let outcome: RemoteOutcome | undefined;
     const answer = (given: RemoteOutcome): void => void (outcome = given);
     const sent = await new Promise<SendOutcome>((resolve, reject) => {
-      const intent = sendIntent({ roomId: request.roomId, sender: "", type: "", content: {} });
+      const { sender = "", deviceId = null, txnId = null } = (request.kind === "event" && request.ours) || {};
+      const intent = sendIntent({ roomId: request.roomId, sender, type: "", content: {} }, { deviceId, txnId });
       this.push({ intent, remote: { request, answer }, resolve, reject, attempts: 0 });
     });
     return outcome ?? ("sent" in sent ? { kind: "stored", sent: sent.sent } : { kind: "rejected", reason: eventId });
@@ -326,7 +327,7 @@ export class RoomWriter {
     if (rejected !== null) answer({ kind: "rejected", reason: rejected });
     else if (softFailed) answer({ kind: "soft_failed", reason: "not allowed by the present state of the room" });
     if (built.movesTip) work.tip = built.tip;
-    const intent = { deviceId: null, txnId: null };
+    const { intent } = job;
     this.store(work, {
       job,
       roomId: request.roomId,

@@ -2,7 +2,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { isJsonObject, own } from "../../lib/json";
 import type { JsonObject } from "../../lib/json";
 import { isUserId } from "../../rooms/ids";
-import { sendEvent } from "../../writers/eventsRpc";
+import { sendEvent } from "../rooms/sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
 import { ownLimitOf, requesterFor } from "../requester";

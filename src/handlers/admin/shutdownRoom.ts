@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from "../../lib/json";
 import { aliasesOfRooms } from "../../storage/aliases";
 import type { AdminTask } from "../../storage/adminTasks";
 import { localUsersOf } from "../../storage/memberships";
-import { sendEvent } from "../../writers/eventsRpc";
+import { sendEvent } from "../rooms/sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
 import { requesterFor } from "../requester";

@@ -142,6 +142,11 @@ export async function askBackfill(
   );
 }
 
+/** `POST /_matrix/policy/v1/sign`: the policy server's signatures of an event. */
+export function askPolicySignature(app: AskApp, host: string, json: string): Promise<JsonObject> {
+  return app.federation.client.post(host, "/_matrix/policy/v1/sign", new JsonText(json), { timeoutMs: 10_000, retries: "none" });
+}
+
 /** `GET /rooms/{roomId}/complexity`, of Synapse. Somebody waits for it. */
 export function askComplexity(app: AskApp, host: string, roomId: string): Promise<JsonObject> {
   const path = `/_matrix/federation/unstable/rooms/${enc(roomId)}/complexity`;

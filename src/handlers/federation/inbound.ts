@@ -2,6 +2,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { type ForeignState, type RemoteOutcome, storeRemoteEvent } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import type { GoodPdu } from "./checkPdu";
+import { afterPolicy } from "./policyServer";
 import { type Source, fetchAuthOf, fetchStateBefore, missingBefore } from "./gaps";
 
 type Missing = Extract<RemoteOutcome, { readonly kind: "missing" }>;
@@ -22,10 +23,11 @@ export function storeInRoom(app: App, origin: string, room: RoomInfo, pdu: GoodP
 
 /** Stores an event; auth events that are missing are fetched. What is still missing then are events before it, or nobody has them. */
 async function storeWithAuth(app: App, source: Source, pdu: GoodPdu, foreign: readonly ForeignState[] = []): Promise<RemoteOutcome> {
-  const outcome = await storeRemoteEvent(app, source.room.roomId, pdu.checked, foreign);
+  const { checked, suspect } = await afterPolicy(app, source.room, pdu);
+  const outcome = await storeRemoteEvent(app, source.room.roomId, checked, { foreign, suspect });
   if (outcome.kind !== "missing" || outcome.auth.length === 0) return outcome;
   await attempt(app, source, "the auth events of an event", () => fetchAuthOf(app, source, pdu.event.eventId));
-  return storeRemoteEvent(app, source.room.roomId, pdu.checked, foreign);
+  return storeRemoteEvent(app, source.room.roomId, checked, { foreign, suspect });
 }
 
 /** Stores what the other server says came between. Gaps behind that are bridged by its word on the state. */

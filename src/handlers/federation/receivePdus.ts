@@ -8,6 +8,7 @@ import type { App } from "../app";
 import { placeOf } from "../rooms/access";
 import { areWeIn, isShutOut } from "./access";
 import { type GoodPdu, checkSignatures } from "./checkPdu";
+import { afterPolicy } from "./policyServer";
 import { stagePdu } from "./staging";
 
 /** What became of a PDU of a transaction: nothing to say, or why it was not taken. */
@@ -69,7 +70,8 @@ async function receiveOne(app: App, origin: string, room: RoomInfo, received: Re
 
 /** Rejected and soft-failed events are stored as such, and that is all the other server needs to know. */
 async function store(app: App, origin: string, room: RoomInfo, pdu: GoodPdu): Promise<PduResult> {
-  const outcome = await storeRemoteEvent(app, room.roomId, pdu.checked);
+  const { checked, suspect } = await afterPolicy(app, room, pdu);
+  const outcome = await storeRemoteEvent(app, room.roomId, checked, { suspect });
   if (outcome.kind !== "missing" || (await stagePdu(app, origin, room, pdu))) return {};
   return { error: "Too many events of this room wait for what they rest on" };
 }

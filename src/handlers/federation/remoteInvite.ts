@@ -9,6 +9,7 @@ import { strippedForInvite } from "../sync/stripped";
 import { sendInvite } from "./asks";
 import { checkSignatures, isSignedBy, requireGood } from "./checkPdu";
 import { sentOf } from "./outcomes";
+import { withPolicySignature } from "./policyServer";
 import { askInTurn } from "./servers";
 
 /**
@@ -16,7 +17,7 @@ import { askInTurn } from "./servers";
  * "Inviting to a room").
  */
 export async function inviteRemotely(app: App, room: RoomInfo, intent: SendIntent, target: string): Promise<SentEvent> {
-  const prepared = await prepareEvent(app, intent);
+  const prepared = await withPolicySignature(app, room, await prepareEvent(app, intent));
   const host = hostOf(target);
   const strippedState = await strippedForInvite(app, room, intent.sender);
   const request = { roomId: room.roomId, version: room.version.id, eventId: prepared.eventId, json: prepared.json, strippedState };

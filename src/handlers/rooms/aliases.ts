@@ -7,7 +7,7 @@ import type { AliasRow } from "../../storage/aliases";
 import { appendCacheChanges } from "../../storage/cacheChanges";
 import type { Db } from "../../storage/db";
 import { ALIASES_OF_ROOM, cachesStream } from "../../streams/caches";
-import { sendEvent } from "../../writers/eventsRpc";
+import { sendEvent } from "./sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
 import { provideAlias } from "../appservices/ask";

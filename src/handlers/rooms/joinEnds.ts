@@ -1,7 +1,7 @@
 import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError } from "../../errors";
 import { roomsWithManyEnds } from "../../storage/rooms";
-import { sendEvent } from "../../writers/eventsRpc";
+import { sendEvent } from "./sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
 import { currentLevels } from "./access";
@@ -11,13 +11,11 @@ const ROOMS_AT_ONCE = 5;
 /** Rooms in which nobody of this server may send such an event are left alone for so long. ms */
 const PATIENCE_MS = 7 * 24 * 3_600_000;
 
-type EndsApp = Pick<App, "caches" | "clock" | "config" | "db" | "inFlight" | "log" | "rpc">;
-
 /**
  * Ties rooms together that have many ends (`dummy_events_threshold`), by events of which clients and other servers hear nothing until
  * others follow them: every end costs a resolution of states with each event.
  */
-export async function joinEnds(app: EndsApp): Promise<void> {
+export async function joinEnds(app: App): Promise<void> {
   const { loose } = app.inFlight;
   const now = app.clock.now();
   for (const [nid, since] of loose) if (now - since > PATIENCE_MS) loose.delete(nid);
@@ -27,7 +25,7 @@ export async function joinEnds(app: EndsApp): Promise<void> {
 }
 
 /** Whether somebody of this server could. */
-async function sendDummy(app: EndsApp, room: RoomInfo): Promise<boolean> {
+async function sendDummy(app: App, room: RoomInfo): Promise<boolean> {
   const [levels, members] = await Promise.all([currentLevels(app, room), app.caches.memberships.ofRoom(room.nid)]);
   const needed = levels.requiredFor(TYPE, "message");
   const sender = [...members.local.keys()].find((userId) => levels.userLevel(userId) >= needed);

@@ -8,7 +8,7 @@ import type { JsonObject } from "../../lib/json";
 import { isUserId } from "../../rooms/ids";
 import { getUser } from "../../storage/users";
 import { setForgotten } from "../../storage/memberships";
-import { sendEvent } from "../../writers/eventsRpc";
+import { sendEvent } from "./sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";

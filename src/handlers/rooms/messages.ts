@@ -4,7 +4,7 @@ import type { JsonObject } from "../../lib/json";
 import { own } from "../../lib/json";
 import { fitsId } from "../../rooms/ids";
 import { findAnnotation } from "../../storage/relations";
-import { sendEvent } from "../../writers/eventsRpc";
+import { sendEvent } from "./sendEvent";
 import { relationOf } from "../../writers/flush";
 import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";

@@ -4,7 +4,7 @@ import { MatrixError, forbidden } from "../../errors";
 import type { JsonObject } from "../../lib/json";
 import { own } from "../../lib/json";
 import { fitsId } from "../../rooms/ids";
-import { sendEvent } from "../../writers/eventsRpc";
+import { sendEvent } from "./sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
 import { canonicalAddress } from "../auth/identifiers";

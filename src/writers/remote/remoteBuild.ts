@@ -38,6 +38,8 @@ export interface RemoteInput {
   readonly follows: ReadonlySet<string>;
   /** The room starts anew with this event: nobody of this server was in it. */
   readonly startsAnew: boolean;
+  /** It is soft-failed whatever the room's rules say. */
+  readonly suspect?: boolean;
 }
 
 /** The pairs that authorisation of an event may look at. */
@@ -83,7 +85,7 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   const base = { event, json: input.json, nid, before: tip, stateGroup: after.group.id, replaces, verdict: accepted };
   const atCurrent = input.startsAnew ? allow : checkAuth(event.version, event, await lookupIn(caches, event, tip.group.state));
   const apart: BuiltOnTip = { ...base, tip, movesTip: false, groups, moves: [], joining: new Map() };
-  if (!atCurrent.allowed) return { ...apart, verdict: { rejected: null, softFailed: true } };
+  if (!atCurrent.allowed || input.suspect) return { ...apart, verdict: { rejected: null, softFailed: true } };
   const self: Extremity = { nid, ...refOf({ room: tip.room, event, row: { eventId: event.eventId } } as StoredEvent) };
   const extremities = [...(input.startsAnew ? [] : tip.extremities.filter(({ eventId }) => !input.follows.has(eventId))), self];
   const current = await currentState(deps, extremities, unstored(apart), after.group);

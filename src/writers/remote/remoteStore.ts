@@ -76,6 +76,7 @@ async function buildEvent(
     authEvents: [...auth.values()],
     follows: await followed(deps.caches, tip.room, prev),
     startsAnew: false,
+    suspect: request.suspect === true,
   });
 }
 

@@ -248,7 +248,11 @@ test("a restricted room lets our members in through a server that may invite whe
 });
 
 test("an event cites ten ends of a room at most, and stands on the state of those; dummies tie the others together", async () => {
-  const roomId = await f.alice.createRoom({ preset: "public_chat", room_version: "10", power_level_content_override: { users_default: 50 } });
+  const roomId = await f.alice.createRoom({
+    preset: "public_chat",
+    room_version: "10",
+    power_level_content_override: { users_default: 50 },
+  });
   const room = await joinPeer(f.peer, roomId, f.bob);
   const ends = Array.from({ length: 25 }, (_, i) => room.fork(said(`end ${i}`)));
   const named = room.fork({ type: "m.room.name", sender: f.bob, stateKey: "", content: { name: "a side branch" } });

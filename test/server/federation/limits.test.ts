@@ -48,7 +48,9 @@ describe("rooms that are too large", () => {
 });
 
 test("a server that asks too much at once is told to come back later", async () => {
-  const f = await createFederated({ rc_federation: { window_size: 60_000, sleep_limit: 2, sleep_delay: 1_000, reject_limit: 0, concurrent: 3 } });
+  const f = await createFederated({
+    rc_federation: { window_size: 60_000, sleep_limit: 2, sleep_delay: 1_000, reject_limit: 0, concurrent: 3 },
+  });
   const ask = () => f.peer.call("GET", `/query/profile?user_id=${enc(f.alice.userId)}`);
   const answers = await Promise.all(Array.from({ length: 6 }, ask));
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(3);
