@@ -55,6 +55,9 @@ export class Leases implements Ownership {
   private refreshing: Promise<void> | undefined;
   private refreshedAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
+  private ticking: Promise<void> | undefined;
+  /** Ms after which somebody wants to look again, said during a tick. */
+  private wanted = Infinity;
   /** Monotonic ms at which the timer fires. */
   private due = Infinity;
   private unsubscribe: () => void = () => undefined;
@@ -69,14 +72,10 @@ export class Leases implements Ownership {
 
   /** Takes the leases. Waits for those of an earlier life to expire; fails when somebody goes on renewing them. */
   async start(): Promise<void> {
-    const { db, bus, channel, clock, unique } = this.options;
+    const { db, bus, channel, unique } = this.options;
     if (unique) await evictLeases(db, this.instance);
     this.epoch = await nextLeaseEpoch(db);
-    const giveUp = clock.monotonic() + this.ttlMs + this.renewMs;
-    while (!(await this.take())) {
-      if (clock.monotonic() > giveUp) throw this.takenError();
-      await new Promise((resolve) => setTimeout(resolve, START_POLL_MS));
-    }
+    if (!(await this.takePatiently())) throw this.takenError();
     this.unsubscribe = bus.subscribe(channel, () => this.hasten(REFRESH_GAP_MS));
     this.schedule(await this.look());
     this.announce();
@@ -88,6 +87,8 @@ export class Leases implements Ownership {
     this.stopped = true;
     clearTimeout(this.timer);
     this.unsubscribe();
+    // A renewal under way may be about to begin a new life.
+    await this.ticking;
     await releaseLeases(this.options.db, { instance: this.instance, epoch: this.epoch }).catch(() => undefined);
     this.announce();
   }
@@ -162,6 +163,17 @@ export class Leases implements Ownership {
     return true;
   }
 
+  /** Waits for leases of an earlier life, or of a statement whose answer was lost, to expire. False when somebody goes on renewing them. */
+  private async takePatiently(): Promise<boolean> {
+    const { clock } = this.options;
+    const giveUp = clock.monotonic() + this.ttlMs + this.renewMs;
+    while (!(await this.take())) {
+      if (this.stopped || clock.monotonic() > giveUp) return false;
+      await new Promise((resolve) => setTimeout(resolve, START_POLL_MS));
+    }
+    return true;
+  }
+
   private async renew(): Promise<void> {
     const { db, clock, standsFor, log } = this.options;
     const asked = clock.monotonic();
@@ -170,10 +182,13 @@ export class Leases implements Ownership {
       this.ownUntil = asked + this.ttlMs;
       return;
     }
+    this.ownUntil = -Infinity;
+    if (this.stopped) return;
     log.warn("the other processes took this one for dead; it goes on in a new life");
     await releaseLeases(db, { instance: this.instance, epoch: this.epoch });
     this.epoch = await nextLeaseEpoch(db);
-    if (!(await this.take())) {
+    if (!(await this.takePatiently())) {
+      if (this.stopped) return;
       this.stopped = true;
       this.options.onReplaced(this.takenError());
       return;
@@ -209,16 +224,18 @@ export class Leases implements Ownership {
 
   /** Looks sooner, never later: whoever cannot reach somebody asks again and again, and must not put off the renewal of its leases. */
   private hasten(ms: number): void {
-    this.schedule(Math.min(ms, this.due - this.options.clock.monotonic()));
+    if (this.ticking) this.wanted = Math.min(this.wanted, ms);
+    else this.schedule(Math.min(ms, this.due - this.options.clock.monotonic()));
   }
 
   private schedule(ms: number): void {
     clearTimeout(this.timer);
     if (this.stopped) return;
     this.due = this.options.clock.monotonic() + ms;
-    this.timer = setTimeout(() => void this.tick(), ms).unref();
+    this.timer = setTimeout(() => (this.ticking = this.tick()), ms).unref();
   }
 
+  /** Never twice at once: one renewal that begins a new life would take the leases away from the other. */
   private async tick(): Promise<void> {
     let next = this.renewMs;
     this.due = Infinity;
@@ -228,6 +245,9 @@ export class Leases implements Ownership {
     } catch (error) {
       this.options.log.warn(`cannot renew the leases of this process: ${messageOf(error)}`);
     }
+    this.ticking = undefined;
+    next = Math.min(next, this.wanted);
+    this.wanted = Infinity;
     this.schedule(next);
   }
 }

@@ -173,14 +173,14 @@ describe("a second main process", () => {
   });
 
   test("does not wait where something else proves that the first one is gone", async () => {
-    const first = await standUp("main", { renewMs: 20 });
+    const first = await standUp("main", { renewMs: 20, clock: impatient() });
     const second = await standUp("main", { unique: true });
     expect(second.leases.isMine("main")).toBe(true);
     await eventually(() => first.replaced.length === 1);
   });
 
   test("ends the first one if that had been frozen", async () => {
-    const first = await standUp("main", { renewMs: 20, ttlMs: 60_000 });
+    const first = await standUp("main", { renewMs: 20, ttlMs: 60_000, clock: impatient() });
     const stolen = database.db`update leases set epoch = 999999, expires_at = clock_timestamp() + interval '1 hour' where instance = 'main'`;
     await stolen;
     await eventually(() => first.replaced.length === 1);
