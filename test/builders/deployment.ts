@@ -1,6 +1,9 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "../../src/lib/clock";
+import type { DatabaseOptions } from "../../src/storage/databaseOptions";
+import { createDatabase } from "../../src/storage/pool";
 import { register } from "./client";
 import type { TestClient } from "./client";
 import { testValues } from "./config";
@@ -19,15 +22,23 @@ export interface DeploymentOptions {
   readonly shared?: Readonly<Record<string, unknown>>;
   /** Begins with a database without tables. */
   readonly empty?: boolean;
+  /** Laid over the configuration of single workers, by name. */
+  readonly own?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** A database on another server than that of the test run; close leaves it alone. */
+  readonly server?: DatabaseOptions;
 }
 
 /** Processes of one server: main and workers with a Redis and a database. */
 export interface TestDeployment {
   readonly redis: TestRedis;
-  readonly database: TestDatabase;
+  readonly database: Pick<TestDatabase, "db" | "options" | "drop">;
+  /** Where homeserver.yaml and the files of the workers lie, each named as its worker. */
+  readonly directory: string;
   /** Where a process answers clients. */
   url(name: string): string;
   process(name: string): TestProcess;
+  /** Whether a process of that name runs. */
+  has(name: string): boolean;
   /** Starts a process, also once more, and waits until it answers. */
   start(name: string): Promise<void>;
   /** Registers a user; the name gets something added, so that tests may share a deployment. */
@@ -43,25 +54,31 @@ interface Ports {
 export async function startDeployment(options: DeploymentOptions): Promise<TestDeployment> {
   const { workers, later = [], empty = false } = options;
   const names = ["main", ...workers, ...later];
-  const [database, redis, numbers] = await Promise.all([createTestDatabase({ empty }), startTestRedis(), freePorts(names.length * 2)]);
+  const [database, redis, numbers] = await Promise.all([
+    options.server ? databaseOn(options.server) : createTestDatabase({ empty }),
+    startTestRedis(),
+    freePorts(names.length * 2),
+  ]);
   const ports = new Map(
     names.map((name, i): [string, Ports] => [name, { client: numbers[2 * i] ?? 0, replication: numbers[2 * i + 1] ?? 0 }]),
   );
   const directory = mkdtempSync(join(tmpdir(), "synapse-ts-deployment-"));
   chmodSync(directory, 0o755);
-  writeConfiguration(directory, { ports, redis, database, shared: options.shared ?? {} });
+  writeConfiguration(directory, { ports, redis, database, shared: options.shared ?? {}, own: options.own ?? {} });
   const processes = new Map<string, TestProcess>();
   let users = 0;
 
   const deployment: TestDeployment = {
     redis,
     database,
+    directory,
     url: (name) => `http://127.0.0.1:${ports.get(name)?.client}`,
     process(name) {
       const process = processes.get(name);
       if (!process) throw new Error(`${name} was not started`);
       return process;
     },
+    has: (name) => processes.get(name)?.ended() === undefined && processes.has(name),
     async start(name) {
       const worker = name === "main" ? [] : ["--config", `${name}.yaml`];
       const process = await startProgram({ cwd: directory, args: ["--config", "homeserver.yaml", ...worker] });
@@ -90,8 +107,14 @@ export async function startDeployment(options: DeploymentOptions): Promise<TestD
 interface Shared {
   readonly ports: ReadonlyMap<string, Ports>;
   readonly redis: TestRedis;
-  readonly database: TestDatabase;
+  readonly database: Pick<TestDatabase, "options">;
   readonly shared: Readonly<Record<string, unknown>>;
+  readonly own: NonNullable<DeploymentOptions["own"]>;
+}
+
+async function databaseOn(options: DatabaseOptions): Promise<TestDeployment["database"]> {
+  const db = await createDatabase({ min: 0, max: 2, ...options }, { clock: systemClock });
+  return { db, options, drop: () => db.close() };
 }
 
 /** Only what is wrong, for the message of a test that fails. */
@@ -103,7 +126,7 @@ const logConfig = {
 };
 
 /** JSON is YAML. */
-function writeConfiguration(directory: string, { ports, redis, database, shared }: Shared): void {
+function writeConfiguration(directory: string, { ports, redis, database, shared, own: special }: Shared): void {
   const { host, port, user } = database.options;
   const listener = (number: number | undefined, names: readonly string[]) => ({
     type: "http",
@@ -123,7 +146,7 @@ function writeConfiguration(directory: string, { ports, redis, database, shared 
     enable_registration_without_verification: true,
     report_stats: false,
     log_config: join(directory, "log.yaml"),
-    database: { name: "psycopg2", args: { host, port, user, dbname: database.name, cp_min: 1, cp_max: 5 } },
+    database: { name: "psycopg2", args: { host, port, user, dbname: database.options.database, cp_min: 1, cp_max: 5 } },
     redis: redis.config,
     listeners: listeners(ports.get("main")),
     instance_map: Object.fromEntries([...ports].map(([name, { replication }]) => [name, { host: "127.0.0.1", port: replication }])),
@@ -131,6 +154,11 @@ function writeConfiguration(directory: string, { ports, redis, database, shared 
   });
   for (const [name, own] of ports) {
     if (name !== "main")
-      write(`${name}.yaml`, { worker_app: "synapse.app.generic_worker", worker_name: name, worker_listeners: listeners(own) });
+      write(`${name}.yaml`, {
+        worker_app: "synapse.app.generic_worker",
+        worker_name: name,
+        worker_listeners: listeners(own),
+        ...special[name],
+      });
   }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,26 +9,16 @@ import { allGroups } from "../../src/rest/registry";
 import { compileRoutes } from "../../src/rest/router";
 import { classOf } from "../../src/roles/proxy/requestClasses";
 import { eventually } from "../builders/eventually";
+import { isInstalled, nginxIn, proxyEnvironment } from "../builders/nginx";
 import { deploymentFiles } from "../builders/proxyDeployment";
 import { freePort } from "../builders/redis";
 import { testIo } from "../unit/cli/testIo";
 
 /** The real programs, with what they need around the file that is written for them. */
 const proxies: Readonly<Record<string, (folder: string) => { readonly file: string; readonly command: readonly string[] }>> = {
-  nginx: (folder) => {
-    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
-    writeFileSync(
-      join(folder, "nginx.conf"),
-      `daemon off; error_log stderr; pid ${folder}/nginx.pid; events {} http { access_log off; ${temporary} include ${folder}/synapse.conf; }`,
-    );
-    return { file: "synapse.conf", command: ["nginx", "-p", folder, "-e", "stderr", "-c", join(folder, "nginx.conf")] };
-  },
+  nginx: nginxIn,
   haproxy: (folder) => ({ file: "haproxy.cfg", command: ["haproxy", "-db", "-f", join(folder, "haproxy.cfg")] }),
 };
-
-/** They stand in /usr/sbin, which is on the path of administrators only. */
-const environment = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin` };
-const isInstalled = (program: string): boolean => spawnSync(program, ["-v"], { env: environment }).status === 0;
 
 interface Backend {
   readonly port: number;
@@ -91,7 +81,7 @@ describe.each(Object.keys(proxies))("%s", (program) => {
     const setup = proxies[program]?.(folder);
     const [command = "", ...args] = setup?.command ?? [];
     writeFileSync(join(folder, setup?.file ?? ""), io.written());
-    proxy = spawn(command, args, { env: environment, stdio: "ignore" });
+    proxy = spawn(command, args, { env: proxyEnvironment, stdio: "ignore" });
     base = `http://127.0.0.1:${port}`;
     await eventually(() =>
       ask("GET", "/_matrix/client/versions").then(
