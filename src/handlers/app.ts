@@ -14,6 +14,8 @@ import type { ServerNotices } from "../writers/serverNoticeRpc";
 import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
+import type { RollCall } from "../replication/rollCall";
+import type { ProcessReport } from "./admin/cluster";
 import type { AdminTasks } from "./admin/tasks";
 import type { Appservices } from "./appservices/appservices";
 import type { Accounts } from "./auth/accounts";
@@ -73,6 +75,8 @@ export interface App {
   readonly remoteRooms: RemoteRooms;
   readonly media: Media;
   readonly adminTasks: AdminTasks;
+  /** The other processes of the server, and what this one says to them of itself. */
+  readonly cluster: { readonly rollCall: RollCall; readonly describe: () => Promise<ProcessReport> };
   readonly serverNotices: ServerNotices;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;

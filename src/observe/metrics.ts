@@ -47,6 +47,8 @@ export interface Metrics {
   /** `buckets` ascending, without +Inf. */
   histogram(options: MetricOptions & { readonly buckets?: readonly number[] }): HistogramFamily;
   watchCache(cache: WatchedCache): void;
+  /** The sum of a counter or gauge over its series; undefined where this process has none of that name. */
+  read(name: string): Promise<number | undefined>;
   /** Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -125,6 +127,10 @@ export function createMetrics(serverName: string): Metrics {
       return series;
     },
     watchCache: (cache) => void caches.set(cache.name, cache),
+    async read(name) {
+      const metric = registry.getSingleMetric(name) as { get(): { readonly values: readonly Value[] } } | undefined;
+      return metric && metric.get().values.reduce((sum, { value }) => sum + value, 0);
+    },
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

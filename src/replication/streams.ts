@@ -38,7 +38,7 @@ export interface StreamsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly instance: string;
-  readonly metrics?: Pick<ReplicationMetrics, "received">;
+  readonly metrics?: Pick<ReplicationMetrics, "received" | "sent">;
   /** Goes before the stream's name in the name of its channel. */
   readonly channelPrefix: string;
   /** Asks the writer of a memory-only stream for what was missed. */
@@ -123,6 +123,13 @@ export class Streams {
   /** Of all streams that this process follows. */
   positions(): Positions {
     return Object.fromEntries(Array.from(this.byName, ([name, { follower }]) => [name, follower.position]));
+  }
+
+  /** The last that this process itself wrote, of the streams to which it has written. */
+  written(): Positions {
+    return Object.fromEntries(
+      Array.from(this.byName, ([name, { written }]) => [name, written] as const).filter(([, position]) => position > 0),
+    );
   }
 
   /** As positions, with what this process itself wrote, also where rows of other writers that come before are still on their way. */
@@ -270,6 +277,7 @@ export class Streams {
   }
 
   private send(def: AnyStream, batch: StreamBatch): void {
+    this.options.metrics?.sent(batch.after === batch.before ? "POSITION" : "RDATA");
     this.options.bus.publish(this.options.channelPrefix + def.name, encodeBatch(def, this.options.instance, batch));
   }
 

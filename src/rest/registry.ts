@@ -1,6 +1,7 @@
 import { serverNoticeRoutes } from "./admin/serverNotices";
 import { anyRoomRoutes } from "./admin/anyRoom";
 import { adminDeviceRoutes } from "./admin/devices";
+import { clusterRoutes } from "./admin/cluster";
 import { purgeHistoryRoutes } from "./admin/purge";
 import { adminRegisterRoutes } from "./admin/register";
 import { registrationTokenRoutes } from "./admin/registrationTokens";
@@ -93,6 +94,7 @@ export const allGroups: readonly RouteGroup[] = [
   appserviceRoutes,
   backgroundUpdateRoutes,
   consentRoutes,
+  clusterRoutes,
   createRoomRoutes,
   dehydratedDeviceRoutes,
   deviceRoutes,

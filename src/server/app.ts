@@ -5,6 +5,7 @@ import { createAppservices } from "../handlers/appservices/appservices";
 import { createAccounts } from "../handlers/auth/accounts";
 import { createSignOn } from "../handlers/auth/signOn/signOn";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
+import { describeProcess } from "../handlers/admin/cluster";
 import { createAdminTasks } from "../handlers/admin/tasks";
 import { createServerNotices } from "../handlers/serverNotices/serverNotices";
 import { followEvents } from "../handlers/followEvents";
@@ -31,6 +32,7 @@ import { createRpc } from "../replication/createRpc";
 import { createReplicationMetrics, watchReplication } from "../replication/metrics";
 import { Notifier } from "../replication/notifier";
 import type { Ownership } from "../replication/ownership";
+import { STATUS_CHANNEL, createRollCall } from "../replication/rollCall";
 import type { RpcTransport } from "../replication/rpcTransport";
 import { Streams } from "../replication/streams";
 import type { Database } from "../storage/db";
@@ -95,9 +97,11 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     fetchMemory: (stream, query) => fetchMemory(app(), stream, query),
   });
   watchReplication(metrics, notifier, streams);
-  const { ownership, transport } = deployment;
+  const { ownership, transport, bus } = deployment;
   const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, transport });
-  return { notifier, streams, rpc, ownership };
+  const describe = () => describeProcess({ config, metrics, streams, busConnected: () => bus.connected() });
+  const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });
+  return { notifier, streams, rpc, ownership, cluster: { rollCall, describe } };
 }
 
 /** Puts the collaborators of a process together. Nothing runs until start. */
@@ -176,7 +180,7 @@ async function start({ streams, accounts, userData }: App): Promise<void> {
   await userData.start();
 }
 
-async function stop({ notifier, roomWriter, userData, keys, accounts, streams, rpc, federation, media }: App): Promise<void> {
+async function stop({ notifier, roomWriter, userData, keys, accounts, streams, rpc, federation, media, cluster }: App): Promise<void> {
   notifier.close();
   await roomWriter?.drain();
   await userData.stop();
@@ -184,6 +188,7 @@ async function stop({ notifier, roomWriter, userData, keys, accounts, streams, r
   await accounts.seen.stop();
   await stopMedia(media);
   await Promise.all([accounts.web.close(), accounts.guardedWeb.close(), federation.client.close()]);
+  cluster.rollCall.close();
   streams.stop();
   await rpc.close();
 }

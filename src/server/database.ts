@@ -32,6 +32,7 @@ export async function openDatabase(deps: DatabaseDeps): Promise<OpenDatabase> {
   const { clock, log, metrics } = deps;
   const { options, locked, stop } = await addressOf(deps);
   const pool = await createDatabase(options, { clock, log: log("synapse.storage"), metrics: createStorageMetrics(metrics) });
+  exposeConnections(metrics, pool);
   const close = async (): Promise<void> => {
     await pool.close();
     await stop();
@@ -43,6 +44,19 @@ export async function openDatabase(deps: DatabaseDeps): Promise<OpenDatabase> {
     throw error;
   }
   return { pool, locked, close };
+}
+
+function exposeConnections(metrics: Metrics, pool: Pick<Pool, "stats">): void {
+  const connections = { name: "synapse_ts_database_connections", help: "Connections to the database", labels: ["state"] };
+  metrics.computed("gauge", connections, () => {
+    const { open, busy } = pool.stats();
+    return [
+      { labels: ["busy"], value: busy },
+      { labels: ["idle"], value: open - busy },
+    ];
+  });
+  const waiting = { name: "synapse_ts_database_waiting", help: "Queries that wait for a connection" };
+  metrics.computed("gauge", waiting, () => [{ labels: [], value: pool.stats().waiting }]);
 }
 
 interface Address extends Pick<OpenDatabase, "locked"> {

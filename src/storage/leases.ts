@@ -57,6 +57,14 @@ export async function sweepLeases(db: Db): Promise<Lease[]> {
     order by stands_for, instance`;
 }
 
+/** All that have not expired. */
+export async function readLeases(db: Db): Promise<Lease[]> {
+  return db<Lease>`
+    select stands_for as "standsFor", instance, epoch,
+      (extract(epoch from expires_at - clock_timestamp()) * 1000)::float8 as "leftMs"
+    from leases where expires_at >= clock_timestamp() order by stands_for, instance`;
+}
+
 export async function releaseLeases(db: Db, holder: LeaseHolder): Promise<void> {
   await db`delete from leases where instance = ${holder.instance} and epoch = ${holder.epoch}`;
 }
