@@ -14,6 +14,9 @@ import { registerUserCommand } from "./cli/registerUser";
 import { routesCommand } from "./cli/routes";
 import type { RunOptions } from "./cli/run";
 import { run } from "./cli/run";
+import { statusCommand } from "./cli/status";
+import { synctlCommand } from "./cli/synctl";
+import { upCommand } from "./cli/up";
 import { ConfigError } from "./config/problems";
 import { COMPATIBLE_VERSION, VERSION } from "./lib/version";
 
@@ -72,6 +75,9 @@ export function createProgram(io: Io): Command {
     planCommand(io),
     proxyConfigCommand(io),
     routesCommand(io),
+    statusCommand(io),
+    upCommand(io),
+    synctlCommand(io),
     registerUserCommand(io),
     hashPasswordCommand(io),
     migrateCommand(io),

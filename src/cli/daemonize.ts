@@ -62,7 +62,8 @@ export function writePidFile(path: string): void {
   });
 }
 
-function readPid(path: string): number | undefined {
+/** The number in a pid file, undefined where there is none. */
+export function readPid(path: string): number | undefined {
   try {
     const pid = Number(readFileSync(path, "utf8").trim());
     return Number.isInteger(pid) && pid > 0 ? pid : undefined;
@@ -71,7 +72,8 @@ function readPid(path: string): number | undefined {
   }
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process of that number runs, other than this one. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return pid !== process.pid;

@@ -39,7 +39,8 @@ export async function loadPlans(options: DeploymentOptions, io: Io): Promise<Loa
   };
 }
 
-function filesAt(path: string): string[] {
+/** The file, or those of a directory, in order. */
+export function filesAt(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path)
     .filter((name) => name.endsWith(".yaml"))

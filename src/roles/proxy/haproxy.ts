@@ -1,3 +1,4 @@
+import { socketOf } from "./proxyModel";
 import type { ProxyModel, ProxyOptions, ProxyRule, ProxyTarget } from "./proxyModel";
 
 /** Consistent, so that a process that comes or goes moves only its own share. */
@@ -23,7 +24,8 @@ function aclLines({ name, expressions }: ProxyRule): string[] {
 }
 
 /** A whole haproxy.cfg (2.6 and newer). */
-export function haproxyConfig({ serverName, maxBody, rules, main }: ProxyModel, { port }: ProxyOptions): string {
+export function haproxyConfig({ serverName, maxBody, rules, main }: ProxyModel, { port, addresses }: ProxyOptions): string {
+  const binds = addresses?.map((address) => socketOf(address, port)) ?? [`:::${port} v4v6`];
   const sync = rules.find(({ name }) => name === "sync")?.targets ?? [main];
   return `# Reverse proxy for the Matrix homeserver ${serverName}, written by synapse-ts proxy-config haproxy.
 # Write it again when processes come or go, or the version of synapse-ts changes. Certificates are yours to fill in.
@@ -46,7 +48,7 @@ defaults
     default-server inter 1s fall 2 rise 1
 
 frontend synapse
-    bind :::${port} v4v6
+${binds.map((bind) => `    bind ${bind}`).join("\n")}
     # For TLS, and for other servers, which come to port 8448 where nothing else is said:
     # bind :::443,:::8448 v4v6 ssl crt /etc/haproxy/${serverName.replace(/:\d+$/, "")}.pem
     http-request set-header X-Forwarded-Proto https if { ssl_fc }

@@ -1,3 +1,4 @@
+import { socketOf } from "./proxyModel";
 import type { ProxyModel, ProxyOptions, ProxyRule, ProxyTarget } from "./proxyModel";
 
 const hashOf: Readonly<Record<ProxyRule["affinity"], string | undefined>> = {
@@ -63,11 +64,11 @@ map "$synapse_class:$arg_since$arg_from$arg_pos" $synapse_upstream {
 ${serverBlock(model, options)}`;
 }
 
-function serverBlock({ serverName, maxBody }: ProxyModel, { port }: ProxyOptions): string {
+function serverBlock({ serverName, maxBody }: ProxyModel, { port, addresses }: ProxyOptions): string {
   const host = serverName.replace(/:\d+$/, "");
+  const sockets = addresses?.map((address) => socketOf(address, port)) ?? [String(port), `[::]:${port}`];
   return `server {
-    listen ${port};
-    listen [::]:${port};
+${sockets.map((socket) => `    listen ${socket};`).join("\n")}
     # For TLS, and for other servers, which come to port 8448 where nothing else is said:
     # listen 443 ssl;
     # listen [::]:443 ssl;

@@ -34,7 +34,12 @@ export interface ProxyModel {
 export interface ProxyOptions {
   /** Where the proxy listens. */
   readonly port: number;
+  /** At which addresses; absent, at all. */
+  readonly addresses?: readonly string[];
 }
+
+/** An address with a port, as proxies write it. */
+export const socketOf = (address: string, port: number): string => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`);
 
 /** A deployment that no reverse proxy can be set up for, with what is missing. */
 export class ProxyConfigError extends Error {}
