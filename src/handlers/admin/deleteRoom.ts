@@ -36,14 +36,16 @@ const NEWS_MS = 1_000;
 const POLL_MS = 100;
 const MAX_POLL_MS = 2_000;
 
-/** Begins to shut a room down, and to delete it if asked; gives the id of the deletion. Unknown rooms can only be blocked. */
+/**
+ * Begins to shut a room down, and to delete it if asked; gives the id of the deletion. Of a room that is not known there is nothing to do, and
+ * that is done.
+ */
 export async function startDelete(app: App, requester: Requester, request: DeleteRequest): Promise<string> {
   const { roomId, newRoomUserId } = request;
   checkRoomId(roomId);
   if (newRoomUserId !== undefined && (!isUserId(newRoomUserId) || hostOf(newRoomUserId) !== app.serverName)) {
     throw invalidParam(`User must be our own: ${newRoomUserId.slice(0, 300)}`);
   }
-  if (!request.block && !(await app.caches.rooms.byId(roomId))) throw notFound(`Unknown room id ${roomId}`);
   if (request.block) await blockRoom(app.db, roomId, requester.userId);
   const { purge, force, evict } = request;
   return startTask(app, "delete_room", roomId, {
