@@ -129,6 +129,8 @@ async function changeFromAfar(
   if (action !== "join" && action !== "knock" && action !== "leave") throw notFound("Nobody of this server is in the room");
   if (action === "leave" && place?.membership !== "invite" && place?.membership !== "knock")
     throw notFound("Can't leave a room that you are not in");
+  // Guests are known here alone, so other servers cannot refuse them, and what the room says of guests we do not know.
+  if (action !== "leave" && requester.isGuest) throw forbidden("Guest access not allowed");
   const via = [...(request.via ?? []), ...(action === "leave" && place ? await strippedHosts(app, place.eventNid) : [])];
   const hosts = await helpfulServers(app, { roomId, room, via, inviter: place?.sender });
   if (hosts.length === 0 && room && action !== "leave" && hostOf(roomId) === app.serverName)

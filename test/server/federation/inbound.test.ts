@@ -314,3 +314,11 @@ test("a server that wants no members gets those that name the room, and the serv
   expect(keys(nameless.state)).toEqual(expect.arrayContaining(heroes));
   expect(keys(nameless.auth_chain)).toEqual([]);
 });
+
+test("guests do not enter rooms that this server is not in", async () => {
+  const room = hostRoom(f.peer, f.bob);
+  const guest = await f.server.guest();
+  const answer = await guest.call("POST", `/join/${enc(room.roomId)}?server_name=${f.peer.name}`, {});
+  expect(answer).toMatchObject({ status: 403, body: { errcode: "M_FORBIDDEN", error: "Guest access not allowed" } });
+  expect(f.peer.requests.filter(({ path }) => path.includes(room.roomId))).toEqual([]);
+});
