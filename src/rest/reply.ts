@@ -1,7 +1,7 @@
-import type { Readable } from "node:stream";
+import type { ByteSource } from "../lib/byteSource";
 
 /** What a Reply may carry: bytes, a stream, text, or anything else as JSON (with JsonText leaves). */
-export type ReplyBody = Buffer | Readable | string | object | null | number | boolean | undefined;
+export type ReplyBody = Buffer | ByteSource | string | object | null | number | boolean | undefined;
 
 export interface ReplyOptions {
   /** 200 unless given. */

@@ -1,9 +1,9 @@
 import { notFound } from "../../errors";
 import { deleteMedia } from "../../storage/media";
-import type { OpenFile } from "./fileStore";
 import { findMedia } from "./find";
 import type { FoundMedia, MediaRequest } from "./find";
 import type { MediaApp } from "./media";
+import type { OpenFile } from "./openFile";
 import { contentPath } from "./paths";
 
 /** A file for an answer, not opened yet: who has it already need not read it. */

@@ -1,20 +1,14 @@
 import { link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
 import type { Config } from "../../config/config";
 import type { Clock } from "../../lib/clock";
 import type { Random } from "../../lib/random";
+import { openFile } from "./openFile";
+import type { OpenFile } from "./openFile";
 import { receiveFile } from "./receiveFile";
 import type { ReceivedFile } from "./receiveFile";
 import { createSecondStores, isMissing } from "./secondStores";
 import type { Kind } from "./secondStores";
-
-export interface OpenFile {
-  readonly size: number;
-  /** Bytes from start to end, both included. Closes the file when it ends or is destroyed. */
-  read(range?: { readonly start: number; readonly end: number }): Readable;
-  close(): Promise<void>;
-}
 
 /** Files below `media_store_path`, which several processes may share. Paths are relative to it. */
 export interface FileStore {
@@ -40,7 +34,6 @@ export interface FileStoreDeps {
 
 /** On the file system of the store, so that a finished file is moved, not copied. */
 const INCOMING = "incoming";
-const READ_SIZE = 256 * 1024;
 
 export function createFileStore({ config, random, clock, background }: FileStoreDeps): FileStore {
   const root = config.media_store_path;
@@ -61,9 +54,7 @@ export function createFileStore({ config, random, clock, background }: FileStore
 
   return {
     async receive(body, maxBytes) {
-      const path = incoming();
-      await mkdir(dirname(path), { recursive: true });
-      return receiveFile(path, body, maxBytes);
+      return receiveFile(incoming(), body, maxBytes);
     },
     async place(file, path, { kind, same }) {
       const target = join(root, path);
@@ -113,18 +104,4 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-async function openFile(path: string): Promise<OpenFile> {
-  const handle = await open(path, "r");
-  const stats = await handle.stat().catch(async (error: unknown) => {
-    await handle.close();
-    throw error;
-  });
-  return {
-    size: stats.size,
-    read: (range = { start: 0, end: stats.size - 1 }) =>
-      handle.createReadStream({ start: range.start, end: Math.max(range.start, range.end), highWaterMark: READ_SIZE }),
-    close: () => handle.close(),
-  };
 }

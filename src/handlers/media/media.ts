@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import type { LRUCache } from "lru-cache";
 import type { Config } from "../../config/config";
 import type { Clock } from "../../lib/clock";
 import type { Limiter } from "../../lib/limiter";
 import { createLimiter } from "../../lib/limiter";
+import { createLru } from "../../lib/lru";
 import type { Random } from "../../lib/random";
 import type { Background } from "../../observe/background";
 import { createWebFetcher } from "../../remote/webFetch";
@@ -15,7 +17,7 @@ import type { AccessTimes } from "./accessTimes";
 import { createFileStore } from "./fileStore";
 import type { FileStore } from "./fileStore";
 import { createImages } from "./images";
-import type { Images } from "./images";
+import type { ImageFacts, Images } from "./images";
 import { DEFAULT_PROVIDERS, parseProviders } from "./previews/oembed";
 import type { Provider } from "./previews/oembed";
 
@@ -23,6 +25,8 @@ import type { Provider } from "./previews/oembed";
 export interface Media {
   readonly files: FileStore;
   readonly images: Images;
+  /** By the path of the image. */
+  readonly imageFacts: LRUCache<string, ImageFacts>;
   readonly accesses: AccessTimes;
   /** Where other servers send us for their media. */
   readonly web: WebFetcher;
@@ -49,6 +53,7 @@ export interface MediaDeps {
   readonly background: Background;
 }
 
+const MAX_IMAGES = 10_000;
 const FETCHES = 30;
 const FETCHES_WAITING = 500;
 const PREVIEWS = 10;
@@ -61,6 +66,7 @@ export function createMedia({ config, db, clock, random, background }: MediaDeps
   return {
     files: createFileStore({ config, random, clock, background }),
     images: createImages(config.max_image_pixels),
+    imageFacts: createLru(MAX_IMAGES),
     accesses: createAccessTimes({ db, clock, background }),
     web: createWebFetcher({
       userAgent,

@@ -27,25 +27,36 @@ const EXTENSIONS = { "image/jpeg": "jpg", "image/png": "png", "image/webp": "web
  */
 export async function thumbnailOf(app: MediaApp, request: ThumbnailRequest): Promise<ServedFile> {
   const media = await findMedia(app, request);
-  const source = await locate(app, request, media);
-  try {
-    const order = orderOf(app, request, await app.media.images.facts(source));
-    const path = thumbnailPath(media, app.serverName, { ...order, mediaType: order.type });
-    if (path === undefined) throw notFound("Not found");
-    if ((await app.media.files.locate(path)) === undefined) await makeOnce(app, { media, source, order, path });
-    return {
-      contentType: order.type,
-      name: `thumbnail.${EXTENSIONS[order.type]}`,
-      etag: media.sha256 === null ? undefined : createHash("sha256").update(`${media.sha256} ${path}`).digest("hex"),
-      open: async () => {
-        const file = await app.media.files.open(path);
-        if (!file) throw notFound("Not found");
-        return file;
-      },
-    };
-  } catch (error) {
-    throw explain(error);
-  }
+  const facts = await factsOf(app, request, media).catch(explain);
+  const order = orderOf(app, request, facts);
+  const path = thumbnailPath(media, app.serverName, { ...order, mediaType: order.type });
+  if (path === undefined) throw notFound("Not found");
+  return {
+    contentType: order.type,
+    name: `thumbnail.${EXTENSIONS[order.type]}`,
+    etag: media.sha256 === null ? undefined : createHash("sha256").update(`${media.sha256} ${path}`).digest("hex"),
+    open: async () => {
+      const { files } = app.media;
+      const file = await files.open(path);
+      if (file) return file;
+      const source = await locate(app, request, media);
+      await makeOnce(app, { media, source, order, path }).catch(explain);
+      const made = await files.open(path);
+      if (!made) throw notFound("Not found");
+      return made;
+    },
+  };
+}
+
+/** What an image is never changes: it is looked at once. */
+async function factsOf(app: MediaApp, request: MediaRequest, media: FoundMedia): Promise<ImageFacts> {
+  const { images, imageFacts } = app.media;
+  const key = contentPath(media, app.serverName) ?? "";
+  const known = imageFacts.get(key);
+  if (known) return known;
+  const facts = await images.facts(await locate(app, request, media));
+  imageFacts.set(key, facts);
+  return facts;
 }
 
 /** Where the image itself lies, fetched anew if it is gone. */
@@ -54,7 +65,7 @@ async function locate(app: MediaApp, request: MediaRequest, media: FoundMedia): 
   const found = path === undefined ? undefined : await app.media.files.locate(path);
   if (found !== undefined) return found;
   const file = await (await downloadMedia(app, request)).open();
-  await file.close();
+  file.close();
   const again = contentPath(await findMedia(app, request), app.serverName);
   const full = again === undefined ? undefined : await app.media.files.locate(again);
   if (full === undefined) throw notFound("Not found");
@@ -98,8 +109,8 @@ async function make({ db, media: { files, images }, config, serverName }: MediaA
   }
 }
 
-function explain(error: unknown): unknown {
-  if (error instanceof ImageTooLarge) return tooLarge(`The image is too large for thumbnails: ${error.message}`);
-  if (error instanceof NotAnImage) return new MatrixError(400, "M_UNKNOWN", `Cannot make a thumbnail of this media: ${error.message}`);
-  return error instanceof LimiterFull ? limitExceeded(2_000) : error;
+function explain(error: unknown): never {
+  if (error instanceof ImageTooLarge) throw tooLarge(`The image is too large for thumbnails: ${error.message}`);
+  if (error instanceof NotAnImage) throw new MatrixError(400, "M_UNKNOWN", `Cannot make a thumbnail of this media: ${error.message}`);
+  throw error instanceof LimiterFull ? limitExceeded(2_000) : error;
 }

@@ -73,7 +73,7 @@ export async function fileReply(request: Pick<HttpRequest, "headers">, served: S
   const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, file.size) : undefined;
   if (range === undefined) return reply({ headers: { ...full, "Content-Length": String(file.size) }, body: file.read() });
   if (range === "unsatisfiable") {
-    await file.close();
+    file.close();
     return reply({ status: 416, headers: { ...headers, "Content-Range": `bytes */${file.size}` } });
   }
   const { start, end } = range;

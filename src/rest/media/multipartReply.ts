@@ -1,6 +1,5 @@
-import { PassThrough, type Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { ServedFile } from "../../handlers/media/download";
+import type { ByteSource } from "../../lib/byteSource";
 import { reply } from "../reply";
 import type { Reply } from "../reply";
 import { fileHeaders } from "./fileReply";
@@ -23,15 +22,11 @@ export async function multipartReply(served: ServedFile, boundary: string): Prom
   return reply({ headers, body: framed(file.read(), { head, tail }) });
 }
 
-/** Ends the file when whoever reads it leaves, and the other way round. */
-function framed(file: Readable, { head, tail }: { head: Buffer; tail: Buffer }): Readable {
-  const out = new PassThrough();
-  const frame = async function* (): AsyncGenerator<Buffer> {
+function framed(file: ByteSource, { head, tail }: { head: Buffer; tail: Buffer }): ByteSource {
+  async function* frame(): AsyncGenerator<Uint8Array> {
     yield head;
-    yield* file as AsyncIterable<Buffer>;
+    yield* file;
     yield tail;
-  };
-  out.once("close", () => file.destroy());
-  pipeline(frame, out).catch((error: unknown) => out.destroy(error as Error));
-  return out;
+  }
+  return { [Symbol.asyncIterator]: frame, destroy: () => file.destroy() };
 }

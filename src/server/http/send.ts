@@ -3,9 +3,11 @@ import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createGzip, gzip } from "node:zlib";
+import { type ByteSource, isByteSource } from "../../lib/byteSource";
 import { SERVER_HEADER } from "../../lib/version";
 import { jsonChunks, writeJson } from "../../lib/writeJson";
 import { Reply, type ReplyBody } from "../../rest/reply";
+import { CLIENT_LEFT, ClientLeftError } from "./body";
 import type { Exchange } from "./exchange";
 
 const gzipAsync = promisify(gzip);
@@ -52,7 +54,7 @@ export async function send(exchange: Exchange, answer: unknown, group = ""): Pro
   const { clock } = exchange.listening;
   exchange.handled = clock.monotonic();
   if (exchange.closed) {
-    if (answer instanceof Reply && answer.body instanceof Readable) answer.body.destroy();
+    if (answer instanceof Reply && isByteSource(answer.body)) answer.body.destroy();
     return;
   }
   if (answer instanceof Reply) {
@@ -67,7 +69,7 @@ export async function send(exchange: Exchange, answer: unknown, group = ""): Pro
 
 /** What every answer carries, with a reply's own headers over it. */
 function replyHeaders(answer: Reply): Headers {
-  const isJson = typeof answer.body === "object" && !(answer.body instanceof Readable) && !Buffer.isBuffer(answer.body);
+  const isJson = typeof answer.body === "object" && !isByteSource(answer.body) && !Buffer.isBuffer(answer.body);
   const base = isJson ? JSON_HEADERS : BASE;
   const own = Object.entries(answer.headers);
   if (own.length === 0) return base;
@@ -85,7 +87,7 @@ function replyHeaders(answer: Reply): Headers {
 }
 
 function sendBody(exchange: Exchange, body: ReplyBody, headers: Headers, group: string): Promise<void> | void {
-  if (body instanceof Readable) return sendStream(exchange, body, headers);
+  if (isByteSource(body)) return sendSource(exchange, body, headers);
   if (typeof body === "string") return sendBytes(exchange, Buffer.from(body), headers, group);
   if (Buffer.isBuffer(body)) return sendBytes(exchange, body, headers, group);
   if (body !== undefined) return sendJson(exchange, body, headers, group);
@@ -143,16 +145,36 @@ async function* inTurns(exchange: Exchange, value: unknown): AsyncGenerator<Buff
   }
 }
 
-/** The stream's length is known only to the reply, which says Content-Length itself where it can. */
-async function sendStream(exchange: Exchange, stream: Readable, headers: Headers): Promise<void> {
-  writeHead(exchange, headers, undefined);
-  if (exchange.method === "HEAD") {
-    stream.destroy();
+/** The length is known only to the reply, which says Content-Length itself where it can. */
+async function sendSource(exchange: Exchange, source: ByteSource, headers: Headers): Promise<void> {
+  try {
+    writeHead(exchange, headers, undefined);
+    if (exchange.method !== "HEAD") {
+      for await (const chunk of source) {
+        await written(exchange, chunk);
+        exchange.bytes += chunk.byteLength;
+      }
+    }
     exchange.res.end();
-    return;
+  } finally {
+    // What was not begun does not notice that nobody reads it.
+    source.destroy();
   }
-  stream.on("data", (chunk: Buffer) => (exchange.bytes += chunk.length)).pause();
-  await pipeline(stream, exchange.res);
+}
+
+/** Until nobody needs the chunk any more. Rejects when the client leaves. */
+function written({ res }: Exchange, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const left = (cause?: Error): void => reject(new ClientLeftError(CLIENT_LEFT, { cause }));
+    const closed = (): void => left();
+    if (res.destroyed) return left();
+    res.once("close", closed);
+    res.write(chunk, (error) => {
+      res.off("close", closed);
+      if (error) left(error);
+      else resolve();
+    });
+  });
 }
 
 function writeHead(exchange: Exchange, headers: Headers, length: number | undefined): void {

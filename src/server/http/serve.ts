@@ -5,6 +5,7 @@ import type { JsonValue } from "../../lib/json";
 import { logRequest } from "../../observe/accessLog";
 import { newContext, runInContext } from "../../observe/context";
 import type { CompiledRoute } from "../../rest/router";
+import { ClientLeftError } from "./body";
 import { checkedBody, checkedParams, checkedQuery } from "./checks";
 import { answerOf } from "./errors";
 import { Exchange } from "./exchange";
@@ -61,7 +62,7 @@ async function serve(exchange: Exchange, compiled: CompiledRoute, segments: read
   try {
     await send(exchange, answer, compiled.group);
   } catch (error) {
-    if (exchange.left) return;
+    if (exchange.left || error instanceof ClientLeftError) return;
     if (!exchange.res.headersSent) return void send(exchange, answerOf(exchange, error));
     exchange.listening.log.error(`Failed to send the answer of ${exchange.context.servlet}`, { error });
     exchange.res.destroy();
