@@ -56,7 +56,10 @@ function watch(child: ChildProcess): TestProcess {
   child.stdout?.on("data", (data: Buffer) => (output.out += data.toString()));
   child.stderr?.on("data", (data: Buffer) => (output.err += data.toString()));
   // "close" comes when all output has been read, and at the end of a process that was killed its children may hold the pipes
-  const closed = Promise.race([once(child, "close"), once(child, "exit").then(() => new Promise((resolve) => setTimeout(resolve, 1_000)))]);
+  const closed = Promise.race([
+    once(child, "close"),
+    once(child, "exit").then(() => new Promise((resolve) => setTimeout(resolve, 1_000).unref())),
+  ]);
   const ended = (): number | NodeJS.Signals | undefined => child.exitCode ?? child.signalCode ?? undefined;
   const signal = async (name: NodeJS.Signals): Promise<void> => {
     if (ended() !== undefined) return;
