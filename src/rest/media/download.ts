@@ -1,72 +1,58 @@
 import { downloadMedia } from "../../handlers/media/download";
+import type { MediaRequest } from "../../handlers/media/find";
 import { thumbnailOf } from "../../handlers/media/thumbnails";
+import type { HttpRequest, RequesterOf } from "../../handlers/request";
 import { group, route } from "../route";
+import type { Route } from "../route";
 import { fileReply } from "./fileReply";
 import { downloadQuery, mediaRequest, thumbnailQuery, thumbnailRequest } from "./query";
 
-/** For who says who they are (client-server API, since version 1.11). */
-export const mediaDownloadRoutes = group("media.download", [
-  route("GET /_matrix/client/v1/media/download/:serverName/:mediaId", {
-    servlet: "DownloadResource",
-    auth: "guest",
-    query: downloadQuery,
-    handle: async ({ app, requester, params, query, request }) => {
-      const asked = mediaRequest({ params, query, request, access: "authenticated", countedFor: requester.userId });
-      return fileReply(request, await downloadMedia(app, asked));
-    },
-  }),
-  route("GET /_matrix/client/v1/media/download/:serverName/:mediaId/:fileName", {
-    servlet: "DownloadResource",
-    auth: "guest",
-    query: downloadQuery,
-    handle: async ({ app, requester, params, query, request }) => {
-      const asked = mediaRequest({ params, query, request, access: "authenticated", countedFor: requester.userId });
-      return fileReply(request, await downloadMedia(app, asked, params.fileName));
-    },
-  }),
-  route("GET /_matrix/client/v1/media/thumbnail/:serverName/:mediaId", {
-    servlet: "ThumbnailResource",
-    auth: "guest",
-    query: thumbnailQuery,
-    handle: async ({ app, requester, params, query, request }) => {
-      const asked = thumbnailRequest({ params, query, request, access: "authenticated", countedFor: requester.userId });
-      return fileReply(request, await thumbnailOf(app, asked));
-    },
-  }),
-]);
+interface Edition {
+  readonly auth: "guest" | "none";
+  readonly access: MediaRequest["access"];
+  readonly aliases?: readonly string[];
+}
 
-const older = ["r0", "v1"];
+/** Downloads and thumbnails below a path. Who does not say who they are is counted by address. */
+function downloadRoutes<const Base extends string>(base: Base, { access, ...edition }: Edition): Route[] {
+  const by = ({ requester, request }: { readonly requester: RequesterOf["optional"]; readonly request: HttpRequest }) => ({
+    request,
+    access,
+    countedFor: requester?.userId ?? request.ip,
+  });
+  return [
+    route(`GET ${base}/download/:serverName/:mediaId`, {
+      ...edition,
+      servlet: "DownloadResource",
+      query: downloadQuery,
+      handle: async ({ app, params, query, ...rest }) =>
+        fileReply(rest.request, await downloadMedia(app, mediaRequest({ params, query, ...by(rest) }))),
+    }),
+    route(`GET ${base}/download/:serverName/:mediaId/:fileName`, {
+      ...edition,
+      servlet: "DownloadResource",
+      query: downloadQuery,
+      handle: async ({ app, params, query, ...rest }) =>
+        fileReply(rest.request, await downloadMedia(app, mediaRequest({ params, query, ...by(rest) }), params.fileName)),
+    }),
+    route(`GET ${base}/thumbnail/:serverName/:mediaId`, {
+      ...edition,
+      servlet: "ThumbnailResource",
+      query: thumbnailQuery,
+      handle: async ({ app, params, query, ...rest }) =>
+        fileReply(rest.request, await thumbnailOf(app, thumbnailRequest({ params, query, ...by(rest) }))),
+    }),
+  ];
+}
+
+/** For who says who they are (client-server API, since version 1.11). */
+export const mediaDownloadRoutes = group(
+  "media.download",
+  downloadRoutes("/_matrix/client/v1/media", { auth: "guest", access: "authenticated" }),
+);
 
 /** For anybody; frozen with `enable_authenticated_media`. */
-export const openDownloadRoutes = group("media.openDownload", [
-  route("GET /_matrix/media/v3/download/:serverName/:mediaId", {
-    servlet: "DownloadResource",
-    aliases: older,
-    auth: "none",
-    query: downloadQuery,
-    handle: async ({ app, params, query, request }) => {
-      const asked = mediaRequest({ params, query, request, access: "open", countedFor: request.ip });
-      return fileReply(request, await downloadMedia(app, asked));
-    },
-  }),
-  route("GET /_matrix/media/v3/download/:serverName/:mediaId/:fileName", {
-    servlet: "DownloadResource",
-    aliases: older,
-    auth: "none",
-    query: downloadQuery,
-    handle: async ({ app, params, query, request }) => {
-      const asked = mediaRequest({ params, query, request, access: "open", countedFor: request.ip });
-      return fileReply(request, await downloadMedia(app, asked, params.fileName));
-    },
-  }),
-  route("GET /_matrix/media/v3/thumbnail/:serverName/:mediaId", {
-    servlet: "ThumbnailResource",
-    aliases: older,
-    auth: "none",
-    query: thumbnailQuery,
-    handle: async ({ app, params, query, request }) => {
-      const asked = thumbnailRequest({ params, query, request, access: "open", countedFor: request.ip });
-      return fileReply(request, await thumbnailOf(app, asked));
-    },
-  }),
-]);
+export const openDownloadRoutes = group(
+  "media.openDownload",
+  downloadRoutes("/_matrix/media/v3", { auth: "none", access: "open", aliases: ["r0", "v1"] }),
+);
