@@ -43,9 +43,9 @@ export async function queryRemoteUsers(
 async function trustedLists(app: RemoteListsApp, userIds: readonly string[], timeoutMs: number): Promise<Set<string>> {
   const trusted = new Set(await trustedRemoteLists(app.db, userIds));
   const missing = userIds.filter((userId) => !trusted.has(userId));
-  if (missing.length === 0) return trusted;
-  await fetchLists(app, missing, timeoutMs);
-  return new Set(await trustedRemoteLists(app.db, userIds));
+  const fetched = await fetchLists(app, missing, timeoutMs);
+  for (const userId of fetched.length > 0 ? await trustedRemoteLists(app.db, fetched) : []) trusted.add(userId);
+  return trusted;
 }
 
 async function keptKeys({ db }: Pick<App, "db">, wanted: DevicesWanted): Promise<FoundKeys> {

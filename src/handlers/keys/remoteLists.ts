@@ -39,15 +39,16 @@ const MAX_AWAITED = 20;
 
 /**
  * Fetches lists that are not kept yet of those users who share rooms with us, as far as that is done in time: then the next question need
- * not go out. What takes longer goes on behind.
+ * not go out. What takes longer goes on behind. Answers of whom lists may be there now.
  */
-export async function fetchLists(app: RemoteListsApp, userIds: readonly string[], timeoutMs: number): Promise<void> {
+export async function fetchLists(app: RemoteListsApp, userIds: readonly string[], timeoutMs: number): Promise<readonly string[]> {
   const inRooms = await whoIsInRooms(app, userIds);
-  if (inRooms.length === 0) return;
-  if (inRooms.length > MAX_AWAITED) return resyncLater(app, inRooms);
+  if (inRooms.length > MAX_AWAITED) resyncLater(app, inRooms);
+  if (inRooms.length === 0 || inRooms.length > MAX_AWAITED) return [];
   const work = resyncAll(app, inRooms);
   app.background("resync_device_lists", () => work);
   await Promise.race([work, sleep(timeoutMs, undefined, { ref: false })]).catch(() => undefined);
+  return inRooms;
 }
 
 /** The regular round: lists of which something was missed. */
