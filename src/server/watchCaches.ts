@@ -3,7 +3,7 @@ import type { Metrics } from "../observe/metrics";
 
 /**
  * Reports every cache of a process: a cache, or what is made of some, has its `stats`, and is a collaborator of the process or a part
- * of one. So a new cache needs no registration.
+ * of one. So a new cache needs no registration there; services report their own.
  */
 export function watchCaches(metrics: Pick<Metrics, "watchCache">, app: object): void {
   for (const collaborator of Object.values(app)) {

@@ -1,4 +1,5 @@
 import { createCache } from "../../caches/cache";
+import type { CacheStats } from "../../caches/cache";
 import type { Caches } from "../../caches/caches";
 import type { PushRulesCache } from "../../caches/pushRules";
 import type { PushSummary } from "../../caches/unreadTails";
@@ -29,6 +30,7 @@ export interface PushEvaluatorDeps {
 }
 
 export interface PushEvaluator extends PushPersister {
+  readonly stats: CacheStats;
   /** What push rules made of an event that was evaluated here and is being announced; asked for once. */
   takeSummary(nid: number): PushSummary | undefined;
   /** Somebody ignores others than before. */
@@ -92,6 +94,7 @@ export function createPushEvaluator(deps: PushEvaluatorDeps): PushEvaluator {
   }
 
   return {
+    stats: ignorers.stats,
     evaluate,
     takeSummary(nid) {
       const summary = summaries.get(nid);

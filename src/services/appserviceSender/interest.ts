@@ -1,4 +1,5 @@
 import { createCache } from "../../caches/cache";
+import type { RoomInfo } from "../../caches/rooms";
 import type { AppService } from "../../config/appservices";
 import type { App } from "../../handlers/app";
 import { ownsUser } from "../../handlers/auth/appserviceAuth";
@@ -26,7 +27,7 @@ export interface Interest {
   stop(): void;
 }
 
-type InterestApp = Pick<App, "caches" | "config" | "db" | "serverName" | "streams">;
+type InterestApp = Pick<App, "caches" | "config" | "db" | "metrics" | "serverName" | "streams">;
 
 const MAX_USERS = 50_000;
 const MAX_PLACES = 200_000;
@@ -47,6 +48,8 @@ const isNamed = ({ namespaces }: AppService, roomId: string, aliases: readonly s
   namespaces.rooms.some(({ matches }) => matches(roomId)) ||
   aliases.some((alias) => namespaces.aliases.some(({ matches }) => matches(alias)));
 
+const roomIdsOf = (rooms: ReadonlyMap<number, RoomInfo>): string[] => [...rooms.values()].map(({ roomId }) => roomId);
+
 /** Answers out of memory which events concern application services (application service API, "Registration": namespaces). */
 export function createInterest(app: InterestApp, services: readonly AppService[]): Interest {
   const { caches, db, serverName, streams } = app;
@@ -59,8 +62,7 @@ export function createInterest(app: InterestApp, services: readonly AppService[]
     sizeOf: ({ members }) => [...members.values()].reduce((sum, users) => sum + users.size, ENTRY_SIZE),
     load: async (nids) => {
       const [infos, members] = await Promise.all([caches.rooms.byNids(nids), caches.memberships.ofRooms(nids)]);
-      const roomIds = [...infos.values()].map(({ roomId }) => roomId);
-      const aliases = byAlias.length > 0 ? await aliasesOfRooms(db, roomIds) : [];
+      const aliases = byAlias.length > 0 ? await aliasesOfRooms(db, roomIdsOf(infos)) : [];
       return [...infos].map(([nid, { roomId }]) => {
         const here = aliases.filter((row) => row.roomId === roomId).map(({ alias }) => alias);
         const named = services.filter((service) => isNamed(service, roomId, here));
@@ -68,6 +70,7 @@ export function createInterest(app: InterestApp, services: readonly AppService[]
       });
     },
   });
+  app.metrics.watchCache(rooms.stats);
 
   function applyEvent(row: EventStreamRow): void {
     if (row.resets) return rooms.delete(row.roomNid);

@@ -30,9 +30,10 @@ export class EventReader {
     private readonly destinations: () => Destinations,
     onNews: () => void,
   ) {
-    const { db, serverName, caches, config, streams } = app;
+    const { db, serverName, caches, config, streams, metrics } = app;
     const max = Math.max(1, Math.round(MAX_HOSTS * config.caches.global_factor));
     this.hosts = new RoomHosts({ db, serverName, events: caches.events }, max);
+    metrics.watchCache(this.hosts.stats);
     this.head = streams.position(eventsStream);
     this.unsubscribe = streams.subscribe(eventsStream, (rows, position) => {
       this.head = position;

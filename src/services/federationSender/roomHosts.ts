@@ -1,5 +1,5 @@
 import { createCache } from "../../caches/cache";
-import type { Cache } from "../../caches/cache";
+import type { Cache, CacheStats } from "../../caches/cache";
 import type { EventReader } from "../../caches/events";
 import { hostOf } from "../../caches/memberships";
 import { own } from "../../lib/json";
@@ -51,6 +51,10 @@ export class RoomHosts {
       sizeOf: (hosts) => ENTRY_SIZE + hosts.size,
       load: (nids) => this.read(nids),
     });
+  }
+
+  get stats(): CacheStats {
+    return this.rooms.stats;
   }
 
   /** Whether the room is known to have nobody of another server. */

@@ -11,6 +11,7 @@ let other: FakeService;
 let server: RoomsServer;
 let alice: Client;
 let stop: () => Promise<void>;
+let metrics: ReturnType<typeof createMetrics>;
 
 beforeAll(async () => {
   bridge = await createFakeService("bridge", {
@@ -26,7 +27,8 @@ beforeAll(async () => {
     app_service_config_files: [bridge.file, other.file],
     experimental_features: { msc2409_to_device_messages_enabled: true },
   });
-  stop = startAppserviceSender({ ...server.app, metrics: createMetrics("test.local") });
+  metrics = createMetrics("test.local");
+  stop = startAppserviceSender({ ...server.app, metrics });
   alice = await server.client("alice");
 });
 afterAll(async () => {
@@ -70,6 +72,7 @@ test("events of rooms with its users reach a service, those of other rooms don't
   const put = bridge.requests.find(({ method }) => method === "PUT");
   expect(put).toMatchObject({ path: "/_matrix/app/v1/transactions/1", authorization: "Bearer hs-bridge" });
   expect([...(put?.query.keys() ?? [])]).toEqual([]);
+  expect(await metrics.text()).toMatch(/^synapse_util_caches_cache_size\{[^}]*name="appservice_rooms"[^}]*\} [1-9]/m);
 });
 
 test("a service that asks to be invited learns what the room looks like", async () => {

@@ -13,6 +13,7 @@ let server: RoomsServer;
 let peer: Peer;
 let other: Peer;
 let sender: ReturnType<typeof startFederationSender>;
+let metrics: ReturnType<typeof createMetrics>;
 let alice: Client;
 
 beforeAll(async () => {
@@ -29,7 +30,10 @@ afterAll(async () => {
 });
 
 /** Each with metrics of its own, as each process has. */
-const start = () => startFederationSender({ ...server.app, metrics: createMetrics("test.local") });
+function start() {
+  metrics = createMetrics("test.local");
+  return startFederationSender({ ...server.app, metrics });
+}
 const target = () => ({ url: server.url, serverName: "test.local" });
 const transactions = (to: Peer): PeerRequest[] => to.requests.filter(({ method, path }) => `${method} ${path}`.startsWith(send));
 const pdus = (to: Peer) => transactions(to).flatMap(({ body }) => body.pdus);
@@ -120,6 +124,7 @@ test("what a sender had not sent when it ended is sent by the next one, once", a
   await alice.text(roomId, "three");
   await eventually(() => bodies(peer, roomId).includes("three"));
   expect(bodies(peer, roomId)).toEqual(["one", "two", "three"]);
+  expect(await metrics.text()).toMatch(/^synapse_util_caches_cache_size\{[^}]*name="federation_sender_hosts"[^}]*\} [1-9]/m);
 });
 
 test("typing goes to those in the room, and so does its end", async () => {

@@ -80,7 +80,7 @@ test("caches tell how large they are and how often they help", async () => {
   const room = await app.caches.rooms.byId(roomId);
   await app.caches.memberships.ofRoom(room?.nid ?? 0);
   const text = await app.metrics.text();
-  for (const name of ["get_users_in_room", "joined_members", "push_room_members", "access_tokens"])
+  for (const name of ["get_users_in_room", "joined_members", "push_room_members", "ignored_by", "access_tokens"])
     expect(text).toMatch(new RegExp(`^synapse_util_caches_cache_max_size\\{[^}]*name="${name}"[^}]*\\} [1-9]`, "m"));
   expect(text).toMatch(/^synapse_util_caches_cache_hits\{[^}]*name="get_users_in_room"[^}]*\} [1-9]/m);
 });
