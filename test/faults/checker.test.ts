@@ -57,7 +57,7 @@ function problemsOf({ operations = sound, repeated = "$1", refusals = [], reader
     keysLeft: new Map([["b", 1]]),
     accountData: new Map([["a", ["6", "6"]]]),
     spoiltUploads: [],
-    deliveries: [{ to: "other", rooms: new Set(["!room"]), bodies: new Set(["a 1", "a 2"]) }],
+    deliveries: [{ to: "other", rooms: new Set(["!room"]), bodies: new Set(["a 2"]), fetchesMissing: true }],
     ...outcome,
   });
 }
@@ -110,8 +110,13 @@ test.each<[string, Case, RegExp]>([
   ["an upload is spoilt", { outcome: { spoiltUploads: ["mxc://a/b"] } }, /not as it was/],
   [
     "another server missed a message",
-    { outcome: { deliveries: [{ to: "x", rooms: new Set(["!room"]), bodies: new Set(["a 1"]) }] } },
+    { outcome: { deliveries: [{ to: "x", rooms: new Set(["!room"]), bodies: new Set(["a 1"]), fetchesMissing: true }] } },
     /never sent to x/,
+  ],
+  [
+    "a phone missed a message",
+    { outcome: { deliveries: [{ to: "x", rooms: new Set(["!room"]), bodies: new Set(["a 2"]), fetchesMissing: false }] } },
+    /never sent to x: event a 1/,
   ],
   [
     "something was never acknowledged",

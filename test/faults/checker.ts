@@ -124,11 +124,16 @@ function checkAccountData(history: History, { accountData }: Outcome): string[] 
 }
 
 /** Other servers and push gateways may get a message twice, but miss none. */
-function checkDeliveries(history: History, { deliveries }: Outcome): string[] {
+function checkDeliveries(history: History, { deliveries, rooms: readings }: Outcome): string[] {
   const events = acknowledged(history, "event");
-  return deliveries.flatMap(({ to, rooms, bodies }) =>
-    events
-      .filter(({ client, target, key }) => client !== to && rooms.has(target) && !bodies.has(key))
-      .map((one) => `never sent to ${to}: ${name(one)}`),
-  );
+  return deliveries.flatMap(({ to, rooms, bodies, fetchesMissing }) => {
+    const reached = new Set(bodies);
+    for (const roomId of fetchesMissing ? rooms : []) {
+      const order = readings.get(roomId)?.[0] ?? [];
+      for (const { body } of order.slice(0, order.findLastIndex((event) => bodies.has(event.body)) + 1)) reached.add(body);
+    }
+    return events
+      .filter(({ client, target, key }) => client !== to && rooms.has(target) && !reached.has(key))
+      .map((one) => `never sent to ${to}: ${name(one)}`);
+  });
 }

@@ -65,4 +65,6 @@ export interface Delivery {
   readonly to: string;
   readonly rooms: ReadonlySet<string>;
   readonly bodies: ReadonlySet<string>;
+  /** Asks by itself for what came before an event: after a failure a server is sent the newest of each room alone. */
+  readonly fetchesMissing: boolean;
 }

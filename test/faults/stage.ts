@@ -210,8 +210,8 @@ function deliveriesOf({ peer, gateway, clients, rooms }: Stage): Outcome["delive
   const pdus = peer.requests.flatMap(({ body }) => body?.pdus ?? []);
   const pushed = gateway.received(first.userId).flatMap(({ content }) => content?.body ?? []);
   return [
-    { to: peer.name, rooms: new Set(rooms.slice(0, 1)), bodies: new Set(messagesOf(pdus).map(({ body }) => body)) },
-    { to: first.userId, rooms: new Set(rooms), bodies: new Set(pushed) },
+    { to: peer.name, rooms: new Set(rooms.slice(0, 1)), bodies: new Set(messagesOf(pdus).map(({ body }) => body)), fetchesMissing: true },
+    { to: first.userId, rooms: new Set(rooms), bodies: new Set(pushed), fetchesMissing: false },
   ];
 }
 
