@@ -53,7 +53,14 @@ export async function prepare(): Promise<void> {
 }
 
 /** Errors whose message is for the operator: a stack would only hide it. */
-const FOR_OPERATORS = ["EmbeddedDatabaseError", "UnusableDatabaseError", "DatabaseUnavailableError", "ListenError", "InstanceTakenError"];
+const FOR_OPERATORS = [
+  "EmbeddedDatabaseError",
+  "UnusableDatabaseError",
+  "DatabaseUnavailableError",
+  "ListenError",
+  "InstanceTakenError",
+  "ShardingDiffersError",
+];
 
 function describeError(error: unknown): string {
   if (error instanceof ConfigError || error instanceof UserError) return error.message;

@@ -7,6 +7,9 @@ import { UserError } from "./io";
 const writers: Readonly<Record<string, () => Promise<(model: ProxyModel, options: ProxyOptions) => string>>> = {
   nginx: async () => (await import("../roles/proxy/nginx")).nginxConfig,
   haproxy: async () => (await import("../roles/proxy/haproxy")).haproxyConfig,
+  caddy: async () => (await import("../roles/proxy/caddy")).caddyConfig,
+  traefik: async () => (await import("../roles/proxy/traefik")).traefikConfig,
+  envoy: async () => (await import("../roles/proxy/envoy")).envoyConfig,
 };
 
 interface Options extends DeploymentOptions {

@@ -120,8 +120,9 @@ function convertMetricsPort(raw: Mapping, warn: Warn): void {
   listAt(raw, "listeners").push({ type: "metrics", port, bind_addresses: [host ?? "127.0.0.1"] });
 }
 
-/** `bind_address` becomes `bind_addresses`; listeners of the old TCP protocol and the bundled web client are gone. */
+/** `bind_address` becomes `bind_addresses`; the bundled web client is gone, and so are TCP listeners for workers where there is Redis. */
 function convertListenerForms(raw: Mapping, warn: Warn): void {
+  const hasRedis = isMapping(raw["redis"]) && /^(true|yes|on)$/i.test(String(raw["redis"]["enabled"]));
   for (const key of ["listeners", "worker_listeners"]) {
     if (!Array.isArray(raw[key])) continue;
     raw[key] = (raw[key] as unknown[]).filter((entry, index) => {
@@ -129,8 +130,9 @@ function convertListenerForms(raw: Mapping, warn: Warn): void {
       const [single] = take(entry, "bind_address") ?? [];
       if (single !== undefined && entry["bind_addresses"] === undefined && single !== "") entry["bind_addresses"] = [single];
       dropWebClient(entry, `${key}[${index}]`, warn);
-      if (entry["type"] !== "replication") return true;
-      warn({ key: `${key}[${index}]`, wanted: "listeners of type replication are gone: workers are connected by Redis and instance_map" });
+      if (entry["type"] !== "replication" || (key === "listeners" && !hasRedis)) return true;
+      const why = hasRedis ? "processes are connected by Redis" : "workers connect to the main process";
+      warn({ key: `${key}[${index}]`, wanted: `a listener of type replication has no effect: ${why}` });
       return false;
     });
   }
@@ -148,9 +150,10 @@ function dropWebClient(listener: Mapping, path: string, warn: Warn): void {
   }
 }
 
-/** Worker files of 2021 name the main process themselves. */
+/** Worker files of 2021 name the main process themselves. The host stays: beside `worker_replication_port` it is that of the TCP listener. */
 function convertReplicationTarget(raw: Mapping, warn: Warn): void {
-  const [host, port, tls] = take(raw, "worker_replication_host", "worker_replication_http_port", "worker_replication_http_tls") ?? [];
+  const host = raw["worker_replication_host"] ?? undefined;
+  const [port, tls] = take(raw, "worker_replication_http_port", "worker_replication_http_tls") ?? [];
   if (host === undefined && port === undefined) return;
   warn({ key: "worker_replication_host", wanted: "old form, add main to instance_map instead" });
   if (host === undefined || port === undefined) return;

@@ -26,6 +26,8 @@ function complete(listener: Listener, path: string, context: LoadContext): Liste
 }
 
 function checkAddress(listener: Listener, path: string, context: LoadContext): void {
+  if (listener.type === "replication" && listener.tls)
+    context.problem({ key: `${path}.tls`, wanted: "a listener of type replication cannot speak TLS" });
   if (listener.path === undefined && listener.port === undefined) {
     context.problem({ key: `${path}.port`, wanted: "must be given (or path, for a unix socket)" });
   }
@@ -33,6 +35,8 @@ function checkAddress(listener: Listener, path: string, context: LoadContext): v
   if (listener.port !== undefined) context.problem({ key: `${path}.path`, wanted: "give either port or path, not both" });
   if (listener.tls) context.problem({ key: `${path}.tls`, wanted: "a unix socket cannot speak TLS" });
   if (listener.type === "manhole") context.problem({ key: `${path}.path`, wanted: "a manhole needs a port" });
+  if (listener.type === "replication")
+    context.problem({ key: `${path}.path`, wanted: "workers find a listener of type replication by its port" });
 }
 
 /** Old files write '' for all addresses. */

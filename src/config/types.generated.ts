@@ -436,6 +436,10 @@ export interface ConfigValues {
   readonly worker_log_config?: string;
   /** Database background update pacing. */
   readonly background_updates: BackgroundUpdatesConfig;
+  /** Old worker files: host of the main process; use instance_map.main instead. */
+  readonly worker_replication_host?: string;
+  /** Old worker files, for servers without Redis: port of the listener of type replication of the main process. */
+  readonly worker_replication_port?: number;
   /** Main feeds application services; false hands it to synapse.app.appservice; deprecated 1.59, still read. */
   readonly notify_appservices: boolean;
   /** Main keeps the user directory; false hands it to synapse.app.user_dir; deprecated 1.59, still read. */
@@ -521,8 +525,8 @@ export interface Listener {
   readonly tag?: string;
   /** Addresses to bind: all by default, for metrics and manhole 127.0.0.1 alone. */
   readonly bind_addresses: readonly string[];
-  /** http, metrics or manhole. */
-  readonly type: "http" | "metrics" | "manhole";
+  /** http, metrics, manhole, or replication: of the main process, for workers without Redis. */
+  readonly type: "http" | "metrics" | "manhole" | "replication";
   /** Speak TLS with tls_certificate_path/tls_private_key_path. */
   readonly tls: boolean;
   /** Trust X-Forwarded-For and X-Forwarded-Proto; true by default on unix sockets. */

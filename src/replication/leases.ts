@@ -24,6 +24,8 @@ export interface LeasesOptions {
   readonly onReplaced: (error: Error) => void;
   /** Something else proves that no other process of this name lives: leases that it finds are left over, and are not waited for. */
   readonly unique?: boolean;
+  /** A hash of how work is shared among processes, where several share it: all that run must agree. */
+  readonly sharding?: string;
   /** Default 5000 and 2000. */
   readonly ttlMs?: number;
   readonly renewMs?: number;
@@ -38,6 +40,18 @@ const REFRESH_GAP_MS = 50;
 /** Another process runs under this one's name. */
 class InstanceTakenError extends Error {
   override readonly name = "InstanceTakenError";
+}
+
+/** Processes with different configurations would each hand the same work to different ones. */
+class ShardingDiffersError extends Error {
+  override readonly name = "ShardingDiffersError";
+
+  constructor(others: readonly string[]) {
+    super(
+      `${others.join(", ")} ${others.length > 1 ? "run" : "runs"} with other values of stream_writers, federation_sender_instances or ` +
+        "pusher_instances. Give all processes the same ones, and restart those that have read older ones.",
+    );
+  }
 }
 
 /** Holds this process's leases and knows those of the others. */
@@ -70,11 +84,14 @@ export class Leases implements Ownership {
     this.known = new Set(Object.values(options.candidates).flat());
   }
 
-  /** Takes the leases. Waits for those of an earlier life to expire; fails when somebody goes on renewing them. */
+  /**
+   * Takes the leases. Waits for those of an earlier life, and for processes of an older configuration, to end; fails when they do not.
+   */
   async start(): Promise<void> {
     const { db, bus, channel, unique } = this.options;
     if (unique) await evictLeases(db, this.instance);
     this.epoch = await nextLeaseEpoch(db);
+    await this.waitForAgreement();
     if (!(await this.takePatiently())) throw this.takenError();
     this.unsubscribe = bus.subscribe(channel, () => this.hasten(REFRESH_GAP_MS));
     this.schedule(await this.look());
@@ -154,10 +171,28 @@ export class Leases implements Ownership {
     return new InstanceTakenError(who);
   }
 
+  private async waitForAgreement(): Promise<void> {
+    const { clock } = this.options;
+    const giveUp = clock.monotonic() + this.ttlMs + this.renewMs;
+    for (let others = await this.disagreeing(); others.length > 0; others = await this.disagreeing()) {
+      if (this.stopped || clock.monotonic() > giveUp) throw new ShardingDiffersError(others);
+      await new Promise((resolve) => setTimeout(resolve, START_POLL_MS));
+    }
+  }
+
+  /** Others that are alive and share work in another way. */
+  private async disagreeing(): Promise<string[]> {
+    const { db, sharding } = this.options;
+    if (sharding === undefined) return [];
+    const leases = await sweepLeases(db);
+    const others = leases.filter((lease) => lease.instance !== this.instance && lease.sharding !== null && lease.sharding !== sharding);
+    return [...new Set(others.map(({ instance }) => instance))];
+  }
+
   private async take(): Promise<boolean> {
-    const { db, clock, standsFor } = this.options;
+    const { db, clock, standsFor, sharding = null } = this.options;
     const asked = clock.monotonic();
-    const got = await takeLeases(db, { instance: this.instance, epoch: this.epoch }, standsFor, this.ttlMs);
+    const got = await takeLeases(db, { instance: this.instance, epoch: this.epoch }, { standsFor, ttlMs: this.ttlMs, sharding });
     if (got.length < standsFor.length) return false;
     this.ownUntil = asked + this.ttlMs;
     return true;

@@ -2,6 +2,7 @@ import type { Config } from "../config/config";
 import type { ConfigProblem } from "../config/problems";
 import { ANYBODY } from "../replication/leases";
 import type { Duty } from "./duties";
+import { isAt } from "./addresses";
 import type { PlannedListener, ProcessPlan } from "./plan";
 import { allServices, isRoleName, roles } from "./table";
 import type { ServiceName } from "./table";
@@ -29,7 +30,18 @@ export function checkPlan(
     error: (key, wanted, found) => errors.push({ key, wanted, ...(found === undefined ? {} : { found }) }),
     warn: (key, wanted, found) => warnings.push({ key, wanted, ...(found === undefined ? {} : { found }) }),
   };
-  for (const check of [checkRole, checkWorker, checkWriters, checkMain, checkDuties, checkAddresses, checkListeners, checkSecret])
+  for (const check of [
+    checkRole,
+    checkBus,
+    checkWorker,
+    checkWriters,
+    checkMain,
+    checkDuties,
+    checkAddresses,
+    checkOwnAddress,
+    checkListeners,
+    checkSecret,
+  ])
     check(checked);
   return { errors, warnings };
 }
@@ -47,9 +59,16 @@ function checkRole({ config, error }: Checked): void {
   if (/[\s\p{Cc}]/u.test(instanceName)) error("worker_name", "a name without spaces", JSON.stringify(instanceName));
 }
 
-function checkWorker({ config, process, error }: Checked): void {
+/** Synapse calls this deprecated since 1.18. */
+function checkBus({ process, warn }: Checked): void {
+  const { kind } = process.bus;
+  if (kind !== "hub" && kind !== "tcp") return;
+  warn("redis.enabled", "should be true: direct TCP replication is deprecated, and kept for old installations alone");
+}
+
+function checkWorker({ process, error }: Checked): void {
   if (process.role === "main") return;
-  if (!config.redis.enabled) error("redis.enabled", "must be true: workers learn through Redis what other processes do");
+  if (process.bus.kind === "none") error("redis.enabled", "must be true: workers learn through Redis what other processes do");
   if (process.addresses["main"] === undefined) error("instance_map.main", "must say where the replication listener of the main process is");
 }
 
@@ -65,32 +84,42 @@ function checkWriters({ config, process, error }: Checked): void {
   for (const name of named) {
     if (process.addresses[name] === undefined) error(`instance_map.${name}`, "must be given, because stream_writers names this worker");
   }
-  if (named.length > 0 && !config.redis.enabled) error("redis.enabled", "must be true, because stream_writers names workers");
+  if (named.length > 0 && process.bus.kind === "none") error("redis.enabled", "must be true, because stream_writers names workers");
   if (process.role !== "main" && process.writes.length > 0 && !hasReplication(process)) {
     error("worker_listeners", `needs a listener with the resource replication, because this process writes ${process.writes.join(", ")}`);
   }
 }
 
-function checkMain({ config, process, warn }: Checked): void {
+function checkMain({ process, warn }: Checked): void {
   if (process.role !== "main") return;
-  if (config.redis.enabled && !hasReplication(process)) {
+  if (process.bus.kind !== "none" && !hasReplication(process)) {
     warn("listeners", "has no listener with the resource replication: workers cannot call the main process");
   }
 }
 
 /** A duty that two processes believe to have, or that nobody has. */
-function checkDuties({ config, process, duties, error, warn }: Checked): void {
+function checkDuties({ process, duties, error, warn }: Checked): void {
   const brought: readonly ServiceName[] = process.role === "main" ? [] : roles[process.role].services;
   for (const service of allServices) {
     const { instances, option, mainSwitch } = duties[service];
     const elsewhere = instances.filter((name) => name !== "main" && name !== ANYBODY);
-    if (elsewhere.length > 0 && !config.redis.enabled) error(option, "needs redis.enabled, because it names workers", elsewhere.join(", "));
+    if (elsewhere.length > 0 && process.bus.kind === "none")
+      error(option, "needs redis.enabled, because it names workers", elsewhere.join(", "));
     if (!brought.includes(service) || instances.includes(ANYBODY) || instances.includes(process.instanceName)) continue;
     if (mainSwitch !== undefined)
       error(mainSwitch, `must be false in the shared configuration, because this ${process.role} worker takes over`, "true");
     else if (elsewhere.length > 0)
       warn(option, `does not name this ${process.role} worker, which therefore leaves it to those`, elsewhere.join(", "));
   }
+}
+
+/** Another port may be right where something in between translates it. */
+function checkOwnAddress({ process, warn }: Checked): void {
+  const own = process.addresses[process.instanceName];
+  const replication = process.listeners.filter(({ families }) => families.includes("replication"));
+  if (own === undefined || replication.length === 0 || replication.some(({ listener }) => isAt(listener, own))) return;
+  const option = process.role === "main" ? "listeners" : "worker_listeners";
+  warn(`instance_map.${process.instanceName}`, `should be the address of a listener in ${option} with the resource replication`);
 }
 
 function checkAddresses({ config, process, error }: Checked): void {
@@ -133,7 +162,9 @@ function isLocal({ listener }: PlannedListener): boolean {
 }
 
 function checkSecret({ config, process, warn }: Checked): void {
-  const open = process.listeners.filter((planned) => planned.families.includes("replication") && !isLocal(planned));
+  const isForProcesses = ({ listener, families }: PlannedListener): boolean =>
+    listener.type === "replication" || families.includes("replication");
+  const open = process.listeners.filter((planned) => isForProcesses(planned) && !isLocal(planned));
   if (open.length > 0 && config.worker_replication_secret === undefined) {
     warn("worker_replication_secret", "should be set: whoever reaches the replication listener can do anything");
   }

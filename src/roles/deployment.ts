@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../config/problems";
-import type { InstanceAddress } from "../replication/rpcTransport";
 import { ANYBODY } from "../replication/leases";
+import { isAt } from "./addresses";
 import type { ProcessPlan } from "./plan";
 import { allServices } from "./table";
 
@@ -23,12 +23,28 @@ export function checkDeployment(plans: readonly ProcessPlan[]): ConfigProblem[] 
     }
     problems.push(...addressProblems(plan, byName));
   }
+  problems.push(...busProblems(plans));
   for (const service of allServices) {
     const owners = plans.filter(({ services }) => services.includes(service)).map(({ instanceName }) => instanceName);
     if (owners.length === 0) problems.push({ key: service, wanted: "a process that does it: it is switched off everywhere" });
     if (owners.length > 1 && !SHARDED.includes(service)) problems.push({ key: service, found: owners.join(", "), wanted: "one process" });
   }
   return unique(problems);
+}
+
+/** All must hear each other: by Redis, or through the main process. */
+function busProblems(plans: readonly ProcessPlan[]): ConfigProblem[] {
+  const hub = plans.find(({ bus }) => bus.kind === "hub");
+  const ports = hub?.listeners.filter(({ listener }) => listener.type === "replication").map(({ listener }) => listener.port) ?? [];
+  return plans.flatMap(({ bus, instanceName, role }): ConfigProblem[] => {
+    if (role === "main") return [];
+    if (bus.kind === "tcp" && !ports.includes(bus.port))
+      return [
+        { key: "worker_replication_port", found: instanceName, wanted: "the port of a listener of type replication of the main process" },
+      ];
+    if (bus.kind === "redis" && hub) return [{ key: "redis.enabled", found: instanceName, wanted: "true for all processes, or for none" }];
+    return [];
+  });
 }
 
 function addressProblems(plan: ProcessPlan, byName: ReadonlyMap<string, ProcessPlan>): ConfigProblem[] {
@@ -38,11 +54,6 @@ function addressProblems(plan: ProcessPlan, byName: ReadonlyMap<string, ProcessP
       return [];
     return [{ key: `instance_map.${name}`, wanted: "the address of a listener of that process with the resource replication" }];
   });
-}
-
-/** Host names and addresses may be written in many ways, so ports decide. */
-function isAt(listener: { readonly port?: number; readonly path?: string }, address: InstanceAddress): boolean {
-  return "path" in address ? listener.path === address.path : listener.port === address.port;
 }
 
 function unique(problems: readonly ConfigProblem[]): ConfigProblem[] {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Config } from "../config/config";
 import { ConfigError } from "../config/problems";
 import type { ConfigProblem } from "../config/problems";
@@ -18,12 +19,18 @@ export interface PlannedListener {
   readonly families: readonly Family[];
 }
 
+/**
+ * How a process hears of others: not at all, where no other can belong to the deployment; by Redis; or without one as of old, as the main
+ * process that workers connect to, or as such a worker.
+ */
+export type PlannedBus =
+  { readonly kind: "none" | "redis" | "hub" } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
 /** All that a process does, as data. server/ executes it. */
 export interface ProcessPlan {
   readonly instanceName: string;
   readonly role: RoleName;
-  /** No other process can belong to this deployment, so nothing has to be shared. */
-  readonly solo: boolean;
+  readonly bus: PlannedBus;
   readonly listeners: readonly PlannedListener[];
   readonly services: readonly ServiceName[];
   /** Keys of `stream_writers` for which this process may stand, and "main". */
@@ -53,7 +60,7 @@ export function plan(config: Config): PlanResult {
   const process: ProcessPlan = {
     instanceName,
     role,
-    solo: role === "main" && !config.redis.enabled,
+    bus: busOf(config, role),
     listeners: config.derived.listeners.map((listener) => ({ listener, families: familiesOf(listener, role, config) })),
     services: services.filter((service) => service !== "media_jobs" || hasMedia(role, config)),
     writes: Object.keys(writers).filter((key) => writers[key]?.includes(instanceName)),
@@ -74,6 +81,16 @@ export function requirePlan(config: Config): ProcessPlan {
   return process;
 }
 
+/** A hash of what all processes must agree on about who shares which work. The order of names makes no difference. */
+export function shardingOf(config: Config): string {
+  const { federation_sender_instances: senders, pusher_instances: pushers } = config;
+  const lists = { ...writersOf(config), federation_sender: senders, pusher: pushers };
+  const sorted = Object.entries(lists).map(([key, names]) => [key, [...new Set(names)].sort()] as const);
+  return createHash("sha256")
+    .update(JSON.stringify(sorted.sort(([a], [b]) => (a < b ? -1 : 1))))
+    .digest("base64url");
+}
+
 /** Of all route groups, those that the listener serves. */
 export function groupsServed(planned: PlannedListener, groups: readonly RouteGroup[]): RouteGroup[] {
   const families: readonly string[] = planned.families;
@@ -83,6 +100,13 @@ export function groupsServed(planned: PlannedListener, groups: readonly RouteGro
 /** What the process holds leases for. */
 export function standsFor(process: ProcessPlan): string[] {
   return [PROCESS_DUTY, ...process.writes, ...process.services];
+}
+
+function busOf(config: Config, role: RoleName): PlannedBus {
+  if (config.redis.enabled) return { kind: "redis" };
+  if (role === "main") return { kind: config.derived.listeners.some(({ type }) => type === "replication") ? "hub" : "none" };
+  const { worker_replication_host: host, worker_replication_port: port } = config;
+  return host === undefined || port === undefined ? { kind: "none" } : { kind: "tcp", host, port };
 }
 
 function writersOf(config: Config): Record<string, readonly string[]> {

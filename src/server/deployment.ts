@@ -1,16 +1,21 @@
+import { createServer } from "node:net";
+import type { Server } from "node:net";
 import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
 import type { LoggerFactory } from "../observe/logger";
 import { createSoloBus } from "../replication/bus";
+import type { Bus } from "../replication/bus";
 import { Leases } from "../replication/leases";
 import { soloOwnership } from "../replication/ownership";
 import { createRpcTransport } from "../replication/rpcTransport";
-import { standsFor } from "../roles/plan";
+import type { TcpHub } from "../replication/tcpHub";
+import { shardingOf, standsFor } from "../roles/plan";
 import type { ProcessPlan } from "../roles/plan";
 import type { Database } from "../storage/db";
 import { UnusableDatabaseError } from "../storage/migrate";
 import type { Deployment } from "./app";
+import { openSockets } from "./http/sockets";
 
 export interface DeploymentDeps {
   readonly config: Config;
@@ -35,7 +40,8 @@ export interface RunningDeployment extends Deployment {
 export async function createDeployment(deps: DeploymentDeps): Promise<RunningDeployment> {
   const { config, plan, db, clock, onFatal } = deps;
   const log = deps.log("synapse.replication");
-  const bus = plan.solo ? createSoloBus() : await redisBus(deps);
+  const bus = await createBus(deps);
+  const isAlone = plan.bus.kind === "none";
   // Alone, the leases only keep a second main process away.
   const leases = new Leases({
     db,
@@ -48,15 +54,16 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
     clock,
     log,
     onReplaced: onFatal,
+    sharding: isAlone ? undefined : shardingOf(config),
   });
   return {
     bus,
-    ownership: plan.solo ? soloOwnership(plan.instanceName) : leases,
-    transport: plan.solo ? undefined : createRpcTransport({ addresses: plan.addresses, secret: config.worker_replication_secret }),
+    ownership: isAlone ? soloOwnership(plan.instanceName) : leases,
+    transport: isAlone ? undefined : createRpcTransport({ addresses: plan.addresses, secret: config.worker_replication_secret }),
     async start() {
       await leases.start();
       const others = leases.others();
-      if (plan.solo && others.length > 0) {
+      if (isAlone && others.length > 0) {
         throw new UnusableDatabaseError(
           `Other processes use this database: ${others.join(", ")}. Stop them, or enable redis so that they can work together.`,
         );
@@ -69,8 +76,38 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
   };
 }
 
-/** Loaded only where there is a Redis. */
-async function redisBus({ config, random, log }: DeploymentDeps): Promise<Deployment["bus"]> {
-  const { createRedisBus } = await import("../replication/redisBus");
-  return createRedisBus({ config: config.redis, log: log("synapse.replication.tcp.redis"), random });
+/** Each kind is loaded only where it is used. */
+async function createBus({ config, plan, random, log: logger }: DeploymentDeps): Promise<Bus> {
+  const { bus } = plan;
+  const common = { serverName: config.server_name, secret: config.worker_replication_secret, log: logger("synapse.replication.tcp") };
+  switch (bus.kind) {
+    case "none":
+      return createSoloBus();
+    case "redis": {
+      const { createRedisBus } = await import("../replication/redisBus");
+      return createRedisBus({ config: config.redis, log: logger("synapse.replication.tcp.redis"), random });
+    }
+    case "tcp": {
+      const { createTcpBus } = await import("../replication/tcpBus");
+      return createTcpBus({ ...common, host: bus.host, port: bus.port, instance: plan.instanceName });
+    }
+    case "hub": {
+      const { createTcpHub } = await import("../replication/tcpHub");
+      return openHub(createTcpHub({ ...common, random }), plan);
+    }
+  }
+}
+
+async function openHub(hub: TcpHub, { listeners }: ProcessPlan): Promise<Bus> {
+  const servers: Server[] = [];
+  for (const { listener } of listeners) {
+    if (listener.type === "replication") servers.push(...(await openSockets(listener, () => createServer(hub.accept))));
+  }
+  return {
+    ...hub,
+    async close() {
+      for (const server of servers) server.close();
+      await hub.close();
+    },
+  };
 }

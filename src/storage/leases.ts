@@ -10,6 +10,7 @@ export interface Lease extends LeaseHolder {
   readonly standsFor: string;
   /** Until it expires unless it is renewed; by the clock of the database, since those of processes may differ. */
   readonly leftMs: number;
+  readonly sharding: string | null;
 }
 
 export async function nextLeaseEpoch(db: Db): Promise<number> {
@@ -17,13 +18,21 @@ export async function nextLeaseEpoch(db: Db): Promise<number> {
   return rows[0]?.epoch ?? 0;
 }
 
+export interface LeasesWanted {
+  readonly standsFor: readonly string[];
+  readonly ttlMs: number;
+  /** A hash of how this process believes that work is shared. */
+  readonly sharding: string | null;
+}
+
 /** Takes leases, those of an earlier life of the instance only once they have expired. Answers what it got. */
-export async function takeLeases(db: Db, holder: LeaseHolder, standsFor: readonly string[], ttlMs: number): Promise<string[]> {
+export async function takeLeases(db: Db, holder: LeaseHolder, { standsFor, ttlMs, sharding }: LeasesWanted): Promise<string[]> {
   const rows = await db<{ name: string }>`
-    insert into leases as l (stands_for, instance, epoch, expires_at)
-    select name, ${holder.instance}::text, ${holder.epoch}::int8, clock_timestamp() + ${ttlMs}::float8 * interval '1 ms'
+    insert into leases as l (stands_for, instance, epoch, expires_at, sharding)
+    select name, ${holder.instance}::text, ${holder.epoch}::int8, clock_timestamp() + ${ttlMs}::float8 * interval '1 ms', ${sharding}::text
     from unnest(${standsFor}::text[]) as name
-    on conflict (stands_for, instance) do update set epoch = excluded.epoch, expires_at = excluded.expires_at
+    on conflict (stands_for, instance) do update
+      set epoch = excluded.epoch, expires_at = excluded.expires_at, sharding = excluded.sharding
       where l.epoch = excluded.epoch or l.expires_at < clock_timestamp()
     returning stands_for as name`;
   return rows.map((row) => row.name);
@@ -50,7 +59,7 @@ export async function sweepLeases(db: Db): Promise<Lease[]> {
       delete from leases l using expired e where l.stands_for = e.stands_for and l.instance = e.instance
       returning l.stands_for, l.instance
     )
-    select stands_for as "standsFor", instance, epoch,
+    select stands_for as "standsFor", instance, epoch, sharding,
       (extract(epoch from expires_at - clock_timestamp()) * 1000)::float8 as "leftMs"
     from leases l
     where not exists (select from dead d where d.stands_for = l.stands_for and d.instance = l.instance)

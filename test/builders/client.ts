@@ -15,7 +15,7 @@ export interface TestClient {
   readonly deviceId: string;
   readonly token: string;
   /** The same user and device at another process, with syncs of its own. */
-  on(url: string): TestClient;
+  on(url: Place): TestClient;
   /** Paths are relative to /_matrix/client/v3, or whole when they start with /_. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
   /** The body of a call that has to succeed. */
@@ -36,8 +36,12 @@ const PASSWORD = "sUp3r s3kr1t";
 const POLL_MS = 2_000;
 let transactions = 0;
 
-export async function request(url: string, method: string, path: string, body?: unknown, token?: string): Promise<Answer> {
-  const response = await fetch(path.startsWith("/_") ? url + path : `${url}/_matrix/client/v3${path}`, {
+/** A process or proxy, or what says of each path at which URL it is asked for, as a proxy does. */
+export type Place = string | ((path: string) => string);
+
+export async function request(place: Place, method: string, path: string, body?: unknown, token?: string): Promise<Answer> {
+  const whole = path.startsWith("/_") ? path : `/_matrix/client/v3${path}`;
+  const response = await fetch(typeof place === "string" ? place + whole : place(whole), {
     method,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -45,14 +49,14 @@ export async function request(url: string, method: string, path: string, body?: 
   return { status: response.status, body: await response.json() };
 }
 
-/** Registers a user with the process at a URL. */
-export async function register(url: string, username: string): Promise<TestClient> {
+/** Registers a user at a place. */
+export async function register(url: Place, username: string): Promise<TestClient> {
   const { status, body } = await request(url, "POST", "/register", { username, password: PASSWORD, auth: { type: "m.login.dummy" } });
   if (status !== 200) throw new Error(`${username} cannot register: ${status} ${JSON.stringify(body)}`);
   return clientOf(url, { userId: body.user_id, deviceId: body.device_id, token: body.access_token });
 }
 
-function clientOf(url: string, account: Pick<TestClient, "userId" | "deviceId" | "token">): TestClient {
+function clientOf(url: Place, account: Pick<TestClient, "userId" | "deviceId" | "token">): TestClient {
   let since: string | undefined;
   const client: TestClient = {
     ...account,

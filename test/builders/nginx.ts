@@ -11,7 +11,9 @@ import { freePorts } from "./process";
 /** Reverse proxies stand in /usr/sbin, which is on the path of administrators only. */
 export const proxyEnvironment = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin` };
 
-export const isInstalled = (program: string): boolean => spawnSync(program, ["-v"], { env: proxyEnvironment }).status === 0;
+/** Each knows one of these ways to say its version, and nothing else happens. */
+export const isInstalled = (program: string): boolean =>
+  ["-v", "version"].some((argument) => spawnSync(program, [argument], { env: proxyEnvironment }).status === 0);
 
 /** What stands around the file of a server in an nginx.conf that needs nothing of the machine. Gives the command that runs it. */
 export function nginxIn(folder: string): { readonly file: string; readonly command: readonly string[] } {

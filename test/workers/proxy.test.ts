@@ -18,6 +18,7 @@ import { testIo } from "../unit/cli/testIo";
 const proxies: Readonly<Record<string, (folder: string) => { readonly file: string; readonly command: readonly string[] }>> = {
   nginx: nginxIn,
   haproxy: (folder) => ({ file: "haproxy.cfg", command: ["haproxy", "-db", "-f", join(folder, "haproxy.cfg")] }),
+  caddy: (folder) => ({ file: "Caddyfile", command: ["caddy", "run", "--config", join(folder, "Caddyfile"), "--adapter", "caddyfile"] }),
 };
 
 interface Backend {

@@ -68,3 +68,8 @@ export function pathExpressions(patterns: readonly string[]): string[] {
   }
   return [...bySubject.values()].map((tree) => `^${regexOf(tree)}`).sort();
 }
+
+/** One expression for whatever any of these matches; not anchored at the end either. */
+export function oneExpression(expressions: readonly string[]): string {
+  return `^(${expressions.map((expression) => expression.replace(/^\^/, "")).join("|")})`;
+}

@@ -50,6 +50,8 @@ export function createListeners(options: ListenersOptions): HttpListeners {
   const shared = { http: createHttpMetrics(options.metrics), budget: new BodyBudget(BODY_BUDGET), nextId: counter() };
 
   async function openOne(listener: Listener): Promise<void> {
+    // That of the bus (server/deployment).
+    if (listener.type === "replication") return;
     if (listener.type === "manhole") return void banners.push(...(await openSockets(listener, createBanner)));
     if (listener.type === "metrics" && !app.config.enable_metrics) {
       return log("synapse.app").warn("Metrics listener configured, but enable_metrics is not True!");

@@ -214,7 +214,7 @@ export class SimulatedDatabase {
     return [{ epoch: ++this.epochs }];
   }
 
-  takeLeases([instance, epoch, ttl, names]: readonly Param[]): Rows {
+  takeLeases([instance, epoch, ttl, , names]: readonly Param[]): Rows {
     return (names as readonly string[]).flatMap((name) => {
       const known = this.leases.find((lease) => lease.name === name && lease.instance === instance);
       const expires = this.sim.now + Number(ttl);

@@ -1,10 +1,13 @@
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../../src/config/load";
 import { dump } from "js-yaml";
 import { checkDeployment } from "../../../src/roles/deployment";
 import { plan } from "../../../src/roles/plan";
+import { nginxConfig } from "../../../src/roles/proxy/nginx";
+import { proxyModel } from "../../../src/roles/proxy/proxyModel";
+import { examplesFolder, workersOf } from "../../builders/exampleDeployment";
 
 const folder = mkdtempSync(join(tmpdir(), "synapse-ts-deploy-"));
 
@@ -257,31 +260,45 @@ test("a file of 2021", () => {
 });
 
 /** The examples name files which exist on the machine of an operator only. */
-describe("the examples", () => {
-  const examples = join(__dirname, "..", "..", "..", "examples");
-  const local = { log_config: join(examples, "log.yaml"), worker_log_config: join(examples, "log.yaml"), signing_key_path: signingKey };
+describe.each([
+  { example: "", problems: [], warnings: ["registration_shared_secret_path"] },
+  { example: "2021", problems: [], warnings: [] },
+  { example: "2019", problems: ["redis.enabled"], warnings: ["use_presence"] },
+])("the example '$example'", ({ example, problems, warnings: expected }) => {
+  const log_config = join(examplesFolder, "log.yaml");
+  const local = { log_config, worker_log_config: log_config, signing_key_path: signingKey };
   const load = (...files: string[]) =>
     loadConfig(
-      files.map((file) => join(examples, file)),
+      ["homeserver.yaml", ...files].map((file) => join(examplesFolder, example, file)),
       { overrides: local },
     );
+  const workers = workersOf(example);
+  const ofWorkers = example === "" ? [] : ["worker_replication_host"];
 
   test("of the main process", () => {
-    const { config, warnings } = load("homeserver.yaml");
-    expect(warnings.map(({ key }) => key)).toEqual(["registration_shared_secret_path"]);
-    expect(config.derived).toMatchObject({ role: "main", listeners: [{ port: 8008 }, { port: 9093 }] });
+    const { config, warnings } = load();
+    expect(warnings.map(({ key }) => key)).toEqual(expected);
+    expect(config.derived).toMatchObject({ role: "main", listeners: expect.arrayContaining([expect.objectContaining({ port: 9093 })]) });
   });
 
-  test.each(readdirSync(join(examples, "workers")))("of the worker %s", (file) => {
-    const { config, warnings } = load("homeserver.yaml", `workers/${file}`);
-    expect(warnings.map(({ key }) => key)).toEqual(["registration_shared_secret_path"]);
-    expect(config.derived.instanceName).toBe(file.replace(".yaml", ""));
+  test.each(workers)("of the worker %s", (name) => {
+    const { config, warnings } = load(`workers/${name}.yaml`);
+    expect(warnings.map(({ key }) => key).filter((key) => key !== "worker_main_http_uri")).toEqual([...expected, ...ofWorkers]);
+    expect(config.derived.instanceName).toBe(name);
   });
 
-  test("make a sound deployment", () => {
-    const files = readdirSync(join(examples, "workers")).map((file) => load("homeserver.yaml", `workers/${file}`));
-    const plans = [load("homeserver.yaml"), ...files].map(({ config }) => plan(config));
-    expect(plans.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
-    expect(checkDeployment(plans.map((result) => result.plan))).toEqual([]);
+  test("make a sound deployment, for which the file of nginx is written", () => {
+    const plans = [load(), ...workers.map((name) => load(`workers/${name}.yaml`))].map(({ config }) => plan(config));
+    expect(plans.flatMap(({ errors }) => errors)).toEqual([]);
+    expect([...new Set(plans.flatMap(({ warnings }) => warnings.map(({ key }) => key)))]).toEqual(problems);
+    const processes = plans.map((result) => result.plan);
+    expect(checkDeployment(processes)).toEqual([]);
+    // synapse-ts proxy-config nginx -c homeserver.yaml -w workers > nginx.conf
+    const written = nginxConfig(proxyModel(load().config, processes), { port: 80 });
+    // Routes that were added since go to the main process, which answers them.
+    const withoutRoutes = (text: string): string => text.replace(/^ {4}"~\^.*\n/gm, "");
+    const file = readFileSync(join(examplesFolder, example, "nginx.conf"), "utf8");
+    expect(withoutRoutes(file)).toBe(withoutRoutes(written));
+    expect(file.length).toBeGreaterThan(0.9 * written.length);
   });
 });

@@ -85,12 +85,20 @@ test.each([
       listeners: [
         { ...http, port: 1 },
         { ...http, port: 2, bind_addresses: ["10.0.0.1"], resources: [{ names: ["client"] }] },
+        { type: "replication", port: 3, bind_addresses: ["127.0.0.1"] },
       ],
     },
-    [
-      "h.yaml: listeners[1].resources[0].names: webclient has no effect: set web_client_location to send visitors to a client",
-      "h.yaml: listeners[2]: listeners of type replication are gone: workers are connected by Redis and instance_map",
-    ],
+    ["h.yaml: listeners[1].resources[0].names: webclient has no effect: set web_client_location to send visitors to a client"],
+  ],
+  [
+    "redis: {enabled: true}\nlisteners: [{port: 3, type: replication}]",
+    { listeners: [] },
+    ["h.yaml: listeners[0]: a listener of type replication has no effect: processes are connected by Redis"],
+  ],
+  [
+    "worker_app: synapse.app.generic_worker\nworker_name: w\nworker_listeners: [{port: 3, type: replication}]",
+    { worker_listeners: [] },
+    ["h.yaml: worker_listeners[0]: a listener of type replication has no effect: workers connect to the main process"],
   ],
   [
     "worker_app: synapse.app.generic_worker\nworker_name: w\nworker_replication_host: 10.0.0.1\nworker_replication_http_port: 9093",
@@ -165,8 +173,12 @@ test.each([
   expect(loaded.warnings.map(formatProblem)).toEqual(warnings);
 });
 
-test("the file of a worker without Redis is refused with advice", () => {
-  expect(() => load("worker_app: synapse.app.generic_worker\nworker_replication_port: 9092")).toThrow(
-    "h.yaml: worker_replication_port: no longer supported: configure redis: workers are connected by Redis and instance_map",
-  );
+test("the file of a worker without Redis says where the main process listens for it", () => {
+  const file =
+    "worker_app: synapse.app.generic_worker\nworker_replication_host: h\nworker_replication_port: 9092\nworker_replication_http_port: 9093";
+  expect(load(file).config).toMatchObject({
+    worker_replication_host: "h",
+    worker_replication_port: 9092,
+    instance_map: { main: { host: "h", port: 9093 } },
+  });
 });

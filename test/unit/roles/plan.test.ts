@@ -2,7 +2,7 @@ import { buildConfig } from "../../../src/config/load";
 import { formatProblem } from "../../../src/config/problems";
 import { checkDeployment } from "../../../src/roles/deployment";
 import { formatPlan } from "../../../src/roles/format";
-import { groupsServed, plan, requirePlan, standsFor } from "../../../src/roles/plan";
+import { groupsServed, plan, requirePlan, shardingOf, standsFor } from "../../../src/roles/plan";
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -29,7 +29,7 @@ test("a process that is alone does everything", () => {
   const { plan: process, errors, warnings } = planOf({ redis: { enabled: false }, listeners: [http(8008, "client", "federation")] });
   expect(errors).toEqual([]);
   expect(warnings).toEqual([]);
-  expect(process).toMatchObject({ instanceName: "main", role: "main", solo: true, addresses: {} });
+  expect(process).toMatchObject({ instanceName: "main", role: "main", bus: { kind: "none" }, addresses: {} });
   expect(process.writes).toEqual(expect.arrayContaining(["main", "events", "typing", "receipts", "device_lists"]));
   expect(process.services).toEqual(
     expect.arrayContaining(["federation_sender", "pusher", "appservice_sender", "user_directory", "background", "media_jobs"]),
@@ -182,6 +182,41 @@ test.each(["frontend_proxy", "client_reader", "event_creator", "federation_reade
   expect(process.services).toEqual([]);
 });
 
+test("worker files from before Redis: they connect to the main process", () => {
+  const redis = { redis: { enabled: false } };
+  const common = { ...redis, listeners: [...shared.listeners, { type: "replication", port: 9092 }], send_federation: false };
+  const address = { worker_replication_host: "127.0.0.1", worker_replication_http_port: 9093 };
+  const tcp = { ...address, worker_replication_port: 9092 };
+  const results = [planOf(common), planOf(common, tcp, { worker_app: "synapse.app.federation_sender", worker_name: "s1" })];
+  expect(results.map(({ plan: { bus } }) => bus)).toEqual([{ kind: "hub" }, { kind: "tcp", host: "127.0.0.1", port: 9092 }]);
+  expect(results.flatMap(({ errors }) => errors)).toEqual([]);
+  for (const { warnings } of results) expect(warnings.map(formatProblem)).toEqual([expect.stringMatching(/redis.enabled.*deprecated/)]);
+  const problems = (...plans: typeof results) => checkDeployment(plans.map((result) => result.plan)).map(formatProblem);
+  expect(problems(...results)).toEqual([]);
+  const sender = { worker_app: "synapse.app.federation_sender", worker_name: "s1" };
+  expect(problems(planOf(common), planOf(common, tcp, sender, { worker_replication_port: 9999 }))).toEqual([
+    expect.stringMatching(/worker_replication_port.*s1/),
+  ]);
+  expect(problems(planOf(common), planOf(common, address, sender, { redis: { enabled: true } }))).toEqual([
+    expect.stringMatching(/redis.enabled.*s1/),
+  ]);
+  expect(errorsOf(common, address, sender)).toEqual([expect.stringMatching(/redis.enabled/)]);
+  expect(planOf(common, tcp, sender, { redis: { enabled: true } }).plan.bus).toEqual({ kind: "redis" });
+  const open = { type: "replication", port: 9092, bind_addresses: ["0.0.0.0"] };
+  expect(warningsOf(common, { listeners: [...shared.listeners, open], worker_replication_secret: undefined })).toEqual([
+    expect.stringMatching(/redis.enabled/),
+    expect.stringMatching(/worker_replication_secret/),
+  ]);
+});
+
+test("processes agree on who shares which work, whatever else is in their files", () => {
+  const of = (...files: Raw[]) => shardingOf(buildConfig([], { overrides: Object.assign({}, base, shared, ...files) }).config);
+  const writers = { stream_writers: { events: ["w1", "w2"] }, federation_sender_instances: ["s1", "s2"] };
+  expect(of(writers, worker("w1"))).toBe(of(writers, { stream_writers: { events: ["w2", "w1"] }, max_upload_size: "5M" }));
+  const others = [{ stream_writers: { events: ["w1"] } }, { federation_sender_instances: ["s1"] }, { pusher_instances: ["p1"] }];
+  expect(new Set([of(writers), ...others.map((other) => of(writers, other))]).size).toBe(4);
+});
+
 test("several senders, pushers and writers share by key; names count once; master means main", () => {
   const { plan: process, errors } = planOf(shared, worker("w1", { worker_listeners: [http(8034, "replication")] }), {
     instance_map: { ...shared.instance_map, w1: { path: "/run/w1.sock" } },
@@ -251,6 +286,15 @@ test.each<[string, Raw[], RegExp]>([
     "an open replication listener without a secret",
     [{ listeners: [{ ...http(9093, "replication"), bind_addresses: ["0.0.0.0"] }], worker_replication_secret: undefined }],
     /worker_replication_secret/,
+  ],
+  [
+    "a writer that the others look for elsewhere",
+    [
+      shared,
+      { instance_map: { ...shared.instance_map, w1: { host: "h", port: 8034 } }, stream_writers: { events: "w1" } },
+      worker("w1", { worker_listeners: [http(8035, "replication")] }),
+    ],
+    /instance_map.w1/,
   ],
   [
     "a media listener without the repository",

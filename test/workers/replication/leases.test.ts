@@ -112,8 +112,16 @@ test("a process taken for dead stands up again in another life", async () => {
   const { epoch } = leases.fence("events");
   await database.db`delete from leases where instance = 'w1'`;
   await eventually(() => leases.fence("events").epoch !== epoch);
-  await eventually(() => leases.isMine("events", "!a"));
-  await database.db.tx((tx) => requireLease(tx, leases.fence("events")));
+  // It believes in itself a moment before the database does.
+  const holds = (): Promise<boolean> =>
+    database.db
+      .tx((tx) => requireLease(tx, leases.fence("events")))
+      .then(
+        () => true,
+        () => false,
+      );
+  await eventually(holds);
+  expect(leases.isMine("events", "!a")).toBe(true);
 });
 
 test("after a graceful stop others know at once, because it is announced", async () => {
@@ -192,4 +200,29 @@ test("leases that expired are swept by whoever looks", async () => {
   await standUp("w1");
   await expire("w1");
   expect(await sweepLeases(database.db)).toEqual([]);
+});
+
+describe("processes that share work in different ways", () => {
+  const short = { ttlMs: 300, renewMs: 100, clock: systemClock };
+
+  test("one that differs from those that run does not start", async () => {
+    await standUp("w1", { sharding: "a" });
+    await expect(standUp("w2", { ...short, sharding: "b" })).rejects.toThrow(/w1 runs with other values of stream_writers/);
+    expect((await sweepLeases(database.db)).map(({ instance }) => instance)).not.toContain("w2");
+    await standUp("w2", { sharding: "a" });
+  });
+
+  test("it starts when the others have stopped, or are dead", async () => {
+    const { leases } = await standUp("w1", { sharding: "a" });
+    setTimeout(() => void leases.stop(), 100);
+    await standUp("w2", { clock: systemClock, sharding: "b" });
+    await standUp("main", { sharding: "b" });
+    await expire("w2");
+    await standUp("w3", { sharding: "b", standsFor: [] });
+  });
+
+  test("a process that does not say is left alone", async () => {
+    await standUp("w1");
+    await standUp("w2", { sharding: "b" });
+  });
 });
