@@ -48,7 +48,7 @@ test("capabilities follow the configuration", async () => {
   const { body } = await open.call("GET", v3("/capabilities"), { token });
   expect(body["capabilities"]).toMatchObject({
     "m.change_password": { enabled: true },
-    "m.room_versions": { default: "11", available: { "1": "stable", "12": "stable" } },
+    "m.room_versions": { default: "12", available: { "1": "stable", "12": "stable" } },
     "m.set_displayname": { enabled: true },
     "m.3pid_changes": { enabled: true },
     "m.get_login_token": { enabled: false },
