@@ -104,4 +104,11 @@ given("Hydrogen in Chromium", () => {
     await write("I can");
     await bob.until(secret, (room) => room.getLastLiveEvent()?.getContent()["body"] === "I can");
   });
+
+  test("nothing went wrong on the way: it was refused what there is none of, and expects to be", () => {
+    expect(web.complaints()).toEqual([
+      "404 GET /.well-known/matrix/client",
+      "404 GET /_matrix/client/unstable/org.matrix.msc2697.v2/dehydrated_device",
+    ]);
+  });
 });

@@ -19,6 +19,8 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Hydrogen, a Matrix client for browsers, in a browser of its own. */
 export interface WebClient {
   readonly page: Page;
+  /** Requests that were refused, as `404 GET /path`, and errors in the console that are not about those. */
+  complaints(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -42,12 +44,31 @@ export async function openWebClient(executablePath: string, homeserver: string):
   try {
     browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
     const page = await browser.newPage({ viewport: { width: 1100, height: 700 } });
+    const complaints = collectComplaints(page);
     await page.goto(`${site.url}/?homeserver=${encodeURIComponent(homeserver)}`);
-    return { page, close };
+    return { page, complaints: () => complaints, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function collectComplaints(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("response", (response) => {
+    const { pathname } = new URL(response.url());
+    if (response.status() >= 400) complaints.push(`${response.status()} ${response.request().method()} ${pathname}`);
+  });
+  page.on("requestfailed", (request) => {
+    const { errorText = "" } = request.failure() ?? {};
+    // by the page itself, as it pleases
+    if (errorText !== "net::ERR_ABORTED") complaints.push(`${errorText} ${request.method()} ${request.url()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+  });
+  return complaints;
 }
 
 /** Gives the browser the published files and the one page that puts them together. */
