@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs";
+import { readdirSync, readlinkSync, realpathSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../lib/clock";
@@ -44,8 +44,16 @@ export async function ensureRunning(context: Context): Promise<{ readonly exited
     // Another process may have started one in the same moment; then that one is the server.
     if (runningServer(cluster.directory)) continue;
     if (/shared memory block|lock file/.test(reason ?? "") && clock.monotonic() < orphansUntil) await sleep(200);
-    else throw new EmbeddedDatabaseError(`the embedded database does not start: ${reason} (log: ${cluster.logFile})`);
+    else throw new EmbeddedDatabaseError(`the embedded database does not start: ${reason}${spaceLeft(cluster)} (log: ${cluster.logFile})`);
   }
+}
+
+/** Less than a server needs to say in its log why it ends: then we have to say it. */
+const LOG_BYTES = 64 * 1024;
+
+function spaceLeft({ directory }: Cluster): string {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < LOG_BYTES ? "; no space left on device" : "";
 }
 
 async function becomesReady({ cluster, clock, log }: Context, pid: number, lives: () => boolean): Promise<boolean> {
