@@ -34,23 +34,21 @@ export async function listEventReports(
   filter: EventReportFilter,
   page: ReportPage,
 ): Promise<{ reports: ListedEventReport[]; total: number }> {
-  const [reports, [count]] = await Promise.all([
-    db<ListedEventReport>`
+  const rows = await db<{ reports: ListedEventReport[]; total: number }>`
+    with found as (
       select r.id, r.received_ts, r.room_id, r.event_id, r.user_id, r.reason, r.score, e.sender, s.name, s.canonical_alias
       from event_reports r left join events e using (event_id) left join rooms on rooms.room_id = r.room_id
       left join room_stats s on s.room_nid = rooms.room_nid
       where (${filter.userId ?? null}::text is null or strpos(r.user_id, ${filter.userId ?? null}) > 0)
         and (${filter.roomId ?? null}::text is null or strpos(r.room_id, ${filter.roomId ?? null}) > 0)
         and (${filter.sender ?? null}::text is null or e.sender = ${filter.sender ?? null})
-      order by r.received_ts * (case when ${page.dir} = 'f' then 1 else -1 end), r.id * (case when ${page.dir} = 'f' then 1 else -1 end)
-      limit ${page.limit} offset ${page.from}`,
-    db<{ total: number }>`
-      select count(*) as total from event_reports r left join events e using (event_id)
-      where (${filter.userId ?? null}::text is null or strpos(r.user_id, ${filter.userId ?? null}) > 0)
-        and (${filter.roomId ?? null}::text is null or strpos(r.room_id, ${filter.roomId ?? null}) > 0)
-        and (${filter.sender ?? null}::text is null or e.sender = ${filter.sender ?? null})`,
-  ]);
-  return { reports, total: count?.total ?? 0 };
+    ), page as (
+      select * from found
+      order by received_ts * (case when ${page.dir} = 'f' then 1 else -1 end), id * (case when ${page.dir} = 'f' then 1 else -1 end)
+      limit ${page.limit} offset ${page.from}
+    )
+    select (select count(*) from found) as total, (select coalesce(json_agg(page), '[]') from page) as reports`;
+  return rows[0] ?? { reports: [], total: 0 };
 }
 
 /** A report with the event as it was signed; undefined where there is none. */
@@ -82,19 +80,18 @@ export async function listUserReports(
   filter: { readonly userId: string | undefined; readonly target: string | undefined },
   page: ReportPage,
 ): Promise<{ reports: ListedUserReport[]; total: number }> {
-  const [reports, [count]] = await Promise.all([
-    db<ListedUserReport>`
+  const rows = await db<{ reports: ListedUserReport[]; total: number }>`
+    with found as (
       select id, received_ts, target_user_id, user_id, reason from user_reports
       where (${filter.userId ?? null}::text is null or strpos(user_id, ${filter.userId ?? null}) > 0)
         and (${filter.target ?? null}::text is null or strpos(target_user_id, ${filter.target ?? null}) > 0)
+    ), page as (
+      select * from found
       order by received_ts * (case when ${page.dir} = 'f' then 1 else -1 end), id * (case when ${page.dir} = 'f' then 1 else -1 end)
-      limit ${page.limit} offset ${page.from}`,
-    db<{ total: number }>`
-      select count(*) as total from user_reports
-      where (${filter.userId ?? null}::text is null or strpos(user_id, ${filter.userId ?? null}) > 0)
-        and (${filter.target ?? null}::text is null or strpos(target_user_id, ${filter.target ?? null}) > 0)`,
-  ]);
-  return { reports, total: count?.total ?? 0 };
+      limit ${page.limit} offset ${page.from}
+    )
+    select (select count(*) from found) as total, (select coalesce(json_agg(page), '[]') from page) as reports`;
+  return rows[0] ?? { reports: [], total: 0 };
 }
 
 export async function getUserReport(db: Db, id: number): Promise<ListedUserReport | undefined> {

@@ -44,18 +44,12 @@ export interface UserPage {
 /** A page of the accounts, and how many there are in all. */
 export async function listUsers(db: Db, filter: UserFilter, page: UserPage): Promise<{ users: ListedUser[]; total: number }> {
   const { orderBy, dir, from, limit } = page;
-  const [users, [count]] = await Promise.all([
-    db<ListedUser>`
+  const rows = await db<{ users: ListedUser[]; total: number }>`
+    with found as (
       select u.user_id as name, u.user_type, u.is_guest, u.admin, u.deactivated, u.shadow_banned, p.displayname, p.avatar_url,
              u.created_ts as creation_ts, u.approved, u.erased, seen.last_seen_ts, u.locked
       from users u left join profiles p using (user_id)
       left join lateral (select max(last_seen_ts) as last_seen_ts from user_ips i where i.user_id = u.user_id) seen on true
-      cross join lateral (select
-        case ${orderBy} when 'is_guest' then u.is_guest::int when 'admin' then u.admin::int when 'deactivated' then u.deactivated::int
-          when 'shadow_banned' then u.shadow_banned::int when 'locked' then u.locked::int when 'creation_ts' then u.created_ts
-          when 'last_seen_ts' then seen.last_seen_ts end as number,
-        case ${orderBy} when 'name' then u.user_id when 'displayname' then p.displayname when 'avatar_url' then p.avatar_url
-          when 'user_type' then u.user_type end as text) key
       where (${filter.name ?? null}::text is null
           or strpos(lower(substr(u.user_id, 2, strpos(u.user_id, ':') - 2)), lower(${filter.name ?? null})) > 0
           or strpos(lower(p.displayname), lower(${filter.name ?? null})) > 0)
@@ -66,23 +60,19 @@ export async function listUsers(db: Db, filter: UserFilter, page: UserPage): Pro
         and (${filter.isLocked ?? null}::bool is null or u.locked = ${filter.isLocked ?? null})
         and (${filter.isApproved ?? null}::bool is null or u.approved = ${filter.isApproved ?? null})
         and coalesce(u.user_type, '') <> all(${filter.exceptTypes}::text[])
+    ), page as (
+      select found.* from found cross join lateral (select
+        case ${orderBy} when 'is_guest' then is_guest::int when 'admin' then admin::int when 'deactivated' then deactivated::int
+          when 'shadow_banned' then shadow_banned::int when 'locked' then locked::int when 'creation_ts' then creation_ts
+          when 'last_seen_ts' then last_seen_ts end as number,
+        case ${orderBy} when 'name' then name when 'displayname' then displayname when 'avatar_url' then avatar_url
+          when 'user_type' then user_type end as text) key
       order by case when ${dir} = 'f' then key.number end asc, case when ${dir} = 'b' then key.number end desc nulls last,
-        case when ${dir} = 'f' then key.text end asc, case when ${dir} = 'b' then key.text end desc nulls last, u.user_id
-      limit ${limit} offset ${from}`,
-    db<{ total: number }>`
-      select count(*) as total from users u left join profiles p using (user_id)
-      where (${filter.name ?? null}::text is null
-          or strpos(lower(substr(u.user_id, 2, strpos(u.user_id, ':') - 2)), lower(${filter.name ?? null})) > 0
-          or strpos(lower(p.displayname), lower(${filter.name ?? null})) > 0)
-        and (${filter.userId ?? null}::text is null or strpos(lower(u.user_id), lower(${filter.userId ?? null})) > 0)
-        and (${filter.isGuest ?? null}::bool is null or u.is_guest = ${filter.isGuest ?? null})
-        and (${filter.isAdmin ?? null}::bool is null or u.admin = ${filter.isAdmin ?? null})
-        and (${filter.isDeactivated ?? null}::bool is null or u.deactivated = ${filter.isDeactivated ?? null})
-        and (${filter.isLocked ?? null}::bool is null or u.locked = ${filter.isLocked ?? null})
-        and (${filter.isApproved ?? null}::bool is null or u.approved = ${filter.isApproved ?? null})
-        and coalesce(u.user_type, '') <> all(${filter.exceptTypes}::text[])`,
-  ]);
-  return { users, total: count?.total ?? 0 };
+        case when ${dir} = 'f' then key.text end asc, case when ${dir} = 'b' then key.text end desc nulls last, name
+      limit ${limit} offset ${from}
+    )
+    select (select count(*) from found) as total, (select coalesce(json_agg(page), '[]') from page) as users`;
+  return rows[0] ?? { users: [], total: 0 };
 }
 
 /** What only administrators see of an account, besides what the list shows. */
