@@ -10,7 +10,6 @@ import { checkName } from "../account/availability";
 import { createAccount } from "../account/createAccount";
 import { deactivateAccount } from "../account/deactivate";
 import { changeFlags } from "../account/flags";
-import { setPassword } from "../account/password";
 import { reactivateAccount } from "../account/reactivate";
 import { dropThreepid } from "../account/threepids";
 import { knownUserTypes } from "../account/userTypes";
@@ -21,6 +20,7 @@ import { addMailPusher } from "../push/mailPushers";
 import type { Requester } from "../requester";
 import { localpartOf } from "../../rooms/ids";
 import { checkOwn, refuse } from "./targets";
+import { givePassword } from "./userActions";
 import { readUser } from "./users";
 
 interface Address {
@@ -151,13 +151,7 @@ async function change(app: App, requester: Requester, userId: string, wishes: Wi
   if (externalIds) await setExternalIds(app, userId, externalIds);
   if (avatarUrl !== undefined) await changeProfile(app, requester, userId, "avatar_url", avatarUrl);
   if (Object.keys(flags).length > 0) await changeFlags(app, userId, flags);
-  if (password !== undefined) {
-    const hash = await app.accounts.passwords.hash(password);
-    await setPassword(app, userId, hash, {
-      devices: wishes.logoutDevices ? "others" : "none",
-      keep: userId === requester.userId ? requester : undefined,
-    });
-  }
+  if (password !== undefined) await givePassword(app, requester, userId, { password, logoutDevices: wishes.logoutDevices });
   if (deactivated === true && !isDeactivated) await deactivateAccount(app, userId, { erase: false, requestedBy: requester.userId });
   if (deactivated === false && isDeactivated) await reactivateAccount(app, userId);
 }

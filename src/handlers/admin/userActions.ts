@@ -50,18 +50,24 @@ export async function deactivate(app: App, requester: Requester, userId: string,
   return unbound ? "success" : "no-support";
 }
 
+/** A password as an administrator gives it. */
+export interface NewPassword {
+  readonly password: string;
+  readonly logoutDevices: boolean;
+}
+
 /** `POST /reset_password/{userId}`. */
-export async function resetPassword(
-  app: App,
-  requester: Requester,
-  userId: string,
-  { password, logoutDevices }: { readonly password: string; readonly logoutDevices: boolean },
-): Promise<void> {
+export async function resetPassword(app: App, requester: Requester, userId: string, wanted: NewPassword): Promise<void> {
   checkUserId(userId);
   if (!(await getUser(app.db, userId))) throw notFound("Unknown user");
-  const hash = await app.accounts.passwords.hash(password);
+  await givePassword(app, requester, userId, wanted);
+}
+
+/** Administrators who give themselves one stay logged in where they are. */
+export async function givePassword(app: App, requester: Requester, userId: string, wanted: NewPassword): Promise<void> {
+  const hash = await app.accounts.passwords.hash(wanted.password);
   const keep = userId === requester.userId ? requester : undefined;
-  await setPassword(app, userId, hash, { devices: logoutDevices ? "others" : "none", ...(keep && { keep }) });
+  await setPassword(app, userId, hash, { devices: wanted.logoutDevices ? "others" : "none", ...(keep && { keep }) });
 }
 
 /** `POST /users/{userId}/login`: a token to act as the user, until a time (ms). No device is made. */
