@@ -12,3 +12,6 @@ export function slotOf(destination: string): number {
 }
 
 export const slotKey = (slot: number): string => String(slot).padStart(2, "0");
+
+/** The name under which the positions of a slot are stored. */
+export const consumerName = (slot: number): string => `${SENDER_DUTY}/${slotKey(slot)}`;

@@ -1,9 +1,10 @@
 import { notFound } from "../../errors";
-import { slotKey, slotOf } from "../../remote/senderSlots";
+import { consumerName, slotOf } from "../../remote/senderSlots";
 import { knownDestinations, roomsOfDestination } from "../../storage/adminDestinations";
 import type { KnownDestination } from "../../storage/adminDestinations";
 import { clearRetryState } from "../../storage/destinations";
 import { consumerPositions } from "../../storage/streamConsumers";
+import { eventsStream } from "../../streams/events";
 import { wakeDestination } from "../../writers/wakeDestination";
 import type { App } from "../app";
 import { refuse } from "./targets";
@@ -28,10 +29,10 @@ export interface DestinationPage {
 type ReadApp = Pick<App, "db">;
 
 async function shown(app: ReadApp, destinations: readonly KnownDestination[]): Promise<ShownDestination[]> {
-  const nameOf = (destination: string): string => `federation_sender/${slotKey(slotOf(destination))}`;
+  const nameOf = (destination: string): string => consumerName(slotOf(destination));
   const names = [...new Set(destinations.map(({ destination }) => nameOf(destination)))];
   const positions = new Map(
-    (await consumerPositions(app.db, names)).filter(({ stream }) => stream === "events").map(({ name, position }) => [name, position]),
+    (await consumerPositions(app.db, names)).filter(({ stream }) => stream === eventsStream.name).map(({ name, position }) => [name, position]),
   );
   return destinations.map(({ destination, failingSince, retryLastTs, retryInterval, missedAfter }) => ({
     destination,

@@ -1,5 +1,5 @@
 import { hostOf } from "../../caches/memberships";
-import { SENDER_DUTY, slotKey, slotOf } from "../../remote/senderSlots";
+import { SENDER_DUTY, consumerName, slotKey, slotOf } from "../../remote/senderSlots";
 import { deviceListChangesBetween } from "../../storage/deviceListChanges";
 import type { DeviceListChange } from "../../storage/deviceListChanges";
 import { queueDeviceChanges } from "../../storage/deviceListOutbox";
@@ -74,8 +74,6 @@ export class DeviceReader {
     return audience === null && what !== "counts" && hostOf(userId) === this.app.serverName;
   }
 }
-
-export const consumerName = (slot: number): string => `${SENDER_DUTY}/${slotKey(slot)}`;
 
 /** The hosts, our own among them, of the rooms that users are in. */
 export async function hostsOfUsers(caches: CountingApp["caches"], userIds: readonly string[]): Promise<Map<string, Set<string>>> {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../replication/log";
-import { SENDER_DUTY, SLOTS, slotKey, slotOf } from "../../remote/senderSlots";
+import { SENDER_DUTY, SLOTS, consumerName, slotKey, slotOf } from "../../remote/senderSlots";
 import { waitingDestinations } from "../../storage/destinations";
 import { consumerPositions, saveConsumerPositions } from "../../storage/streamConsumers";
 import { deviceListsStream } from "../../streams/deviceLists";
 import { eventsStream } from "../../streams/events";
 import { Destinations } from "./destinations";
-import { DeviceReader, consumerName } from "./deviceReader";
+import { DeviceReader } from "./deviceReader";
 import { Ephemeral } from "./ephemeral";
 import { EventReader } from "./eventReader";
 import { createSenderMetrics, exposePending } from "./metrics";
