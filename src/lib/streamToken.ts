@@ -38,6 +38,12 @@ export function formatTopological({ depth, streamOrdering }: TopologicalToken): 
   return `t${depth}-${streamOrdering}`;
 }
 
+/** Where a page that goes back begins so that it leaves out what is at the place itself. */
+export const justBefore = ({ depth, streamOrdering }: TopologicalToken): TopologicalToken => ({
+  depth,
+  streamOrdering: streamOrdering - 1,
+});
+
 /** Accepts what follows in Synapse's tokens and drops it. */
 export function parseTopological(text: string): TopologicalToken | undefined {
   const match = /^t(\d+)-(-?\d+)(?:_.*)?$/.exec(text);

@@ -1,23 +1,22 @@
 import type { StoredEvent } from "../../caches/events";
 import { notFound } from "../../errors";
 import type { JsonText } from "../../lib/jsonText";
-import { formatTopological } from "../../lib/streamToken";
+import { formatTopological, justBefore } from "../../lib/streamToken";
 import { passAll } from "../../rooms/filter";
 import type { EventFilter } from "../../rooms/filter";
 import { historyBackwards, historyForwards, nearestEventByTime, topologicalPositionAt } from "../../storage/events";
 import type { HistoryEntry, TopologicalPosition } from "../../storage/events";
 import { eventsStream } from "../../streams/events";
 import type { App } from "../app";
-import { bundledRelations } from "../events/relations";
 import { renderEvents } from "../events/render";
-import type { EventFormat } from "../events/render";
 import type { Requester } from "../requester";
 import { findRoom } from "../rooms/access";
-import { placeOfToken } from "../rooms/history";
+import { MAX_PAGE, placeOfToken, renderPage } from "../rooms/history";
+import type { PageRequest } from "../rooms/history";
+import { surroundingsOf } from "../rooms/surroundings";
 import { treeFor } from "../spaces/hierarchy";
 import type { HierarchyRequest } from "../spaces/hierarchy";
 
-const MAX_PAGE = 1000;
 const START: TopologicalPosition = { depth: 0, streamOrdering: 0 };
 
 /** Events of any room, as they are: administrators see what members do not. */
@@ -26,22 +25,8 @@ async function eventsOf(app: App, entries: readonly HistoryEntry[], filter: Even
   return entries.flatMap(({ nid }) => stored.get(nid) ?? []).filter((event) => filter.matches(event));
 }
 
-async function shown(app: App, reader: Requester, events: readonly StoredEvent[], format: EventFormat = "legacy"): Promise<JsonText[]> {
-  const relations = await bundledRelations(app, reader.userId, events);
-  return renderEvents(app, events, { format, reader, relations });
-}
-
-export interface AdminPageRequest {
-  readonly roomId: string;
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-  readonly direction: "b" | "f";
-  readonly limit: number;
-  readonly filter: EventFilter | undefined;
-}
-
 /** `GET /rooms/{roomId}/messages`: the history of any room. Of rooms that nobody here knows it is empty. */
-export async function readAnyPage(app: App, requester: Requester, request: AdminPageRequest) {
+export async function readAnyPage(app: App, requester: Requester, request: PageRequest) {
   const room = await findRoom(app, request.roomId);
   const isBackwards = request.direction === "b";
   const newest = room && (await topologicalPositionAt(app.db, room.nid, app.streams.position(eventsStream)));
@@ -53,13 +38,11 @@ export async function readAnyPage(app: App, requester: Requester, request: Admin
   const entries = room ? await read(app.db, room.nid, from, to, limit) : [];
   const last = entries.at(-1);
   return {
-    chunk: await shown(app, requester, await eventsOf(app, entries, request.filter ?? passAll)),
+    chunk: await renderPage(app, requester, await eventsOf(app, entries, request.filter ?? passAll), "legacy"),
     start: request.from ?? formatTopological(from),
-    ...(last && { end: formatTopological(isBackwards ? before(last) : last) }),
+    ...(last && { end: formatTopological(isBackwards ? justBefore(last) : last) }),
   };
 }
-
-const before = ({ depth, streamOrdering }: TopologicalPosition): TopologicalPosition => ({ depth, streamOrdering: streamOrdering - 1 });
 
 async function requireEventIn(app: App, roomId: string, eventId: string): Promise<StoredEvent> {
   const event = await app.caches.events.byId(eventId);
@@ -74,32 +57,25 @@ export async function readAnyContext(
   wanted: { readonly roomId: string; readonly eventId: string; readonly limit: number; readonly filter: EventFilter | undefined },
 ) {
   const event = await requireEventIn(app, wanted.roomId, wanted.eventId);
-  const { nid } = event.room;
-  const at = { depth: event.row.depth, streamOrdering: event.row.streamOrdering ?? 0 };
   const limit = Math.min(Math.max(0, wanted.limit), MAX_PAGE);
   const half = Math.floor(limit / 2);
-  const [older, newer] = await Promise.all([
-    half > 0 ? historyBackwards(app.db, nid, before(at), undefined, half) : [],
-    limit > half ? historyForwards(app.db, nid, at, undefined, limit - half) : [],
-  ]);
   const filter = wanted.filter ?? passAll;
-  const [eventsBefore, eventsAfter] = await Promise.all([eventsOf(app, older, filter), eventsOf(app, newer, filter)]);
-  const { stateGroup } = (eventsAfter.at(-1) ?? event).row;
+  const around = await surroundingsOf(app, event, { before: half, after: limit - half }, (entries) => eventsOf(app, entries, filter));
+  const { stateGroup } = (around.after.at(-1) ?? event).row;
   const state = stateGroup === null ? [] : await app.caches.roomState.events(await app.caches.roomState.group(stateGroup));
   const [[shownEvent], shownBefore, shownAfter, shownState] = await Promise.all([
-    shown(app, requester, [event]),
-    shown(app, requester, eventsBefore),
-    shown(app, requester, eventsAfter),
+    renderPage(app, requester, [event], "legacy"),
+    renderPage(app, requester, around.before, "legacy"),
+    renderPage(app, requester, around.after, "legacy"),
     renderEvents(app, state, { format: "legacy", reader: requester }),
   ]);
-  const oldest = older.at(-1);
   return {
     events_before: shownBefore,
     event: shownEvent,
     events_after: shownAfter,
     state: shownState,
-    start: formatTopological(before(oldest ?? at)),
-    end: formatTopological(newer.at(-1) ?? at),
+    start: around.start,
+    end: around.end,
   };
 }
 

@@ -3,7 +3,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { StatePair } from "../../caches/stateKeys";
 import { forbidden, invalidParam, notFound } from "../../errors";
 import type { JsonText } from "../../lib/jsonText";
-import { formatTopological, parseToken, parseTopological } from "../../lib/streamToken";
+import { formatTopological, justBefore, parseToken, parseTopological } from "../../lib/streamToken";
 import type { EventFilter } from "../../rooms/filter";
 import { passAll } from "../../rooms/filter";
 import { historyBackwards, historyForwards, nearestEventByTime, topologicalPositionAt } from "../../storage/events";
@@ -23,7 +23,7 @@ import { shownEvents } from "./shownEvents";
 import { surroundingsOf } from "./surroundings";
 import { visibleEvents } from "./visibleEvents";
 
-const MAX_PAGE = 1000;
+export const MAX_PAGE = 1000;
 
 export interface PageRequest {
   readonly roomId: string;
@@ -85,7 +85,7 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
   return {
     chunk: projectEvents(rendered, undefined),
     start: request.from ?? formatTopological(from),
-    ...(last && { end: formatTopological(backwards ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last) }),
+    ...(last && { end: formatTopological(backwards ? justBefore(last) : last) }),
     ...(state && state.length > 0 && { state }),
   };
 }
@@ -167,7 +167,9 @@ export async function readContext(
   const limit = Math.min(Math.max(0, wanted.limit), MAX_PAGE);
   const half = Math.floor(limit / 2);
   const filter = wanted.filter ?? passAll;
-  const around = await surroundingsOf(app, requester, event, { before: half, after: limit - half }, filter);
+  const around = await surroundingsOf(app, event, { before: half, after: limit - half }, (entries) =>
+    shownEvents(app, requester, event.room, entries, filter),
+  );
   const { before: eventsBefore, after: eventsAfter, start, end } = around;
   const last = eventsAfter.at(-1) ?? event;
   const [rendered, renderedBefore, renderedAfter, state] = await Promise.all([

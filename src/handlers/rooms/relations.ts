@@ -1,7 +1,7 @@
 import type { StoredEvent } from "../../caches/events";
 import { invalidParam, notFound } from "../../errors";
 import { JsonText } from "../../lib/jsonText";
-import { formatTopological } from "../../lib/streamToken";
+import { formatTopological, justBefore } from "../../lib/streamToken";
 import { renderClientEvent, withUnsigned } from "../../rooms/clientEvent";
 import { passAll } from "../../rooms/filter";
 import { parseEvent } from "../../rooms/parseEvent";
@@ -73,7 +73,7 @@ export async function listRelations(app: App, requester: Requester, request: Rel
     chunk,
     ...(original[0] && { original_event: original[0] }),
     ...(last && {
-      next_batch: formatTopological(direction === "b" ? { depth: last.depth, streamOrdering: last.streamOrdering - 1 } : last),
+      next_batch: formatTopological(direction === "b" ? justBefore(last) : last),
     }),
     ...(request.from !== undefined && { prev_batch: request.from }),
     ...(request.recurse === "recurse" && { recursion_depth: RECURSION_DEPTH }),

@@ -1,10 +1,8 @@
 import type { StoredEvent } from "../../caches/events";
-import { formatTopological } from "../../lib/streamToken";
-import type { EventFilter } from "../../rooms/filter";
+import { formatTopological, justBefore } from "../../lib/streamToken";
 import { historyBackwards, historyForwards } from "../../storage/events";
+import type { HistoryEntry } from "../../storage/events";
 import type { App } from "../app";
-import type { Requester } from "../requester";
-import { shownEvents } from "./shownEvents";
 
 /** What a reader sees around an event, nearest first, and tokens to go on from there. */
 export interface Surroundings {
@@ -20,28 +18,25 @@ export interface Reach {
   readonly after: number;
 }
 
+/** `show` gives those of the entries that the reader gets, in their order. */
 export async function surroundingsOf(
   app: App,
-  requester: Requester,
   { room, row }: StoredEvent,
   reach: Reach,
-  filter: EventFilter,
+  show: (entries: readonly HistoryEntry[]) => Promise<StoredEvent[]>,
 ): Promise<Surroundings> {
   const at = { depth: row.depth, streamOrdering: row.streamOrdering ?? 0 };
-  const before = { depth: at.depth, streamOrdering: at.streamOrdering - 1 };
+  const before = justBefore(at);
   const [older, newer] = await Promise.all([
     reach.before > 0 ? historyBackwards(app.db, room.nid, before, undefined, reach.before) : [],
     reach.after > 0 ? historyForwards(app.db, room.nid, at, undefined, reach.after) : [],
   ]);
-  const [eventsBefore, eventsAfter] = await Promise.all([
-    shownEvents(app, requester, room, older, filter),
-    shownEvents(app, requester, room, newer, filter),
-  ]);
+  const [eventsBefore, eventsAfter] = await Promise.all([show(older), show(newer)]);
   const oldest = older.at(-1);
   return {
     before: eventsBefore,
     after: eventsAfter,
-    start: formatTopological(oldest ? { depth: oldest.depth, streamOrdering: oldest.streamOrdering - 1 } : before),
+    start: formatTopological(oldest ? justBefore(oldest) : before),
     end: formatTopological(newer.at(-1) ?? at),
   };
 }

@@ -9,6 +9,7 @@ import type { App } from "../app";
 import type { Requester } from "../requester";
 import { renderPage } from "../rooms/history";
 import type { Reach } from "../rooms/surroundings";
+import { shownEvents } from "../rooms/shownEvents";
 import { surroundingsOf } from "../rooms/surroundings";
 
 /** What goes with a result. Events nearest to it come first. */
@@ -48,7 +49,10 @@ const cut = (reach: number): number => Math.min(Math.max(0, reach), MAX_REACH);
 async function contextOf(app: App, requester: Requester, event: StoredEvent, options: ContextOptions): Promise<ResultContext> {
   const reach = { before: cut(options.before), after: cut(options.after) };
   const { containsUrl } = options.filter;
-  const { before, after, start, end } = await surroundingsOf(app, requester, event, reach, eventFilter({ containsUrl }));
+  const filter = eventFilter({ containsUrl });
+  const { before, after, start, end } = await surroundingsOf(app, event, reach, (entries) =>
+    shownEvents(app, requester, event.room, entries, filter),
+  );
   const [rendered, renderedAfter, profiles] = await Promise.all([
     renderPage(app, requester, before, "client"),
     renderPage(app, requester, after, "client"),
