@@ -122,6 +122,11 @@ export class CallSender {
     const inputs = parcels.map(({ text }) => text).join(",");
     let maybeDone = false;
     for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(ms * 2, MAX_PAUSE_MS)) {
+      // A death is told once: a batch that began to wait or to pause before it would be sent after it, and hang at a frozen process.
+      if (!ownership.isLive(instance)) {
+        const error = new UnreachableError(instance, "no", new Error("its leases have ended"));
+        return [{ kind: maybeDone ? "lost" : "notDone", error }];
+      }
       const head = JSON.stringify({ txn, again: maybeDone ? life : undefined, positions: streams.positions() });
       const body = `${head.slice(0, -1)},"inputs":[${inputs}]}`;
       const left = Math.max(1, deadline - clock.monotonic());

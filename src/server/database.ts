@@ -23,6 +23,8 @@ export interface OpenDatabase {
   readonly pool: Pool;
   /** As long as the database runs, no other main process can use it. */
   readonly locked: boolean;
+  /** One more connection, for what must not wait behind other statements. The caller closes it. */
+  connectApart(): Promise<Pool>;
   /** Closes the pool, and the embedded server where this process runs it. */
   close(): Promise<void>;
 }
@@ -31,7 +33,8 @@ export interface OpenDatabase {
 export async function openDatabase(deps: DatabaseDeps): Promise<OpenDatabase> {
   const { clock, log, metrics } = deps;
   const { options, locked, stop } = await addressOf(deps);
-  const pool = await createDatabase(options, { clock, log: log("synapse.storage"), metrics: createStorageMetrics(metrics) });
+  const hooks = { clock, log: log("synapse.storage") };
+  const pool = await createDatabase(options, { ...hooks, metrics: createStorageMetrics(metrics) });
   exposeConnections(metrics, pool);
   const close = async (): Promise<void> => {
     await pool.close();
@@ -43,7 +46,7 @@ export async function openDatabase(deps: DatabaseDeps): Promise<OpenDatabase> {
     await close();
     throw error;
   }
-  return { pool, locked, close };
+  return { pool, locked, connectApart: () => createDatabase({ ...options, min: 1, max: 1 }, hooks), close };
 }
 
 function exposeConnections(metrics: Metrics, pool: Pick<Pool, "stats">): void {

@@ -12,17 +12,15 @@ import { createRpcTransport } from "../replication/rpcTransport";
 import type { TcpHub } from "../replication/tcpHub";
 import { shardingOf, standsFor } from "../roles/plan";
 import type { ProcessPlan } from "../roles/plan";
-import type { Database } from "../storage/db";
 import { UnusableDatabaseError } from "../storage/migrate";
 import type { Deployment } from "./app";
+import type { OpenDatabase } from "./database";
 import { openSockets } from "./http/sockets";
 
 export interface DeploymentDeps {
   readonly config: Config;
   readonly plan: ProcessPlan;
-  readonly db: Database;
-  /** No other main process can be using the database. */
-  readonly locked: boolean;
+  readonly database: Pick<OpenDatabase, "pool" | "locked" | "connectApart">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: LoggerFactory;
@@ -38,19 +36,20 @@ export interface RunningDeployment extends Deployment {
 
 /** How a process stands to others: alone, or on a bus with leases that say who owns what. */
 export async function createDeployment(deps: DeploymentDeps): Promise<RunningDeployment> {
-  const { config, plan, db, clock, onFatal } = deps;
+  const { config, plan, database, clock, onFatal } = deps;
   const log = deps.log("synapse.replication");
   const bus = await createBus(deps);
   const isAlone = plan.bus.kind === "none";
-  // Alone, the leases only keep a second main process away.
+  // Alone, the leases only keep a second main process away. With others their renewal must not wait behind a statement that waits for a lock.
+  const apart = isAlone ? undefined : await database.connectApart();
   const leases = new Leases({
-    db,
+    db: apart ?? database.pool,
     bus,
     channel: `${config.server_name}/synapse-ts/v1/leases`,
     instance: plan.instanceName,
     standsFor: standsFor(plan),
     candidates: plan.candidates,
-    unique: deps.locked,
+    unique: database.locked,
     clock,
     log,
     onReplaced: onFatal,
@@ -71,6 +70,7 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
     },
     async stop() {
       await leases.stop();
+      await apart?.close();
       await bus.close();
     },
   };

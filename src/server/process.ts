@@ -53,7 +53,7 @@ export async function startProcess({ config, plan, database, clock, metrics, log
   try {
     const monitor = exposeProcess(metrics, clock);
     undo.push(() => monitor.stop());
-    const deployment = await createDeployment({ config, plan, db: database.pool, locked: database.locked, clock, random, log, onFatal });
+    const deployment = await createDeployment({ config, plan, database, clock, random, log, onFatal });
     undo.push(deployment.stop);
     await deployment.start();
     const running = createApp({ config, db: database.pool, clock, random, log, metrics, deployment });

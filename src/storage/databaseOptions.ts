@@ -34,7 +34,10 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number | undefined;
   /** Default 20 s. */
   readonly lockTimeoutMs?: number | undefined;
-  /** A transaction whose process went silent is thrown out after this time, so that its locks are free again. Default 10 s. */
+  /**
+   * A transaction whose process went silent is thrown out after this time, so that its locks are free again. Default 5 s: what a
+   * frozen process stands for goes to others when its leases end, and they wait for its locks no longer than that.
+   */
   readonly idleInTransactionTimeoutMs?: number | undefined;
   /** To the first usable connection of a slot, default 10 s. */
   readonly connectTimeoutMs?: number | undefined;
@@ -57,7 +60,7 @@ export function withDefaults(options: DatabaseOptions): FullOptions {
     synchronousCommit: true,
     statementTimeoutMs: 60_000,
     lockTimeoutMs: 20_000,
-    idleInTransactionTimeoutMs: 10_000,
+    idleInTransactionTimeoutMs: 5_000,
     connectTimeoutMs: 10_000,
     checkoutTimeoutMs: 15_000,
     max,

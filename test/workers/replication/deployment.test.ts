@@ -4,6 +4,7 @@ import { systemRandom } from "../../../src/lib/random";
 import { requirePlan } from "../../../src/roles/plan";
 import { createDeployment } from "../../../src/server/deployment";
 import type { RunningDeployment } from "../../../src/server/deployment";
+import { createDatabase } from "../../../src/storage/pool";
 import { createTestDatabase } from "../../builders/database";
 import type { TestDatabase } from "../../builders/database";
 import { eventually } from "../../builders/eventually";
@@ -34,8 +35,7 @@ async function start(file: Readonly<Record<string, unknown>>): Promise<RunningDe
   const deployment = await createDeployment({
     config,
     plan: requirePlan(config),
-    db: database.db,
-    locked: false,
+    database: { pool: database.db, locked: false, connectApart: () => createDatabase(database.options, { clock: systemClock }) },
     clock: systemClock,
     random: systemRandom,
     log: () => ({ ...quietLog, isEnabled: () => false }),

@@ -255,6 +255,18 @@ test("when the owner died in the middle and another one took over, the call fail
   expect(await w1.call(send, { roomId: "!b" })).toBe("w3 !b");
 });
 
+test("nothing is sent to a process whose leases have ended: if it is frozen it takes the call and never answers", async () => {
+  const { start, owner } = await deployment();
+  const [w1, w2] = [await start("w1"), await start("w2")];
+  await start("w3");
+  owner.live.delete("w2");
+  const call = w1.call(send, { roomId: "!a" });
+  await sleep(20);
+  owner.name = "w3";
+  expect(await call).toBe("w3 !a");
+  expect(w2.http.paths).toEqual([]);
+});
+
 test("who is not the owner refuses, and nothing is done", async () => {
   const { start, owner } = await deployment();
   const w2 = await start("w2");
