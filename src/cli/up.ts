@@ -1,19 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import type { Config } from "../config/config";
-import { loadConfig } from "../config/load";
-import { mergeSources, readSources } from "../config/sources";
 import { systemRandom } from "../lib/random";
 import { addConfigOptions, type ConfigOptions, collect } from "./options";
 import type { Io } from "./io";
 import { UserError } from "./io";
 import { loadWithWarnings, requireConfigPaths } from "./load";
-import { filesAt } from "./deploymentFiles";
-import { accepts, answersFirst } from "./up/listening";
-import type { Layout } from "./up/layout";
-import type { Program } from "./up/supervisor";
+import type { Deployment } from "./up/deployment";
+import type { Router } from "./up/router";
+import type { Supervisor } from "./up/supervisor";
 
 interface UpOptions extends ConfigOptions {
   readonly workers: number;
@@ -21,8 +18,8 @@ interface UpOptions extends ConfigOptions {
 }
 
 const MAX_WORKERS = 64;
-/** One processor is left to the main process, the database and the proxy. */
-const autoWorkers = (): number => Math.min(8, Math.max(0, availableParallelism() - 1));
+/** One processor is left to the main process and the database. */
+const autoWorkers = (): number => Math.min(8, Math.max(1, availableParallelism() - 1));
 
 function readCount(text: string): number {
   if (text === "auto") return autoWorkers();
@@ -32,31 +29,47 @@ function readCount(text: string): number {
   return count;
 }
 
-/** One command for a whole server: the main process, workers, what they need, and somebody who starts again whatever ends. */
+/** One command for a whole server: the main process, workers, what spreads clients over them, and somebody who starts again whatever ends. */
 export function upCommand(io: Io): Command {
   return addConfigOptions(new Command("up"))
-    .description("run the main process and workers of a server on this machine, with a reverse proxy, and start again whatever ends")
+    .description(
+      "run the main process and workers of a server on this machine, spread clients over them, and start again whatever ends;\n" +
+        "SIGTTIN adds a worker, SIGTTOU takes one away, SIGHUP has all read logging and certificates again",
+    )
     .option("--workers <count>", "how many workers; auto for one less than processors", readCount, autoWorkers())
-    .option("-w, --worker <path>", "run the workers of these files or directories instead, without a proxy", collect)
+    .option("-w, --worker <path>", "run the workers of these files or directories instead, without spreading clients", collect)
     .action((options: UpOptions) => up(options, io));
 }
 
 async function up(options: UpOptions, io: Io): Promise<void> {
   const { Supervisor } = await import("./up/supervisor");
+  const { laidOut, operatorsOwn } = await import("./up/deployment");
   const directory = mkdtempSync(join(tmpdir(), "synapse-ts-"));
-  const supervisor = new Supervisor({ say: (text) => io.err(`${text}\n`) });
+  const say = (text: string): void => io.err(`${text}\n`);
+  const supervisor = new Supervisor({ say });
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
-  process.on("SIGHUP", () => supervisor.reload());
+  let router: Router | undefined;
   try {
-    const programs = await programsOf(options, io, directory);
+    const files = requireConfigPaths(options);
+    // Keys and the log configuration are made here, once, and not by all processes at the same time.
+    const { config } = loadWithWarnings(options, io, { createMissing: systemRandom });
+    const given = { config, files, io };
+    const deployment = options.worker ? operatorsOwn(given, options.worker) : laidOut(given, options.workers, directory);
     const start = async (): Promise<void> => {
-      for (const make of programs) await supervisor.start(make());
+      const { programs, workers, count } = deployment;
+      for (const program of [...programs, ...workers.slice(0, count)]) await supervisor.start(program);
+      router = await openFront(deployment, config, say);
       io.out(`All ${supervisor.pids().size} processes run.\n`);
       const { notifySystemd } = await import("../server/systemd");
       notifySystemd("READY=1");
+      scale(supervisor, deployment, say);
     };
+    process.on("SIGHUP", () => {
+      supervisor.reload();
+      reloadTls(config, router, say);
+    });
     const failure = await Promise.race([
       ended.then(() => undefined),
       start()
@@ -68,91 +81,47 @@ async function up(options: UpOptions, io: Io): Promise<void> {
     ]);
     if (failure) throw new UserError(failure.message);
   } finally {
+    await router?.close();
     await supervisor.stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-const program = (name: string, files: readonly string[], isReady?: () => Promise<boolean>): Program => ({
-  name,
-  command: [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...files.flatMap((file) => ["-c", file])],
-  reloads: true,
-  ...(isReady && { isReady }),
-});
-
-/** In the order in which they are started. Functions, because the proxy is told of files that the main process may have to make first. */
-async function programsOf(options: UpOptions, io: Io, directory: string): Promise<(() => Program)[]> {
-  const files = requireConfigPaths(options);
-  // Keys and the log configuration are made here, once, and not by all processes at the same time.
-  const { config } = loadWithWarnings(options, io, { createMissing: systemRandom });
-  if (options.worker) return operatorsOwn(config, files, options.worker);
-  const { findProgram, proxyProgram, redisProgram } = await import("./up/programs");
-  const { layOut } = await import("./up/layout");
-  const place = { directory, environment: io.environment };
-  const proxy = options.workers > 0 ? findProgram(["nginx", "haproxy"], io.environment) : undefined;
-  const redisPath = config.redis.enabled || options.workers === 0 ? undefined : join(directory, "redis.sock");
-  if (redisPath !== undefined && findProgram(["redis-server"], io.environment) === undefined)
-    throw new UserError("Workers need Redis: install redis-server, or name a server under `redis` in the configuration.");
-  const layout = layOut(config, mergeSources(readSources(files).sources).raw, {
-    workers: options.workers,
-    directory,
-    hasProxy: proxy !== undefined,
-    redisPath,
-  });
-  if (options.workers > 0 && layout.front === undefined)
-    io.err(
-      "Clients are served by the main process alone: there is no nginx or haproxy to spread them, or no plain http listener for clients.\n",
-    );
-  const written = write(layout, files, directory);
-  if (options.workers > 0) io.out(`Files of this run: ${directory}\n`);
-  const all: readonly string[] = written.files;
-  const isReady = options.workers > 0 ? () => accepts({ path: join(directory, "main.replication") }) : () => answersFirst(config);
-  return [
-    ...(redisPath === undefined ? [] : [() => redisProgram(place, redisPath)]),
-    () => program("main", all, isReady),
-    ...written.workers.map(
-      ({ name, file }) =>
-        () =>
-          program(name, [...all, file], () => accepts({ path: join(directory, `${name}.http`) })),
-    ),
-    ...(proxy !== undefined && layout.front ? [() => proxyProgram(proxy, place, deploymentOf(all, written, layout, io))] : []),
-  ];
+async function openFront({ front }: Deployment, { derived }: Config, say: (text: string) => void): Promise<Router | undefined> {
+  if (!front) return undefined;
+  const { openRouter } = await import("./up/router");
+  return openRouter({ listener: front.listener, tls: derived.tls, model: front.model(), say });
 }
 
-function deploymentOf(files: readonly string[], { workers }: Written, { front }: Layout, { environment }: Io) {
-  if (!front) throw new Error("there is nowhere to listen");
-  return { config: loadConfig(files, { environment }).config, files, workers: workers.map(({ file }) => file), front };
+/** What is wrong with a certificate is said, and the old one stays. */
+function reloadTls(config: Config, router: Router | undefined, say: (text: string) => void): void {
+  const { tls_certificate_path: certificate, tls_private_key_path: privateKey } = config;
+  if (certificate === undefined || privateKey === undefined) return;
+  try {
+    router?.reloadTls({ certificate: readFileSync(certificate, "utf8"), privateKey: readFileSync(privateKey, "utf8") });
+  } catch (error) {
+    say(`cannot read the certificate again: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
-interface Written {
-  readonly files: readonly string[];
-  readonly workers: readonly { readonly name: string; readonly file: string }[];
-}
-
-/** JSON is YAML. */
-function write({ shared, workers }: Layout, files: readonly string[], directory: string): Written {
-  const file = (name: string, values: object): string => {
-    const path = join(directory, name);
-    writeFileSync(path, JSON.stringify(values, undefined, 2), { mode: 0o600 });
-    return path;
+/** Adds and takes away workers, as these signals do at other servers: one after another, however fast they come. */
+function scale(supervisor: Supervisor, { workers, count }: Deployment, say: (text: string) => void): void {
+  let running = count;
+  let before: Promise<unknown> = Promise.resolve();
+  const change = (by: 1 | -1) => async (): Promise<void> => {
+    const worker = workers[by > 0 ? running : running - 1];
+    if (!worker) return say(by > 0 ? `there are no more than ${workers.length} workers` : "there is no worker left to take away");
+    running += by;
+    if (by > 0) await supervisor.start(worker);
+    else await supervisor.end(worker.name);
+    say(`${running} workers run`);
   };
-  return {
-    files: workers.length === 0 ? files : [...files, file("shared.yaml", shared)],
-    workers: workers.map(({ name, values }) => ({ name, file: file(`${name}.yaml`, values) })),
-  };
-}
-
-/** Workers as the operator set them up: the reverse proxy is theirs too. */
-function operatorsOwn(config: Config, files: readonly string[], paths: readonly string[]): (() => Program)[] {
-  const workers = paths
-    .flatMap(filesAt)
-    .map((file) => ({ file, name: loadConfig([...files, file], { environment: process.env }).config.derived.instanceName }));
-  return [
-    () => program(config.derived.instanceName, files),
-    ...workers.map(
-      ({ file, name }) =>
-        () =>
-          program(name, [...files, file]),
-    ),
-  ];
+  for (const [signal, by] of [
+    ["SIGTTIN", 1],
+    ["SIGTTOU", -1],
+  ] as const) {
+    process.on(signal, () => {
+      before = before.then(change(by)).catch((error: Error) => say(error.message));
+    });
+  }
 }

@@ -1,13 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { main } from "../../src/cli";
+import { openRouter } from "../../src/cli/up/router";
+import { buildConfig, loadConfig } from "../../src/config/load";
 import { allGroups } from "../../src/rest/registry";
 import { compileRoutes } from "../../src/rest/router";
+import { plan } from "../../src/roles/plan";
+import { proxyModel } from "../../src/roles/proxy/proxyModel";
 import { classOf } from "../../src/roles/proxy/requestClasses";
+import { testValues } from "../builders/config";
 import { eventually } from "../builders/eventually";
 import { isInstalled, nginxIn, proxyEnvironment } from "../builders/nginx";
 import { deploymentFiles } from "../builders/proxyDeployment";
@@ -47,9 +52,42 @@ const fill = (pattern: string): string =>
     .replace(/:\w+\(([^|)]+)[^)]*\)/g, "$1")
     .replace(/:\w+\*?/g, "%21x%2Fy:z");
 
-describe.each(Object.keys(proxies))("%s", (program) => {
-  const given = isInstalled(program) ? test : test.skip;
-  let proxy: ChildProcess | undefined;
+/** What `synapse-ts up` puts in front. */
+const OURS = "the router of synapse-ts up";
+const isThere = (program: string): boolean => program === OURS || isInstalled(program);
+
+interface Files {
+  readonly main: string;
+  readonly workers: readonly string[];
+}
+
+async function startProxy(program: string, files: Files, port: number): Promise<() => unknown> {
+  if (program === OURS) return startOurs(files, port);
+  const folder = mkdtempSync(join(tmpdir(), `synapse-ts-${program}-`));
+  const io = testIo([]);
+  const workers = files.workers.flatMap((file) => ["-w", file]);
+  expect(await main(["proxy-config", program, "--port", String(port), "-c", files.main, ...workers], io)).toBe(0);
+  const setup = proxies[program]?.(folder);
+  const [command = "", ...args] = setup?.command ?? [];
+  writeFileSync(join(folder, setup?.file ?? ""), io.written());
+  const proxy = spawn(command, args, { env: proxyEnvironment, stdio: "ignore" });
+  return () => proxy.kill();
+}
+
+async function startOurs(files: Files, port: number): Promise<() => unknown> {
+  const planOf = (...paths: string[]) => plan(loadConfig(paths, { environment: {} }).config).plan;
+  const { config } = loadConfig([files.main], { environment: {} });
+  const model = proxyModel(config, [planOf(files.main), ...files.workers.map((file) => planOf(files.main, file))]);
+  const listeners = [{ type: "http", port, bind_addresses: ["127.0.0.1"], resources: [{ names: ["client"] }] }];
+  const [listener] = buildConfig([], { overrides: { ...testValues, listeners } }).config.derived.listeners;
+  if (!listener) throw new Error("the configuration has no listener");
+  const router = await openRouter({ listener, tls: undefined, model, say: () => undefined });
+  return () => router.close();
+}
+
+describe.each([...Object.keys(proxies), OURS])("%s", (program) => {
+  const given = isThere(program) ? test : test.skip;
+  let stop: () => unknown = () => undefined;
   let base = "";
   const backends = new Map<string, Backend>();
 
@@ -64,7 +102,7 @@ describe.each(Object.keys(proxies))("%s", (program) => {
   };
 
   beforeAll(async () => {
-    if (!isInstalled(program)) return;
+    if (!isThere(program)) return;
     const names = ["main", "worker_a", "worker_b", "media1"];
     for (const name of names) backends.set(name, await startBackend(name));
     const portOf = (name: string): number => backends.get(name)?.port ?? 0;
@@ -74,15 +112,8 @@ describe.each(Object.keys(proxies))("%s", (program) => {
       workerB: portOf("worker_b"),
       media: portOf("media1"),
     });
-    const folder = mkdtempSync(join(tmpdir(), `synapse-ts-${program}-`));
     const port = await freePort();
-    const io = testIo([]);
-    const workers = files.workers.flatMap((file) => ["-w", file]);
-    expect(await main(["proxy-config", program, "--port", String(port), "-c", files.main, ...workers], io)).toBe(0);
-    const setup = proxies[program]?.(folder);
-    const [command = "", ...args] = setup?.command ?? [];
-    writeFileSync(join(folder, setup?.file ?? ""), io.written());
-    proxy = spawn(command, args, { env: proxyEnvironment, stdio: "ignore" });
+    stop = await startProxy(program, files, port);
     base = `http://127.0.0.1:${port}`;
     await eventually(() =>
       ask("GET", "/_matrix/client/versions").then(
@@ -92,8 +123,8 @@ describe.each(Object.keys(proxies))("%s", (program) => {
     );
   });
 
-  afterAll(() => {
-    proxy?.kill();
+  afterAll(async () => {
+    await stop();
     for (const backend of backends.values()) stopBackend(backend);
   });
 

@@ -1,19 +1,20 @@
 import type { Config } from "../../config/config";
+import type { Listener } from "../../config/types.generated";
 
 /** What stands beside the operator's files, as top-level keys of more files. */
 export interface Layout {
   /** Laid over the configuration, for all processes. */
   readonly shared: Readonly<Record<string, unknown>>;
   readonly workers: readonly { readonly name: string; readonly values: Readonly<Record<string, unknown>> }[];
-  /** Where the reverse proxy listens in the place of the main process; undefined where there is none. */
-  readonly front: { readonly port: number; readonly addresses: readonly string[] } | undefined;
+  /** The listener of the main process that the router has in its place; undefined where clients have none. */
+  readonly front: Listener | undefined;
 }
 
 export interface LayoutOptions {
+  /** Those that may run, also if some of them don't yet. */
   readonly workers: number;
   /** Where sockets go. */
   readonly directory: string;
-  readonly hasProxy: boolean;
   /** The socket of a Redis that is started beside; undefined where the configuration has one. */
   readonly redisPath: string | undefined;
 }
@@ -23,16 +24,13 @@ const SHARED_STREAMS = ["events", "typing", "to_device", "account_data", "receip
 
 const worker = (i: number): string => `worker${i + 1}`;
 
-function socket(path: string, ...names: readonly string[]): object {
-  return { type: "http", path, mode: 0o600, resources: [{ names }] };
+function socket(path: string, resources: Listener["resources"] | readonly { readonly names: readonly string[] }[]): object {
+  return { type: "http", path, mode: 0o600, resources };
 }
 
-/** The listener that clients come to: a plain one, since certificates cannot be handed on. */
-function frontOf({ derived }: Config) {
-  return derived.listeners.find(
-    ({ type, port, tls, resources }) =>
-      type === "http" && port !== undefined && !tls && resources.some(({ names }) => names.includes("client")),
-  );
+/** The first listener that clients come to. */
+function frontOf({ derived }: Config): Listener | undefined {
+  return derived.listeners.find(({ type, resources }) => type === "http" && resources.some(({ names }) => names.includes("client")));
 }
 
 /**
@@ -40,19 +38,18 @@ function frontOf({ derived }: Config) {
  * top-level keys of the operator's files: what those say about who does what is left alone.
  */
 export function layOut(config: Config, raw: Readonly<Record<string, unknown>>, options: LayoutOptions): Layout {
-  const { directory, hasProxy, redisPath } = options;
+  const { directory, redisPath } = options;
   const names = Array.from({ length: options.workers }, (_, i) => worker(i));
   if (names.length === 0) return { shared: {}, workers: [], front: undefined };
   const at = (name: string, what: string): string => `${directory}/${name}.${what}`;
-  const front = hasProxy ? frontOf(config) : undefined;
-  const given = Array.isArray(raw["listeners"]) ? (raw["listeners"] as readonly { readonly port?: number }[]) : config.derived.listeners;
-  const kept = given.filter(({ port }) => front === undefined || port !== front.port);
-  const resources = front?.resources.flatMap(({ names: all }) => all) ?? [];
-  const listeners = [
-    ...kept,
-    ...(front ? [socket(at("main", "http"), ...resources)] : []),
-    socket(at("main", "replication"), "replication"),
-  ];
+  const front = frontOf(config);
+  const given = Array.isArray(raw["listeners"])
+    ? (raw["listeners"] as readonly Pick<Listener, "port" | "path">[])
+    : config.derived.listeners;
+  const kept = given.filter(({ port, path }) => front === undefined || port !== front.port || path !== front.path);
+  const resources = front?.resources ?? [{ names: ["client"] }];
+  const replication = (name: string): object => socket(at(name, "replication"), [{ names: ["replication"] }]);
+  const listeners = [...kept, ...(front ? [socket(at("main", "http"), resources)] : []), replication("main")];
   const unlessGiven = (key: string, value: unknown): object => (raw[key] === undefined ? { [key]: value } : {});
   return {
     shared: {
@@ -68,9 +65,9 @@ export function layOut(config: Config, raw: Readonly<Record<string, unknown>>, o
       values: {
         worker_app: "synapse.app.generic_worker",
         worker_name: name,
-        worker_listeners: [socket(at(name, "http"), "client", "federation"), socket(at(name, "replication"), "replication")],
+        worker_listeners: [socket(at(name, "http"), resources), replication(name)],
       },
     })),
-    front: front && { port: front.port ?? 0, addresses: front.bind_addresses },
+    front,
   };
 }

@@ -31,8 +31,9 @@ interface Running {
   readonly program: Program;
   child: ChildProcess | undefined;
   failures: number;
-  /** Ends when it is no longer started again. */
+  /** Resolves when it is no longer started again. */
   kept: Promise<void>;
+  readonly ending: AbortController;
 }
 
 /** How long to wait before a program that has failed so often is started again. */
@@ -45,26 +46,35 @@ const causeOf = ({ exitCode, signalCode }: ChildProcess): string => (signalCode 
 
 /** Starts programs one after another, starts again whatever ends, and stops all of them in the opposite order. */
 export class Supervisor {
-  private readonly running: Running[] = [];
+  private running: Running[] = [];
   private stopping = false;
-  private readonly stopped = new AbortController();
 
   constructor(private readonly options: SupervisorOptions) {}
 
   /** Resolves once the program works. Throws when it ends before: then its configuration is wrong, and to try again helps nobody. */
   async start(program: Program): Promise<void> {
     if (this.stopping) return;
-    const one: Running = { program, child: undefined, failures: 0, kept: Promise.resolve() };
+    const one: Running = { program, child: undefined, failures: 0, kept: Promise.resolve(), ending: new AbortController() };
     const child = this.spawn(one);
+    // From here on a stop ends it too.
+    this.running.push(one);
+    try {
+      await this.untilReady(one, child);
+    } catch (error) {
+      this.running = this.running.filter((other) => other !== one);
+      throw error;
+    }
+    if (!one.ending.signal.aborted) one.kept = this.keep(one, child);
+  }
+
+  private async untilReady({ program, ending }: Running, child: ChildProcess): Promise<void> {
     const giveUp = performance.now() + READY_MS;
     while (program.isReady && !(await program.isReady())) {
-      if (this.stopping) break;
+      if (ending.signal.aborted) return;
       if (hasEnded(child)) throw new Error(`${program.name} ended ${causeOf(child)} before it was ready.`);
       if (performance.now() > giveUp) throw new Error(`${program.name} is not ready after ${READY_MS / 1_000} s.`);
       await sleep(READY_POLL_MS);
     }
-    this.running.push(one);
-    one.kept = this.keep(one, child);
   }
 
   /** Has those that can read their configuration again. */
@@ -77,13 +87,21 @@ export class Supervisor {
     return new Map(this.running.flatMap(({ program, child }) => (child?.pid === undefined ? [] : [[program.name, child.pid] as const])));
   }
 
-  async stop(): Promise<void> {
-    this.stopping = true;
-    this.stopped.abort();
-    for (const one of this.running.toReversed()) await this.end(one);
+  /** Stops one of them. */
+  async end(name: string): Promise<void> {
+    const one = this.running.find(({ program }) => program.name === name);
+    this.running = this.running.filter((other) => other !== one);
+    if (one) await this.finish(one);
   }
 
-  private async end({ program, child, kept }: Running): Promise<void> {
+  async stop(): Promise<void> {
+    this.stopping = true;
+    for (const { ending } of this.running) ending.abort();
+    for (const one of this.running.toReversed()) await this.finish(one);
+  }
+
+  private async finish({ program, child, kept, ending }: Running): Promise<void> {
+    ending.abort();
     if (child && !hasEnded(child)) {
       child.kill("SIGTERM");
       const late = setTimeout(() => {
@@ -110,12 +128,12 @@ export class Supervisor {
     for (let child = first; ; child = this.spawn(one)) {
       const started = performance.now();
       if (child.pid !== undefined && !hasEnded(child)) await once(child, "exit");
-      if (this.stopping) return;
+      if (one.ending.signal.aborted) return;
       if (performance.now() - started > HEALTHY_MS) one.failures = 0;
       const pause = pauseAfter(one.failures++, firstPauseMs);
       say(`${one.program.name} ended ${causeOf(child)} and is started again in ${(pause / 1_000).toFixed(1)} s`);
-      await sleep(pause, undefined, { signal: this.stopped.signal }).catch(() => undefined);
-      if (this.stopping) return;
+      await sleep(pause, undefined, { signal: one.ending.signal }).catch(() => undefined);
+      if (one.ending.signal.aborted) return;
     }
   }
 }

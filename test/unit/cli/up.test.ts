@@ -14,10 +14,10 @@ const client = { type: "http", port: 8008, bind_addresses: ["127.0.0.1"], resour
 const metrics = { type: "metrics", port: 9000, bind_addresses: ["127.0.0.1"] };
 const base = { ...testValues, listeners: [client, metrics] };
 
-function laidOut(raw: Readonly<Record<string, unknown>>, given: { readonly hasProxy?: boolean; readonly workers?: number } = {}) {
+function laidOut(raw: Readonly<Record<string, unknown>>, workers = 2) {
   const values = { ...base, ...raw };
   const { config } = buildConfig([], { overrides: values });
-  const layout = layOut(config, values, { workers: 2, directory: "/run/x", hasProxy: true, redisPath: "/run/x/redis.sock", ...given });
+  const layout = layOut(config, values, { workers, directory: "/run/x", redisPath: "/run/x/redis.sock" });
   return { values, layout };
 }
 
@@ -33,9 +33,9 @@ function plansOf(values: Readonly<Record<string, unknown>>, { shared, workers }:
   };
 }
 
-test("workers share what can be shared, and the proxy has the place of the main process", () => {
+test("workers share what can be shared, and the router has the place of the main process", () => {
   const { values, layout } = laidOut({});
-  expect(layout.front).toEqual({ port: 8008, addresses: ["127.0.0.1"] });
+  expect(layout.front).toMatchObject({ port: 8008, bind_addresses: ["127.0.0.1"] });
   const { errors, between, plans } = plansOf(values, layout);
   expect([errors, between]).toEqual([[], []]);
   const [main, first] = plans;
@@ -65,24 +65,22 @@ test("what the operator says about who does what stands", () => {
   ]);
 });
 
-test("without a proxy the main process keeps its listeners, and alone it has nothing beside it", () => {
-  const { layout } = laidOut({}, { hasProxy: false });
-  expect(layout.front).toBeUndefined();
-  expect(layout.shared["listeners"]).toContainEqual(expect.objectContaining({ port: 8008 }));
-  expect(laidOut({}, { workers: 0 }).layout).toEqual({ shared: {}, workers: [], front: undefined });
+test("a listener with TLS is the router's, which has the certificate; what clients do not come to stays", () => {
+  const federation = { ...client, port: 8448, resources: [{ names: ["federation"] }] };
+  const values = { ...base, listeners: [federation, client] };
+  const { config } = buildConfig([], { overrides: values });
+  const listeners = config.derived.listeners.map((listener) => ({ ...listener, tls: true }));
+  const given = { ...config, derived: { ...config.derived, listeners } };
+  const { front, shared } = layOut(given, values, { workers: 1, directory: "/run/x", redisPath: undefined });
+  expect(front).toMatchObject({ port: 8008, tls: true });
+  expect(shared["listeners"]).toContainEqual(federation);
+  expect(shared["listeners"]).not.toContainEqual(client);
+  expect(shared["redis"]).toBeUndefined();
 });
 
-test("a listener with TLS stays with the main process, which has the certificate", () => {
-  const { config } = buildConfig([], { overrides: base });
-  const listeners = config.derived.listeners.map((listener) => ({ ...listener, tls: true }));
-  const layout = layOut({ ...config, derived: { ...config.derived, listeners } }, base, {
-    workers: 1,
-    directory: "/run/x",
-    hasProxy: true,
-    redisPath: undefined,
-  });
-  expect(layout.front).toBeUndefined();
-  expect(layout.shared["redis"]).toBeUndefined();
+test("without listeners for clients nothing stands in front, and alone the main process has nothing beside it", () => {
+  expect(laidOut({ listeners: [metrics] }).layout.front).toBeUndefined();
+  expect(laidOut({}, 0).layout).toEqual({ shared: {}, workers: [], front: undefined });
 });
 
 test("pauses grow up to half a minute", () => {
