@@ -19,6 +19,9 @@ export function serverWellKnown(config: Config): JsonObject | undefined {
   return { "m.server": `${host}:443` };
 }
 
+/** GET /.well-known/matrix/policy_server: this server checks the events of its own rooms, and is no policy server for others. */
+export const policyServerWellKnown = (): undefined => undefined;
+
 /** GET /.well-known/matrix/support, out of admin_contact: a user id, a mail address (mailto:) or a page. */
 export function supportWellKnown(config: Config): JsonObject | undefined {
   const contact = config.admin_contact;

@@ -1,7 +1,7 @@
-import { missingParam, unrecognized } from "../../errors";
+import { MatrixError, missingParam } from "../../errors";
 import { casPurpose, completeCas } from "../../handlers/auth/signOn/cas";
 import type { BrowserAnswer } from "../../handlers/auth/signOn/pages";
-import { requireSignOn } from "../../handlers/auth/signOn/signOn";
+import { noSignOn, requireSignOn } from "../../handlers/auth/signOn/signOn";
 import { object, optional, string } from "../../lib/schema";
 import { html, redirect } from "../reply";
 import type { Reply } from "../reply";
@@ -16,6 +16,17 @@ function needed(redirectUrl: string | undefined): string {
   if (redirectUrl === undefined) throw missingParam("Missing string query parameter redirectUrl");
   return redirectUrl;
 }
+
+/** Where providers other than CAS send browsers, and pages on the way. */
+const pages = [
+  "oidc/callback",
+  "saml2/authn_response",
+  "pick_idp",
+  "pick_username",
+  "pick_username/check",
+  "new_user_consent",
+  "sso_register",
+];
 
 export const signOnRoutes = group("client.signOn", [
   route("GET /_matrix/client/v3/login/:kind(sso|cas)/redirect", {
@@ -38,9 +49,26 @@ export const signOnRoutes = group("client.signOn", [
     auth: "none",
     query: object({ redirectUrl: optional(string()), ticket: optional(string()), session: optional(string()) }),
     handle: async ({ app, query }) => {
-      if (!app.config.cas_config.enabled) throw unrecognized();
+      if (!app.config.cas_config.enabled) throw noSignOn();
       if (query.ticket === undefined) throw missingParam("Missing string query parameter ticket");
       return show(await completeCas(app, query.ticket, casPurpose(query)));
+    },
+  }),
+  ...pages.map((page) =>
+    route(`GET /_synapse/client/${page}`, {
+      servlet: "SsoPageResource",
+      auth: "none",
+      handle: () => {
+        throw noSignOn();
+      },
+    }),
+  ),
+  route("GET /_matrix/client/v1/auth_metadata", {
+    servlet: "AuthMetadataServlet",
+    auth: "none",
+    handle: () => {
+      // The specification's answer of a server that keeps its accounts itself.
+      throw new MatrixError(404, "M_UNRECOGNIZED", "Legacy authentication is in use on this homeserver.");
     },
   }),
 ]);

@@ -1,5 +1,5 @@
 import { notFound } from "../../errors";
-import { clientWellKnown, serverWellKnown, supportWellKnown } from "../../handlers/account/wellKnown";
+import { clientWellKnown, policyServerWellKnown, serverWellKnown, supportWellKnown } from "../../handlers/account/wellKnown";
 import type { App } from "../../handlers/app";
 import type { JsonObject } from "../../lib/json";
 import { group, route } from "../route";
@@ -18,4 +18,5 @@ export const wellKnownRoutes = group("wellknown", [
   route("GET /.well-known/matrix/client", file("ClientWellKnownResource", clientWellKnown)),
   route("GET /.well-known/matrix/server", file("ServerWellKnownResource", serverWellKnown)),
   route("GET /.well-known/matrix/support", file("SupportWellKnownResource", supportWellKnown)),
+  route("GET /.well-known/matrix/policy_server", file("PolicyServerWellKnownResource", policyServerWellKnown)),
 ]);

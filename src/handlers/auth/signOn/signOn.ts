@@ -1,4 +1,5 @@
-import { notFound, unrecognized } from "../../../errors";
+import { notFound } from "../../../errors";
+import type { MatrixError } from "../../../errors";
 import { getExternalIds } from "../../../storage/externalIds";
 import type { AccountsApp, SignOn } from "../accounts";
 import { CAS_PROVIDER, casLoginUrl } from "./cas";
@@ -29,8 +30,10 @@ export function createSignOn(app: AccountsApp): SignOn | undefined {
   };
 }
 
-/** Throws 404 M_UNRECOGNIZED where no provider is configured. */
+export const noSignOn = (): MatrixError => notFound("Single sign-on is not configured on this server");
+
+/** Throws 404 M_NOT_FOUND where no provider is configured: the endpoints are known, and what they lead to is not there. */
 export function requireSignOn(app: Pick<AccountsApp, "accounts">): SignOn {
-  if (!app.accounts.signOn) throw unrecognized();
+  if (!app.accounts.signOn) throw noSignOn();
   return app.accounts.signOn;
 }
