@@ -1436,6 +1436,8 @@ export interface ExperimentalFeaturesConfig {
   readonly msc4133_enabled: boolean;
   /** Older switch of delayed events. */
   readonly msc4140_enabled: boolean;
+  /** How many delayed events a user may have at a time; 0 disables them. */
+  readonly msc4140_max_delayed_events_per_user: number;
   /** RTC transports. */
   readonly msc4143_enabled: boolean;
   /** Invite filtering. */

@@ -9,6 +9,7 @@ import type { Rpc } from "../replication/rpc";
 import type { Streams } from "../replication/streams";
 import type { OwnSigningKey } from "../rooms/signing";
 import type { Database } from "../storage/db";
+import type { DelayedEvents } from "../writers/delayedEventsRpc";
 import type { RoomWriter } from "../writers/roomWriter";
 import type { ServerNotices } from "../writers/serverNoticeRpc";
 import type { Background } from "../observe/background";
@@ -78,6 +79,7 @@ export interface App {
   /** The other processes of the server, and what this one says to them of itself. */
   readonly cluster: { readonly rollCall: RollCall; readonly describe: () => Promise<ProcessReport> };
   readonly serverNotices: ServerNotices;
+  readonly delayedEvents: DelayedEvents;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

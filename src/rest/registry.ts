@@ -15,6 +15,7 @@ import { accountRoutes, openIdRoutes, passwordRoutes, whoisRoutes } from "./clie
 import { accountDataRoutes } from "./client/accountData";
 import { createRoomRoutes } from "./client/createRoom";
 import { dehydratedDeviceRoutes } from "./client/dehydratedDevice";
+import { delayedEventRoutes } from "./client/delayedEvents";
 import { deviceRoutes } from "./client/devices";
 import { filterRoutes } from "./client/filters";
 import { keyRoutes } from "./client/keys";
@@ -97,6 +98,7 @@ export const allGroups: readonly RouteGroup[] = [
   clusterRoutes,
   createRoomRoutes,
   dehydratedDeviceRoutes,
+  delayedEventRoutes,
   deviceRoutes,
   directoryRoutes,
   federationHierarchyRoutes,

@@ -44,6 +44,5 @@ export function duties(config: Config): Record<ServiceName, Duty> {
       value: config.enable_media_repo,
     }),
     auto_accept_invites: given("auto_accept_invites.worker_to_run_on", [config.auto_accept_invites.worker_to_run_on], { value: true }),
-    delayed_events: given("", [], { value: true }),
   };
 }

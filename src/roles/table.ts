@@ -24,7 +24,6 @@ export const allServices = [
   "background",
   "media_jobs",
   "auto_accept_invites",
-  "delayed_events",
 ] as const;
 export type ServiceName = (typeof allServices)[number];
 

@@ -7,6 +7,7 @@ import { createSignOn } from "../handlers/auth/signOn/signOn";
 import { createClientAuthenticator } from "../handlers/auth/authenticate";
 import { describeProcess } from "../handlers/admin/cluster";
 import { createAdminTasks } from "../handlers/admin/tasks";
+import { createDelayedEvents } from "../handlers/delayedEvents/delayedEvents";
 import { createServerNotices } from "../handlers/serverNotices/serverNotices";
 import { followEvents } from "../handlers/followEvents";
 import { followPurges } from "../handlers/followPurges";
@@ -155,6 +156,7 @@ export function createApp(options: AppOptions): RunningApp {
     media: createMedia({ ...base, background }),
     adminTasks: createAdminTasks(() => app),
     serverNotices: createServerNotices(() => app),
+    delayedEvents: createDelayedEvents(() => app),
     hooks: createHooks(() => app),
     roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
     background,

@@ -2,6 +2,7 @@ import type { AccountHooks, App } from "../handlers/app";
 import { autoJoin } from "../handlers/rooms/autoJoin";
 import { removePushersOfDevices } from "../handlers/push/pushers";
 import { deleteAccountDataOfUsers } from "../storage/accountData";
+import { cancelDelayedEventsOf } from "../storage/delayedEvents";
 import { partAll } from "../handlers/rooms/partAll";
 import { changeAccounts } from "../writers/accountChanges";
 
@@ -19,6 +20,7 @@ export function createHooks(app: () => App): AccountHooks {
       await partAll(app(), userId);
       await removePushersOfDevices(app(), userId, "all");
       await deleteAccountDataOfUsers(app().db, [userId]);
+      await cancelDelayedEventsOf(app().db, userId, app().clock.now());
     },
   };
 }

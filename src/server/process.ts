@@ -66,6 +66,10 @@ export async function startProcess({ config, plan, database, clock, metrics, log
     if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
     if (plan.services.includes("appservice_sender")) undo.push(startAppserviceSender(running.app));
     if (plan.services.includes("pusher")) undo.push(startPusher(running.app));
+    if (plan.writes.includes("events")) {
+      running.app.delayedEvents.start();
+      undo.push(() => running.app.delayedEvents.stop());
+    }
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
     const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics });
     await listeners.open();

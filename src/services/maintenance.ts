@@ -7,6 +7,7 @@ import { forgetOldActions } from "../handlers/push/maintenance";
 import { joinEnds } from "../handlers/rooms/joinEnds";
 import { endExpired, overwriteRedacted } from "../handlers/rooms/overwriting";
 import { deleteOldCacheChanges } from "../storage/cacheChanges";
+import { forgetFinalised } from "../storage/delayedEvents";
 import { deleteOldTasks } from "../storage/adminTasks";
 import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { deleteRepeatedDeviceListChanges } from "../storage/deviceListChanges";
@@ -48,6 +49,7 @@ const jobs: readonly Job[] = [
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
   { name: "overwrite_redacted", everyMs: 5 * MINUTE_MS, run: overwriteRedacted },
   { name: "end_expired_messages", everyMs: SECOND_MS, isWanted: (config) => config.enable_ephemeral_messages, run: endExpired },
+  { name: "forget_delayed_events", everyMs: HOUR_MS, run: ({ db, clock }) => forgetFinalised(db, clock.now() - 7 * DAY_MS, 1_000) },
   { name: "forget_cache_changes", everyMs: DAY_MS, run: ({ db }) => deleteOldCacheChanges(db, KEEP_CHANGES) },
 ];
 

@@ -18,6 +18,7 @@ import { eventsStream } from "../streams/events";
 import type { StreamRow } from "../storage/streamIds";
 import type { BuiltOnTip } from "./buildOnTip";
 import { noteExpiries } from "./expiry";
+import { cancelOvertakenBy } from "./overtaken";
 import type { SendIntent } from "./intents";
 import { tipRows } from "./tipRows";
 
@@ -220,7 +221,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
 export interface FlushDeps {
   readonly db: Database;
   readonly serverName: string;
-  readonly config: Pick<Config, "enable_ephemeral_messages">;
+  readonly config: Pick<Config, "enable_ephemeral_messages" | "max_event_delay_duration">;
   readonly push: PushPersister | undefined;
   stats(events: readonly PendingEvent[]): Promise<RoomStatsChange[]>;
 }
@@ -239,7 +240,8 @@ export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[
     const positions = new Map(events.map(({ row }) => [row.nid, row.streamOrdering ?? 0]));
     const standing = batch.flatMap(({ built }) => (built.verdict.rejected === null ? built : []));
     const expiries = noteExpiries(tx, deps.config, standing);
-    await Promise.all([...statements(tx, events, stats, deps.serverName), expiries, push?.insert(tx, positions)]);
+    const overtaken = cancelOvertakenBy(tx, deps.config, events);
+    await Promise.all([...statements(tx, events, stats, deps.serverName), expiries, overtaken, push?.insert(tx, positions)]);
     return events;
   });
   return resultFor(placed);

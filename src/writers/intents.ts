@@ -17,6 +17,12 @@ export interface SendIntent {
   readonly originServerTs: number | null;
 }
 
+/**
+ * The device of events that were sent late (MSC4140), with their delay_id as the transaction id: so none is sent twice, whoever is about
+ * to send it.
+ */
+export const DELAYED_DEVICE = "org.matrix.msc4140.delayed";
+
 /** A room to be made: the create event is built already, as the room id may be its hash. All or nothing. */
 export interface NewRoomIntent {
   readonly roomId: string;

@@ -7,6 +7,7 @@ import type { Streams } from "../replication/streams";
 import type { AnyStream } from "../streams/defineStream";
 import { changeAccountData } from "./accountData";
 import { askAppservice } from "./appserviceRpc";
+import { delayedEventRpcs } from "./delayedEventsRpc";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
 import { repairRpcs } from "./repairRpc";
@@ -38,6 +39,7 @@ export const allRpcs: readonly AnyRpc[] = [
   ...eventRpcs,
   ...remoteRpcs,
   ...purgeRpcs,
+  ...delayedEventRpcs,
   changeAccountData,
   sendReceipt,
   queueToDevice,

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../lib/json";
 import { roomVersions } from "../../rooms/versions";
 import type { AccountsApp } from "../auth/accounts";
+import { delayLimits } from "../delayedEvents/limits";
 import { canChangePassword } from "./password";
 
 /** GET /capabilities: what the configuration lets a user do. */
@@ -21,5 +22,6 @@ export function capabilities(app: Pick<AccountsApp, "config">): JsonObject {
     "m.3pid_changes": { enabled: config.enable_3pid_changes },
     "m.get_login_token": { enabled: config.login_via_existing_session.enabled },
     "m.forget_forced_upon_leave": { enabled: config.forget_rooms_on_leave },
+    "org.matrix.msc4140.delayed_events": delayLimits(config),
   };
 }

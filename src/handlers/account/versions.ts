@@ -1,5 +1,6 @@
 import type { Config } from "../../config/config";
 import type { JsonObject } from "../../lib/json";
+import { delaysEvents } from "../delayedEvents/limits";
 
 const VERSIONS = [
   "r0.0.1",
@@ -35,6 +36,7 @@ const FEATURES: Readonly<Record<string, (config: Config) => boolean>> = {
   "org.matrix.msc3814": (config) => config.experimental_features.msc3814_enabled,
   "org.matrix.msc3881": (config) => config.experimental_features.msc3881_enabled,
   "org.matrix.msc3882": (config) => config.login_via_existing_session.enabled,
+  "org.matrix.msc4140": delaysEvents,
   "fi.mau.msc2659.stable": () => true,
   "org.matrix.simplified_msc3575": (config) => config.experimental_features.msc3575_enabled,
   "io.element.e2ee_forced.private": (config) => config.encryption_enabled_by_default_for_room_type !== "off",

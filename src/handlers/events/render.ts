@@ -3,6 +3,7 @@ import type { JsonObject } from "../../lib/json";
 import { JsonText } from "../../lib/jsonText";
 import { legacyClientEvent, renderClientEvent, renderFederationEvent, withUnsigned } from "../../rooms/clientEvent";
 import { BY_NO_EVENT } from "../../storage/events";
+import { DELAYED_DEVICE } from "../../writers/intents";
 import type { App } from "../app";
 
 export type EventFormat = "client" | "withoutRoomId" | "federation" | "legacy";
@@ -74,8 +75,10 @@ function unsignedOf(
   { replaced, because }: Context,
 ): JsonObject {
   const unsigned: JsonObject = { age: Math.max(0, now - row.originServerTs) };
-  if (row.txnId !== null && row.sender === reader.userId && row.txnDevice === (reader.deviceId ?? ""))
-    unsigned["transaction_id"] = row.txnId;
+  if (row.txnId !== null && row.sender === reader.userId) {
+    if (row.txnDevice === DELAYED_DEVICE) unsigned["org.matrix.msc4140.delay_id"] = row.txnId;
+    else if (row.txnDevice === (reader.deviceId ?? "")) unsigned["transaction_id"] = row.txnId;
+  }
   if (replaced) {
     unsigned["replaces_state"] = replaced.row.eventId;
     // What an erased user replaced was mostly their own.

@@ -9,8 +9,8 @@ import { isUserId } from "../../rooms/ids";
 import { getUser } from "../../storage/users";
 import { setForgotten } from "../../storage/memberships";
 import { sendEvent } from "./sendEvent";
-import { sendIntent } from "../../writers/intents";
-import type { SentEvent } from "../../writers/intents";
+import { DELAYED_DEVICE, sendIntent } from "../../writers/intents";
+import type { SendIntent, SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { provideUser } from "../appservices/ask";
 import { requireConsent } from "../consent/required";
@@ -42,6 +42,8 @@ export interface MembershipRequest {
   /** Further fields of the member event, such as `reason` and `is_direct`. */
   readonly content?: JsonObject | undefined;
   readonly txnId?: string | undefined;
+  /** Of an event that was to be sent later (MSC4140). */
+  readonly delayId?: string | undefined;
   /** Servers to join through. */
   readonly via?: readonly string[] | undefined;
   /** Room creation invites without spending the sender's invitation limits, and administrators move users without theirs. */
@@ -93,8 +95,7 @@ export async function changeMembership(app: App, requester: Requester, request: 
     { roomId, sender: requester.userId, type: "m.room.member", content },
     {
       stateKey: target,
-      deviceId: requester.deviceId ?? null,
-      txnId: request.txnId ?? null,
+      ...transactionOf(requester, request),
       originServerTs: request.originServerTs ?? null,
     },
   );
@@ -103,6 +104,14 @@ export async function changeMembership(app: App, requester: Requester, request: 
   const sent = await sendEvent(app, intent);
   if (request.action === "join" && place?.membership !== "join") await followUpgrade(app, target, room);
   return sent;
+}
+
+/** What tells an event that is sent again from another one. */
+export function transactionOf(
+  { deviceId }: Pick<Requester, "deviceId">,
+  { txnId, delayId }: Pick<MembershipRequest, "txnId" | "delayId">,
+): Pick<SendIntent, "deviceId" | "txnId"> {
+  return delayId === undefined ? { deviceId: deviceId ?? null, txnId: txnId ?? null } : { deviceId: DELAYED_DEVICE, txnId: delayId };
 }
 
 function consentedAction({ action, roomId }: MembershipRequest): ConsentedAction {

@@ -14,7 +14,7 @@ import { requireConsent } from "../consent/required";
 import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
 import { currentLevels, requireJoined } from "./access";
-import { changeMembership } from "./membership";
+import { changeMembership, transactionOf } from "./membership";
 import type { MembershipAction } from "./membership";
 import { pretendToSend } from "./shadowBan";
 import { checkStateContent } from "./stateContent";
@@ -27,6 +27,8 @@ export interface SendRequest {
   readonly content: JsonObject;
   readonly redacts?: string | undefined;
   readonly txnId?: string | undefined;
+  /** Of an event that was to be sent later (MSC4140). */
+  readonly delayId?: string | undefined;
   /** Milliseconds; application services alone may set it. */
   readonly originServerTs?: number | undefined;
 }
@@ -43,6 +45,8 @@ const guestTypes: ReadonlySet<string> = new Set([
   "m.reaction",
 ]);
 
+export const mayGuestSend = (type: string): boolean => guestTypes.has(type);
+
 /**
  * Sends a message or state event (client-server API, "Sending events to a room"). Membership and power levels are the owner's to
  * judge; here stands what the authorisation rules do not know.
@@ -53,7 +57,7 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   if (type === "m.room.create") throw forbidden("A room has one create event only");
   if (!fitsId(type) || (stateKey !== undefined && !fitsId(stateKey)))
     throw new MatrixError(413, "M_TOO_LARGE", "type or state_key too large");
-  if (requester.isGuest && !guestTypes.has(type)) throw new MatrixError(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not send such events");
+  if (requester.isGuest && !mayGuestSend(type)) throw new MatrixError(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not send such events");
   const isAdminRedaction = type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction;
   limitUser(app, requester, isAdminRedaction ? "rc_admin_redaction" : "rc_message");
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
@@ -72,8 +76,7 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
       {
         stateKey: stateKey ?? null,
         redacts,
-        deviceId: requester.deviceId ?? null,
-        txnId: request.txnId ?? null,
+        ...transactionOf(requester, request),
         originServerTs: requester.appservice ? (request.originServerTs ?? null) : null,
       },
     ),
@@ -135,6 +138,7 @@ function sendMembership(app: App, requester: Requester, request: SendRequest, ta
     target,
     action: action === "leave" && target !== requester.userId ? "kick" : action,
     content,
+    delayId: request.delayId,
     originServerTs: requester.appservice ? request.originServerTs : undefined,
   });
 }

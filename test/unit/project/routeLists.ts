@@ -1,9 +1,3 @@
-/** Endpoints of the specification that come later, by what they wait for. A `*` at the end stands for all that begin so. */
-export const notServedYet: Readonly<Record<string, readonly string[]>> = {
-  "logins handed to another server": ["/_matrix/client/v1/auth_metadata"],
-  "policy servers": ["/.well-known/matrix/policy_server"],
-};
-
 /**
  * Routes beyond the specification, by where they come from; those under /_synapse need no mention. `v3` stands for the older
  * prefixes too.
@@ -95,6 +89,13 @@ export const beyondSpecification: Readonly<Record<string, readonly string[]>> = 
     "GET /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/:deviceId/events",
   ],
   "MSC3882: login tokens, before their release": ["POST /_matrix/client/unstable/org.matrix.msc3882/login/token"],
+  "MSC4140: delayed events": [
+    "PUT /_matrix/client/unstable/org.matrix.msc4140/rooms/:roomId/delayed_event/:eventType/:txnId",
+    "GET /_matrix/client/unstable/org.matrix.msc4140/delayed_events",
+    "GET /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId",
+    "POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId",
+    "POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/:delayId/:action(send|cancel|restart)",
+  ],
   "MSC4151: reports of rooms, before their release": ["POST /_matrix/client/unstable/org.matrix.msc4151/rooms/:roomId/report"],
   "MSC4186: simplified sliding sync": ["POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync"],
   "MSC4260: reports of users, before their release": ["POST /_matrix/client/unstable/org.matrix.msc4260/users/:userId/report"],

@@ -101,7 +101,7 @@ test("a deployment with workers of all kinds is planned without complaint", () =
 });
 
 test.each([
-  ["main", ["main", "thread_subscriptions", "quarantined_media_changes"], ["auto_accept_invites", "delayed_events"]],
+  ["main", ["main", "thread_subscriptions", "quarantined_media_changes"], ["auto_accept_invites"]],
   ["event_persister1", ["events"], []],
   ["stream_writer1", ["typing", "to_device", "account_data", "receipts", "presence", "push_rules", "device_lists"], []],
   ["sync1", [], []],
@@ -156,7 +156,7 @@ test("worker files of 2021: main's address beside the listeners, duties given aw
   expect(results.flatMap(({ errors }) => errors)).toEqual([]);
   const plans = results.map(({ plan: process }) => process);
   expect(checkDeployment(plans)).toEqual([]);
-  expect(plans[0]?.services).toEqual(["background", "auto_accept_invites", "delayed_events"]);
+  expect(plans[0]?.services).toEqual(["background", "auto_accept_invites"]);
   expect(plans.slice(2).map(({ services }) => services.join())).toEqual([
     "federation_sender",
     "pusher",
