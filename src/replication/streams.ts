@@ -43,6 +43,8 @@ export interface StreamsOptions {
   readonly channelPrefix: string;
   /** Asks the writer of a memory-only stream for what was missed. */
   readonly fetchMemory: (stream: AnyStream, query: UpdatesQuery) => Promise<CaughtUp>;
+  /** Whether this process writes a memory-only stream now. */
+  readonly writes?: (stream: AnyStream) => boolean;
   /** The streams that this process has use for; absent, all. Of others it knows no position. */
   readonly follows?: ReadonlySet<string>;
   /** How often the database is asked while the bus is away, default 1000. */
@@ -196,10 +198,18 @@ export class Streams {
     for (const [name, position] of Object.entries(positions)) {
       const stream = this.byName.get(name);
       if (!stream || stream.follower.position >= position) continue;
+      if (this.isHere(stream)) continue;
       const late = setTimeout(() => this.hurry(stream, position), LATE_MS).unref();
       waits.push(stream.waiters.wait(position, timeoutMs, signal).finally(() => clearTimeout(late)));
     }
     return waits.length === 0 || (await Promise.all(waits)).every(Boolean);
+  }
+
+  /** Of a stream in the memory of this process there is nothing to wait for: what its writer before said last can't come any more. */
+  private isHere(stream: Followed): boolean {
+    if (stream.def.sequence !== undefined || !this.options.writes?.(stream.def)) return false;
+    this.memoryLog(stream);
+    return true;
   }
 
   private follow(def: AnyStream): Followed {

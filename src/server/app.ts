@@ -96,6 +96,7 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     instance: config.derived.instanceName,
     channelPrefix: `${config.server_name}/synapse-ts/v1/`,
     fetchMemory: (stream, query) => fetchMemory(app(), stream, query),
+    writes: ({ writer }) => deployment.ownership.isMine(writer),
   });
   watchReplication(metrics, notifier, streams);
   const { ownership, transport, bus } = deployment;

@@ -1,6 +1,7 @@
 import type { StoredEvent } from "../caches/events";
+import { isUniqueViolation } from "../storage/databaseError";
 import { findEventNids, findTransactions, getEventsByNid } from "../storage/events";
-import { flushEvents, resultOf, unstored } from "./flush";
+import { TipConflict, flushEvents, resultOf, unstored } from "./flush";
 import type { FlushDeps, FlushResult, PendingEvent } from "./flush";
 import type { SendIntent, SendOutcome } from "./intents";
 import { roomStatsOf } from "./roomStats";
@@ -36,6 +37,8 @@ interface Callbacks<Job> {
 
 const MAX_BATCH = 500;
 const MAX_ATTEMPTS = 3;
+/** While a room goes over from one writer to another both may write to it for a moment: that is not the event's fault. */
+const MAX_CONFLICTS = 10;
 
 const sentOf = (event: StoredEvent): SendOutcome => ({
   sent: { eventId: event.row.eventId, streamOrdering: event.row.streamOrdering ?? 0 },
@@ -178,7 +181,7 @@ export class Flusher<Job extends FlushJob> {
       if (ids) return this.accept(batch, resultOf(events, ids));
       await this.answerRepeated(batch);
     } catch (second) {
-      for (const unit of batch) if (unit.job) unit.job.attempts = MAX_ATTEMPTS;
+      for (const unit of batch) if (unit.job) unit.job.attempts = MAX_CONFLICTS;
       error = second;
     }
     // What was built on top of the batch, also in the meantime, falls with it.
@@ -194,19 +197,15 @@ export class Flusher<Job extends FlushJob> {
 
   /** Where the events stand, if the commit had arrived after all. */
   private async positionsOf(events: readonly PendingEvent[]): Promise<number[] | undefined> {
-    const found = await findEventNids(
-      this.deps.db,
-      events.map(({ built }) => built.event.eventId),
-    );
-    if (found.length !== events.length) return undefined;
-    const rows = new Map(
-      (
-        await getEventsByNid(
-          this.deps.db,
-          found.map(({ nid }) => nid),
-        )
-      ).map((row) => [row.nid, row]),
-    );
+    const eventIds = events.map(({ built }) => built.event.eventId);
+    // In a transaction, because those are run again when the connection turns out to be lost too.
+    const stored = await this.deps.db.tx(async (tx) => {
+      const found = await findEventNids(tx, eventIds);
+      const nids = found.map(({ nid }) => nid);
+      return found.length === events.length ? getEventsByNid(tx, nids) : undefined;
+    });
+    if (!stored) return undefined;
+    const rows = new Map(stored.map((row) => [row.nid, row]));
     // Events of other servers may have been known before, without a place.
     const positions = events.map(({ built }) => rows.get(built.nid)?.streamOrdering ?? null);
     return positions.every((position) => position !== null) ? positions : undefined;
@@ -230,7 +229,7 @@ export class Flusher<Job extends FlushJob> {
         : [];
     });
     if (asked.length === 0) return;
-    for (const known of await findTransactions(this.deps.db, asked)) {
+    for (const known of await this.deps.db.tx((tx) => findTransactions(tx, asked))) {
       const match = asked.find(
         (a) => a.sender === known.sender && a.device === known.device && a.roomNid === known.roomNid && a.txnId === known.txnId,
       );
@@ -242,12 +241,13 @@ export class Flusher<Job extends FlushJob> {
 
   private rebuild(roomId: string, units: readonly Unit<Job>[], error: unknown): void {
     const again: Job[] = [];
+    const most = error instanceof TipConflict || isUniqueViolation(error) ? MAX_CONFLICTS : MAX_ATTEMPTS;
     for (const unit of units) {
       this.release(unit);
       for (const { built } of unit.events) again.push(...this.takeWaiters(built.nid));
       if (!unit.job) unit.fail(error);
       else if (unit.job.attempts === Infinity) continue;
-      else if (++unit.job.attempts >= MAX_ATTEMPTS) unit.fail(error);
+      else if (++unit.job.attempts >= most) unit.fail(error);
       else again.push(unit.job);
     }
     this.callbacks.retry(again, roomId);

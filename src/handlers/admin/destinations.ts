@@ -32,7 +32,9 @@ async function shown(app: ReadApp, destinations: readonly KnownDestination[]): P
   const nameOf = (destination: string): string => consumerName(slotOf(destination));
   const names = [...new Set(destinations.map(({ destination }) => nameOf(destination)))];
   const positions = new Map(
-    (await consumerPositions(app.db, names)).filter(({ stream }) => stream === eventsStream.name).map(({ name, position }) => [name, position]),
+    (await consumerPositions(app.db, names))
+      .filter(({ stream }) => stream === eventsStream.name)
+      .map(({ name, position }) => [name, position]),
   );
   return destinations.map(({ destination, failingSince, retryLastTs, retryInterval, missedAfter }) => ({
     destination,

@@ -8,8 +8,8 @@ const LONG = 20_000;
 async function deployment() {
   const hub = createHub();
   let writer: Streams | undefined;
-  const start = async (instance: string) => {
-    const { streams } = testProcess({ defs: [typingStream], bus: hub.endpoint(), instance }, () => {
+  const start = async (instance: string, writes = (): boolean => false) => {
+    const { streams } = testProcess({ defs: [typingStream], bus: hub.endpoint(), instance, writes }, () => {
       if (!writer) throw new Error("nobody writes");
       return writer;
     });
@@ -68,6 +68,24 @@ test("another life of the writer is noticed, and its positions go on growing", a
   const next = w3.streams.append(typingStream, [{ roomId: "!c", users: [] }]);
   await eventually(() => w2.streams.position(typingStream) === next);
   expect(w2.heard.at(-1)).toEqual(["!c", false]);
+  w2.streams.stop();
+  w3.streams.stop();
+});
+
+test("who takes a stream over does not wait for what its writer before said last", async () => {
+  const { hub, start, setWriter } = await deployment();
+  const w1 = await start("w1");
+  const w2 = await start("w2");
+  const w3 = await start("w3", () => true);
+  const heard = w1.streams.append(typingStream, [{ roomId: "!a", users: [] }]);
+  await w2.streams.waitFor({ typing: heard }, LONG);
+  let said = 0;
+  hub.loseMessages(() => (said = w1.streams.append(typingStream, [{ roomId: "!b", users: [] }])));
+  w1.streams.stop();
+  setWriter(w3.streams);
+  expect(await w3.streams.waitFor({ typing: said }, LONG)).toBe(true);
+  expect(await w2.streams.waitFor({ typing: said }, LONG)).toBe(true);
+  expect(w2.heard.at(-1)?.[1]).toBe(true);
   w2.streams.stop();
   w3.streams.stop();
 });
