@@ -75,6 +75,7 @@ interface Followed {
 const PAGE_IDS = 2_000;
 /** How often a position is repeated after the last write: an announcement may get lost like any message. */
 const ANNOUNCEMENTS = 3;
+const CLOCK_SKEW_MS = 60_000;
 /** How late a position may be before the database is asked for it. */
 const LATE_MS = 100;
 
@@ -198,7 +199,7 @@ export class Streams {
     for (const [name, position] of Object.entries(positions)) {
       const stream = this.byName.get(name);
       if (!stream || stream.follower.position >= position) continue;
-      if (this.isHere(stream)) continue;
+      if (this.isHere(stream, position)) continue;
       const late = setTimeout(() => this.hurry(stream, position), LATE_MS).unref();
       waits.push(stream.waiters.wait(position, timeoutMs, signal).finally(() => clearTimeout(late)));
     }
@@ -206,9 +207,9 @@ export class Streams {
   }
 
   /** Of a stream in the memory of this process there is nothing to wait for: what its writer before said last can't come any more. */
-  private isHere(stream: Followed): boolean {
+  private isHere(stream: Followed, position: number): boolean {
     if (stream.def.sequence !== undefined || !this.options.writes?.(stream.def)) return false;
-    this.memoryLog(stream);
+    this.memoryLog(stream, position);
     return true;
   }
 
@@ -259,12 +260,16 @@ export class Streams {
     return { epoch, upTo, rows: await def.catchUp(this.options.db, from, upTo), reset: false };
   }
 
-  /** The log of this life of ours as the writer; a new one where another process wrote in between. */
-  private memoryLog(stream: Followed): MemoryLog {
+  /**
+   * The log of this life of ours as the writer; a new one where another process wrote in between. It begins beyond `seen`, a position
+   * of the life before that somebody claims to have seen, as far as clocks may differ.
+   */
+  private memoryLog(stream: Followed, seen = 0): MemoryLog {
     const { clock, random } = this.options;
     const { follower } = stream;
     if (stream.memory && stream.memory.epoch === follower.epoch) return stream.memory;
-    const start = Math.max(clock.now(), follower.position + 1);
+    const now = clock.now();
+    const start = Math.max(now, follower.position + 1, Math.min(seen + 1, now + CLOCK_SKEW_MS));
     stream.memory = createMemoryLog(random.letters(10), start, () => stream.snapshot());
     follower.startAt(start, stream.memory.epoch);
     stream.written = 0;
