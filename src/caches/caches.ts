@@ -5,6 +5,8 @@ import { createJoinedMembers } from "./joinedMembers";
 import type { JoinedMembers } from "./joinedMembers";
 import { createMemberships } from "./memberships";
 import type { Memberships } from "./memberships";
+import { createPartialRooms } from "./partialRooms";
+import type { PartialRooms } from "./partialRooms";
 import { createRelations } from "./relations";
 import type { Relations } from "./relations";
 import { createRoomDirectory } from "./rooms";
@@ -33,13 +35,22 @@ export interface Caches {
   readonly relations: Relations;
   readonly glances: RoomGlances;
   readonly joinedMembers: JoinedMembers;
+  readonly partialRooms: PartialRooms;
 }
 
 const MIB = 1024 * 1024;
 
-/** factor: `caches.global_factor`. eventsHead: position of the events stream when this process began to listen. */
-export function createCaches(deps: { db: Db; serverName: string; factor: number; eventsHead: () => number }): Caches {
-  const { db, serverName, factor, eventsHead } = deps;
+/** Where a process stands in streams that caches have to do with. */
+export interface CachePositions {
+  /** In the events stream when this process began to listen. */
+  readonly events: () => number;
+  readonly unPartialStatedRoom: () => number;
+}
+
+/** factor: `caches.global_factor`. */
+export function createCaches(deps: { db: Db; serverName: string; factor: number; positions: CachePositions }): Caches {
+  const { db, serverName, factor, positions } = deps;
+  const eventsHead = positions.events;
   const scaled = (size: number): number => Math.max(1, Math.round(size * factor));
   const rooms = createRoomDirectory(db, scaled(40_000));
   const stateKeys = createStateKeys(db, scaled(100_000));
@@ -55,6 +66,7 @@ export function createCaches(deps: { db: Db; serverName: string; factor: number;
     joinedMembers: createJoinedMembers(db, roomState, scaled(8 * MIB)),
     memberships: createMemberships(db, serverName, { users: scaled(400_000), rooms: scaled(400_000) }),
     tails: createRoomTails(eventsHead, scaled(20_000)),
+    partialRooms: createPartialRooms(db, positions.unPartialStatedRoom),
     glances: createRoomGlances(db, scaled(40_000)),
     relations: createRelations(db, eventsHead, { entries: scaled(20_000), targets: scaled(100_000) }),
   };

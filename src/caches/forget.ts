@@ -14,6 +14,17 @@ export function forgetHistory({ events, tails, relations, glances }: Caches, roo
 export function forgetRoom(caches: Caches, room: Pick<RoomInfo, "nid" | "roomId">, position: number): void {
   forgetHistory(caches, room.nid, position);
   caches.rooms.drop(room);
+  caches.partialRooms.forget();
   caches.memberships.dropRoom(room.nid);
   caches.roomState.drop(room.nid);
+}
+
+/** The members of a room have come that were left out when it was joined: its events stand on other states now. */
+export function forgetPartial(caches: Caches, roomNid: number, position: number): void {
+  caches.partialRooms.forget();
+  forgetHistory(caches, roomNid, position);
+  caches.roomState.drop(roomNid);
+  caches.joinedMembers.drop(roomNid);
+  caches.memberships.forgetRoom(roomNid);
+  caches.memberships.forgetUsers();
 }

@@ -9,6 +9,7 @@ import type { RoomState } from "./roomState";
 export interface JoinedMembers {
   readonly stats: CacheStats;
   of(roomNid: number): Promise<JsonText>;
+  drop(roomNid: number): void;
 }
 
 interface Known {
@@ -37,6 +38,7 @@ export function createJoinedMembers(db: Db, roomState: Pick<RoomState, "currents
   });
   return {
     stats: cache.stats,
+    drop: (roomNid) => cache.delete(roomNid),
     async of(roomNid) {
       const position = (await roomState.currents([roomNid])).get(roomNid)?.position ?? 0;
       const known = cache.get(roomNid);

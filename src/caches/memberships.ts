@@ -1,5 +1,6 @@
 import type { Db } from "../storage/db";
 import { membersOfRooms, membershipsOfUsers } from "../storage/memberships";
+import { partialHosts } from "../storage/partialRooms";
 import type { MemberRow, Membership } from "../storage/memberships";
 import { createCache } from "./cache";
 import type { CacheStats } from "./cache";
@@ -15,7 +16,10 @@ export interface UserRoom {
   readonly forgotten: boolean;
 }
 
-/** Who is joined to a room: local users one by one, others as a count per host. */
+/**
+ * Who is joined to a room: local users one by one, others as a count per host. While most members of a room are still to come, each server
+ * that is said to be in it counts once more, so that it is there from the first and stays.
+ */
 export interface RoomMembers {
   readonly local: Map<string, { readonly displayName: string | undefined }>;
   readonly hosts: Map<string, number>;
@@ -47,6 +51,8 @@ export interface Memberships {
   apply(change: MembershipChange): void;
   forgetUser(userId: string): void;
   forgetRoom(roomNid: number): void;
+  /** Forgets of all users where they are. */
+  forgetUsers(): void;
   /** The room is gone, from the lists of its members too. */
   dropRoom(roomNid: number): void;
 }
@@ -104,7 +110,12 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     max: limits.rooms,
     sizeOf: ({ local, hosts }) => ENTRY_SIZE + local.size + hosts.size,
     load: async (nids) => {
-      const found = membersOf(await membersOfRooms(db, nids));
+      const [rows, partial] = await Promise.all([membersOfRooms(db, nids), partialHosts(db, nids)]);
+      const found = membersOf(rows);
+      for (const { roomNid, hosts: named } of partial) {
+        const hosts = found.get(roomNid)?.hosts;
+        if (hosts) for (const host of named) hosts.set(host, (hosts.get(host) ?? 0) + 1);
+      }
       return nids.map((nid) => [nid, found.get(nid) ?? emptyMembers()]);
     },
   });
@@ -144,6 +155,7 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     },
     forgetUser: (userId) => users.delete(userId),
     forgetRoom: (roomNid) => rooms.delete(roomNid),
+    forgetUsers: () => users.clear(),
     dropRoom(roomNid) {
       rooms.delete(roomNid);
       users.deleteWhere((places) => places.has(roomNid));

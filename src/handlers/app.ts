@@ -21,6 +21,7 @@ import type { AdminTasks } from "./admin/tasks";
 import type { Appservices } from "./appservices/appservices";
 import type { Accounts } from "./auth/accounts";
 import type { InFlight } from "./federation/inFlight";
+import type { PartialJoins } from "./federation/partialJoins";
 import type { Keys } from "./keys/keys";
 import type { Media } from "./media/media";
 import type { Push } from "./push/push";
@@ -76,6 +77,7 @@ export interface App {
   readonly remoteRooms: RemoteRooms;
   readonly media: Media;
   readonly adminTasks: AdminTasks;
+  readonly partialJoins: PartialJoins;
   /** The other processes of the server, and what this one says to them of itself. */
   readonly cluster: { readonly rollCall: RollCall; readonly describe: () => Promise<ProcessReport> };
   readonly serverNotices: ServerNotices;

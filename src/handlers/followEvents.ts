@@ -1,6 +1,8 @@
+import { forgetPartial } from "../caches/forget";
 import { isMembership } from "../writers/flush";
 import { AGGREGATIONS_OF_EVENT, STORED_EVENT, cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
+import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
 import type { App } from "./app";
 
 /** Keeps what a process remembers of rooms in step with the streams. Call it before they start. */
@@ -9,6 +11,8 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
     for (const { id, row } of rows) {
       const { roomNid, roomId, keyNid, prevNid, nid } = row;
       if (row.resets) forgetState(caches, roomNid, id);
+      // Whether all members of the room came with the join, its writer has stored.
+      if (row.resets && row.membership === "join") caches.partialRooms.forget();
       caches.tails.push(roomNid, {
         streamOrdering: id,
         nid,
@@ -39,6 +43,9 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
       });
       if (row.membership === "join") notifier.joinedRoom(row.stateKey, roomId);
     }
+  });
+  streams.subscribe(unPartialStatedRoomStream, (rows) => {
+    for (const { row } of rows) forgetPartial(caches, row.roomNid, streams.position(eventsStream));
   });
   streams.subscribe(cachesStream, (rows) => {
     for (const { row } of rows) {

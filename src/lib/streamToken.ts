@@ -8,6 +8,7 @@ export interface StreamToken {
   readonly push_rules: number;
   readonly to_device: number;
   readonly device_lists: number;
+  readonly un_partial_stated_room: number;
 }
 
 /** A place in the history of a room: just after the event of that depth and position. */
@@ -16,12 +17,23 @@ export interface TopologicalToken {
   readonly streamOrdering: number;
 }
 
-const FIELDS = ["events", "presence", "typing", "receipts", "account_data", "push_rules", "to_device", "device_lists"] as const;
+/** Null: what Synapse has at that place does not exist here. */
+const FIELDS = [
+  "events",
+  "presence",
+  "typing",
+  "receipts",
+  "account_data",
+  "push_rules",
+  "to_device",
+  "device_lists",
+  null,
+  "un_partial_stated_room",
+] as const;
 
 /** `s<events>_<presence>_...`: Synapse's form, so that scripts which look into tokens go on to work. */
 export function formatToken(token: StreamToken): string {
-  // Groups and un-partial-stated rooms have places in the form and nothing in them here.
-  return `s${FIELDS.map((field) => token[field]).join("_")}_0_0`;
+  return `s${FIELDS.map((field) => (field === null ? 0 : token[field])).join("_")}`;
 }
 
 /** Undefined for what is no token. A short one, of an older form, has zeros for what it lacks. */
@@ -30,7 +42,7 @@ export function parseToken(text: string): StreamToken | undefined {
   if (!match) return undefined;
   const numbers = [match[1] ?? "", ...(match[2] ?? "").split("_").slice(1)].map(Number);
   if (numbers.some((n) => !Number.isSafeInteger(n))) return undefined;
-  return Object.fromEntries(FIELDS.map((field, i) => [field, numbers[i] ?? 0])) as unknown as StreamToken;
+  return Object.fromEntries(FIELDS.flatMap((field, i) => (field === null ? [] : [[field, numbers[i] ?? 0]]))) as unknown as StreamToken;
 }
 
 /** `t<depth>-<position>`: where a page of history starts or ends. */

@@ -1,4 +1,5 @@
 import { createCaches } from "../caches/caches";
+import type { CachePositions } from "../caches/caches";
 import type { Config } from "../config/config";
 import type { App } from "../handlers/app";
 import { createAppservices } from "../handlers/appservices/appservices";
@@ -18,6 +19,7 @@ import { createPush } from "../handlers/push/push";
 import { createRateLimiter } from "../handlers/rateLimiter";
 import { followReturns } from "../handlers/federation/heardOf";
 import { followGuestAccess } from "../handlers/rooms/guestAccess";
+import { createPartialJoins } from "../handlers/federation/partialJoins";
 import { createRemoteRooms } from "../handlers/spaces/remoteRooms";
 import { createSlidingConnections } from "../handlers/slidingSync/connections";
 import { createResponseCache } from "../handlers/sync/responseCache";
@@ -39,6 +41,7 @@ import { Streams } from "../replication/streams";
 import type { Database } from "../storage/db";
 import { eventsStream } from "../streams/events";
 import { allStreams } from "../streams/registry";
+import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
 import { RoomWriter } from "../writers/roomWriter";
 import { authenticateServer } from "../handlers/federation/auth";
 import { createInFlight } from "../handlers/federation/inFlight";
@@ -106,6 +109,11 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   return { notifier, streams, rpc, ownership, cluster: { rollCall, describe } };
 }
 
+const cachePositions = (streams: Streams): CachePositions => ({
+  events: () => streams.position(eventsStream),
+  unPartialStatedRoom: () => streams.position(unPartialStatedRoomStream),
+});
+
 /** Puts the collaborators of a process together. Nothing runs until start. */
 export function createApp(options: AppOptions): RunningApp {
   const { config, db, clock, random, log, metrics } = options;
@@ -116,7 +124,7 @@ export function createApp(options: AppOptions): RunningApp {
   const accounts = createAccounts({ config, db, clock, onError });
   const replication = createReplication(options, accounts, () => app);
   const { streams } = replication;
-  const caches = createCaches({ db, serverName, factor: config.caches.global_factor, eventsHead: () => streams.position(eventsStream) });
+  const caches = createCaches({ db, serverName, factor: config.caches.global_factor, positions: cachePositions(streams) });
   const base = {
     config,
     serverName,
@@ -156,6 +164,7 @@ export function createApp(options: AppOptions): RunningApp {
     remoteRooms: createRemoteRooms({ client: federation.client, clock, serverName }),
     media: createMedia({ ...base, background }),
     adminTasks: createAdminTasks(() => app),
+    partialJoins: createPartialJoins(() => app),
     serverNotices: createServerNotices(() => app),
     delayedEvents: createDelayedEvents(() => app),
     hooks: createHooks(() => app),

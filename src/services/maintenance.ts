@@ -44,6 +44,7 @@ const jobs: readonly Job[] = [
   { name: "forget_sliding_sync", everyMs: HOUR_MS, run: forgetIdleConnections },
   { name: "resume_admin_tasks", everyMs: TASKS_MS, run: async ({ adminTasks }) => adminTasks.wake() },
   { name: "forget_admin_tasks", everyMs: HOUR_MS, run: ({ db, clock }) => deleteOldTasks(db, clock.now() - DAY_MS) },
+  { name: "resume_partial_joins", everyMs: TASKS_MS, run: async ({ partialJoins }) => partialJoins.wake() },
   { name: "resume_staged_pdus", everyMs: MINUTE_MS, run: resumeStaged },
   { name: "join_ends_of_rooms", everyMs: MINUTE_MS, run: joinEnds },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },

@@ -58,13 +58,17 @@ export interface HostsSince {
   readonly moves: readonly MemberMove[];
 }
 
-/** The other servers in rooms, with the moves after a position. */
+/** The other servers in rooms, with the moves after a position. Where members are still to come, each that is said to be there counts once more. */
 export async function hostsOfRooms(db: Db, serverName: string, roomNids: readonly number[], after: number): Promise<HostsSince[]> {
   return db<HostsSince>`
     select r.room_nid as "roomNid",
       (select coalesce(json_object_agg(host, n), '{}') from (
-         select substr(m.user_id, strpos(m.user_id, ':') + 1) as host, count(*) as n from room_members m
-         where m.room_nid = r.room_nid and m.membership = 'join' and not m.is_local group by 1) h) as hosts,
+         select host, count(*) as n from (
+           select substr(m.user_id, strpos(m.user_id, ':') + 1) as host from room_members m
+           where m.room_nid = r.room_nid and m.membership = 'join' and not m.is_local
+           union all
+           select unnest(p.hosts) from partial_rooms p where p.room_nid = r.room_nid and p.full_at is null) one
+         where host <> ${serverName} group by 1) h) as hosts,
       (select coalesce(json_agg(json_build_object('roomNid', d.room_nid, 'position', d.stream_ordering, 'userId', k.state_key,
                                                   'prevNid', d.prev_nid, 'nid', d.nid) order by d.stream_ordering), '[]')
        from current_state_deltas d join state_keys k using (key_nid)

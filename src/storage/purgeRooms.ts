@@ -10,6 +10,7 @@ export async function forgetWholeRoom(tx: Db, roomNid: number, roomId: string): 
   await Promise.all([
     noteDeletedEvents(tx, rows[0]?.upTo ?? 0),
     tx`delete from room_tips where room_nid = ${roomNid}`,
+    tx`delete from partial_rooms where room_nid = ${roomNid}`,
     tx`delete from room_stats where room_nid = ${roomNid}`,
     tx`delete from room_aliases where room_id = ${roomId}`,
     tx`delete from appservice_room_list where room_nid = ${roomNid}`,

@@ -10,10 +10,12 @@ import { pushRulesStream } from "./pushRules";
 import { receiptsStream } from "./receipts";
 import { toDeviceStream } from "./toDevice";
 import { typingStream } from "./typing";
+import { unPartialStatedRoomStream } from "./unPartialStatedRoom";
 
 /** Every stream of the server. A stream that isn't listed here is neither loaded nor followed. */
 export const allStreams: readonly AnyStream[] = [
   eventsStream,
+  unPartialStatedRoomStream,
   accountDataStream,
   pushRulesStream,
   receiptsStream,

@@ -107,23 +107,33 @@ export interface Placed {
   readonly row: NewEventRow;
 }
 
+type NewMemberRow = Parameters<typeof upsertMembers>[1][number];
+
+/** What a member event says of its target; undefined for other events, and memberships that there are not. */
+export function memberRow(
+  event: RoomEvent,
+  place: Pick<NewMemberRow, "roomNid" | "eventNid" | "streamOrdering">,
+  serverName: string,
+): NewMemberRow | undefined {
+  const membership = event.type === "m.room.member" ? membershipOf(event) : undefined;
+  if (membership === undefined || event.stateKey === undefined) return undefined;
+  return {
+    ...place,
+    userId: event.stateKey,
+    membership,
+    sender: event.sender,
+    isLocal: hostOf(event.stateKey) === serverName,
+    displayName: textOf(event.content, "displayname"),
+    avatarUrl: textOf(event.content, "avatar_url"),
+  };
+}
+
 /** The newest membership of each (room, user) in the batch: an upsert may touch a row only once. */
-function memberRows(placed: readonly Placed[], serverName: string) {
-  const rows = new Map<string, Parameters<typeof upsertMembers>[1][number]>();
-  const add = (event: RoomEvent, eventNid: number, row: NewEventRow): void => {
-    const membership = event.type === "m.room.member" ? membershipOf(event) : undefined;
-    if (membership === undefined || event.stateKey === undefined) return;
-    rows.set(`${row.roomNid} ${event.stateKey}`, {
-      roomNid: row.roomNid,
-      userId: event.stateKey,
-      membership,
-      sender: event.sender,
-      eventNid,
-      streamOrdering: row.streamOrdering ?? 0,
-      isLocal: hostOf(event.stateKey) === serverName,
-      displayName: textOf(event.content, "displayname"),
-      avatarUrl: textOf(event.content, "avatar_url"),
-    });
+function memberRows(placed: readonly Placed[], serverName: string): NewMemberRow[] {
+  const rows = new Map<string, NewMemberRow>();
+  const add = (event: RoomEvent, eventNid: number, { roomNid, streamOrdering }: NewEventRow): void => {
+    const row = memberRow(event, { roomNid, eventNid, streamOrdering: streamOrdering ?? 0 }, serverName);
+    if (row) rows.set(`${roomNid} ${row.userId}`, row);
   };
   for (const { pending, row } of placed) {
     const { built } = pending;

@@ -11,6 +11,7 @@ import { delayedEventRpcs } from "./delayedEventsRpc";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
 import { repairRpcs } from "./repairRpc";
+import { partialRpcs } from "./partialRpc";
 import { purgeRpcs } from "./purgeRpc";
 import { remoteRpcs } from "./remoteRpc";
 import { deliverServerNotice } from "./serverNoticeRpc";
@@ -40,6 +41,7 @@ export const allRpcs: readonly AnyRpc[] = [
   ...remoteRpcs,
   ...purgeRpcs,
   ...delayedEventRpcs,
+  ...partialRpcs,
   changeAccountData,
   sendReceipt,
   queueToDevice,

@@ -28,6 +28,14 @@ export interface ForeignState {
   readonly state: readonly string[];
 }
 
+/** That the members of a room were left out (server-server API, send_join, `members_omitted`). */
+export interface LackingMembers {
+  /** The server that left them out. */
+  readonly via: string;
+  /** The servers in the room before the join, as it says. */
+  readonly hosts: readonly string[];
+}
+
 /** An event with the state before it, which cannot be worked out here: all of it and its auth chain come along. */
 export interface EventWithState {
   readonly roomId: string;
@@ -35,6 +43,8 @@ export interface EventWithState {
   readonly event: CheckedPdu;
   readonly state: readonly CheckedPdu[];
   readonly authChain: readonly CheckedPdu[];
+  /** Set where the state lacks members. */
+  readonly lacking?: LackingMembers | undefined;
 }
 
 /** An invitation, or its end, in a room that nobody of this server is in. */

@@ -4,6 +4,7 @@ import { hostOf } from "../caches/memberships";
 import type { StatePair } from "../caches/stateKeys";
 import { own } from "../lib/json";
 import { packedGet } from "../lib/packedMap";
+import type { PackedMap } from "../lib/packedMap";
 import type { RoomStatsChange } from "../storage/persistEvents";
 import { membershipOf } from "./flush";
 import type { PendingEvent } from "./flush";
@@ -61,20 +62,32 @@ export async function roomStatsOf(
   }
   const touched = [...rooms.values()].filter((room) => room.touched);
   if (touched.length === 0) return [];
-  const keys = await caches.stateKeys.find(shownPairs);
   return Promise.all(
-    touched.map(async ({ last, deltas }) => {
-      const { state } = last.built.tip.group;
-      const nids = keys.map((key) => (key === undefined ? undefined : packedGet(state, key)));
-      const stored = await caches.events.byNids(nids.filter((nid) => nid !== undefined && !pending.has(nid)) as number[]);
-      const shown: Record<string, string | null> = {};
-      [...shownTypes.values()].forEach(([column, field], i) => {
-        const nid = nids[i];
-        const event = nid === undefined ? undefined : (pending.get(nid) ?? stored.get(nid));
-        const value = event && own(event.shown.content, field);
-        shown[column] = typeof value === "string" && !value.includes("\u0000") ? value : null;
-      });
-      return { roomNid: last.built.tip.room.nid, ...deltas, ...shown } as RoomStatsChange;
-    }),
+    touched.map(async ({ last: { built }, deltas }) => ({
+      roomNid: built.tip.room.nid,
+      ...deltas,
+      ...(await shownIn(caches, built.tip.group.state, pending)),
+    })),
   );
+}
+
+type Shown = Omit<RoomStatsChange, "roomNid" | "joinedDelta" | "invitedDelta" | "localDelta">;
+
+/** What a room in this state shows of itself. `pending` holds events that are not stored yet. */
+export async function shownIn(
+  caches: Pick<Caches, "stateKeys" | "events">,
+  state: PackedMap,
+  pending: ReadonlyMap<number, StoredEvent>,
+): Promise<Shown> {
+  const keys = await caches.stateKeys.find(shownPairs);
+  const nids = keys.map((key) => (key === undefined ? undefined : packedGet(state, key)));
+  const stored = await caches.events.byNids(nids.filter((nid) => nid !== undefined && !pending.has(nid)) as number[]);
+  const shown: Record<string, string | null> = {};
+  [...shownTypes.values()].forEach(([column, field], i) => {
+    const nid = nids[i];
+    const event = nid === undefined ? undefined : (pending.get(nid) ?? stored.get(nid));
+    const value = event && own(event.shown.content, field);
+    shown[column] = typeof value === "string" && !value.includes("\u0000") ? value : null;
+  });
+  return shown as unknown as Shown;
 }

@@ -68,7 +68,8 @@ export class RoomWriter {
   private readonly eventNids: IdBlock;
   private readonly groupIds: IdBlock;
   private readonly roomNids: IdBlock;
-  private readonly remote: RemoteStoreDeps;
+  /** What storing other servers' events takes. */
+  readonly remote: RemoteStoreDeps;
   private readonly flusher: Flusher<Job>;
 
   constructor(private readonly deps: RoomWriterDeps) {

@@ -209,3 +209,36 @@ export function walkBack(room: PeerRoom, eventIds: readonly string[]): RoomEvent
   }
   return [...found.values()].sort((a, b) => b.depth - a.depth);
 }
+
+/** What a server gave of a room that was joined without members, and what it holds back until it is told to. */
+export interface Withheld {
+  /** Answers questions for the state, which wait until then. */
+  release(): void;
+  /** The state before the join. */
+  readonly before: RoomEvent[];
+}
+
+/** Has the peer leave the members of a room out when our server joins, and keep the state to itself until the test lets go of it. */
+export function withholdMembers(peer: Peer, room: PeerRoom, servers: readonly string[] = [peer.name]): Withheld {
+  const { roomId } = room;
+  const v1 = "/_matrix/federation/v1";
+  const before: RoomEvent[] = [];
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  peer.answer(`PUT /_matrix/federation/v2/send_join/${roomId}`, ({ body, query }) => {
+    if (before.length === 0) before.push(...room.state.values());
+    const state = [...room.state.values()].filter(({ type }) => type !== "m.room.member");
+    const cited = new Set(state.flatMap(({ authEvents }) => authEvents));
+    const chain = [...room.known.values()].filter(({ eventId, type }) => type === "m.room.member" && cited.has(eventId));
+    room.take(body);
+    if (query.get("omit_members") !== "true") throw new Error("the whole room was asked for");
+    return { state: pdus(state), auth_chain: pdus(chain), event: body, members_omitted: true, servers_in_room: [...servers] };
+  });
+  const ids = (): string[] => before.map(({ eventId }) => eventId);
+  peer.answer(`GET ${v1}/state_ids/${roomId}`, async () => {
+    await released;
+    return { pdu_ids: ids(), auth_chain_ids: ids() };
+  });
+  peer.answer(`GET ${v1}/state/${roomId}`, () => ({ pdus: pdus(before), auth_chain: pdus(before) }));
+  return { before, release: () => release() };
+}

@@ -1,5 +1,5 @@
 import type { RoomInfo } from "../../caches/rooms";
-import { forbidden, notFound } from "../../errors";
+import { MatrixError, forbidden, notFound } from "../../errors";
 import { aclAllows } from "../../rooms/serverAcl";
 import type { App } from "../app";
 import { currentEvent, findRoom } from "../rooms/access";
@@ -25,13 +25,35 @@ export async function requireOpenRoom(app: AccessApp, origin: string, roomId: st
   return room;
 }
 
-/** A room that the server is in, too, and may read. 403 otherwise. */
-export async function requireSharedRoom(app: AccessApp, origin: string, roomId: string): Promise<RoomInfo> {
+/** As requireOpenRoom, for who wants to get in: while most members of a room are still to come, we cannot tell who may (MSC3895). 404 then. */
+export async function requireWholeRoom(app: AccessApp, origin: string, roomId: string): Promise<RoomInfo> {
+  const room = await requireOpenRoom(app, origin, roomId);
+  if (await app.caches.partialRooms.has(room.nid)) throw notFound("This server is not fully joined to the room yet");
+  return room;
+}
+
+/**
+ * A room that the server is in, too, and may read. 403 otherwise; MSC3895's where most members of the room are still to come, unless what
+ * is asked for is but "known_events".
+ */
+export async function requireSharedRoom(
+  app: AccessApp,
+  origin: string,
+  roomId: string,
+  what: "states" | "known_events" = "states",
+): Promise<RoomInfo> {
   const room = await findRoom(app, roomId);
   if (!room) throw forbidden("Host not in room.");
   await requireNotShutOut(app, room, origin);
+  if (what === "states") await requireFullState(app, room);
   if (!(await app.caches.memberships.ofRoom(room.nid)).hosts.has(origin)) throw forbidden("Host not in room.");
   return room;
+}
+
+/** 403 while most members of a room are still to come: under the name that servers know from before MSC3895 was accepted. */
+export async function requireFullState(app: AccessApp, room: RoomInfo): Promise<void> {
+  if (!(await app.caches.partialRooms.has(room.nid))) return;
+  throw new MatrixError(403, "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE", "This server is not fully joined to the room yet");
 }
 
 export async function requireNotShutOut(app: AccessApp, room: RoomInfo, origin: string): Promise<void> {

@@ -1,3 +1,5 @@
+import { isServerName } from "../../config/checks";
+import { MatrixError } from "../../errors";
 import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
 import { JsonText } from "../../lib/jsonText";
 import { canonicalJson, quote } from "../../lib/canonicalJson";
@@ -5,6 +7,7 @@ import type { FederationRequestOptions } from "../../remote/federation";
 import { roomVersions } from "../../rooms/versions";
 import type { App } from "../app";
 import { arrayIn, idsIn, objectIn, textIn } from "./answers";
+import type { JoinExtent } from "./joinedRoom";
 import { isUnknownEndpoint } from "./servers";
 
 /** Requests of the server-server API about rooms and events. All throw what the client throws, and 502 for answers of the wrong form. */
@@ -34,13 +37,41 @@ export interface JoinAnswer {
   readonly authChain: readonly JsonValue[];
   /** Our join as the other server signed it, too. */
   readonly event: JsonObject | undefined;
+  /** The servers in the room, where the state lacks members; undefined where it is whole. */
+  readonly lackingHosts: readonly string[] | undefined;
+}
+
+export interface Join {
+  readonly roomId: string;
+  readonly eventId: string;
+  readonly json: string;
+  /** Whether the room's members may come later. */
+  readonly extent: JoinExtent;
 }
 
 /** `PUT /send_join`, version 2 or, where that does not exist, 1. */
-export async function sendJoin(app: AskApp, host: string, roomId: string, eventId: string, json: string): Promise<JoinAnswer> {
-  const answer = await putEitherVersion(app, host, `send_join/${enc(roomId)}/${enc(eventId)}`, new JsonText(json));
+export async function sendJoin(app: AskApp, host: string, { roomId, eventId, json, extent }: Join): Promise<JoinAnswer> {
+  // The first name is the specification's, the other that of servers which are older (MSC3706).
+  const omits = extent === "without_members" ? "?omit_members=true&org.matrix.msc3706.partial_state=true" : "";
+  const answer = await putEitherVersion(app, host, `send_join/${enc(roomId)}/${enc(eventId)}`, new JsonText(json), omits);
   const event = own(answer, "event");
-  return { state: arrayIn(answer, "state"), authChain: arrayIn(answer, "auth_chain"), event: isJsonObject(event) ? event : undefined };
+  return {
+    state: arrayIn(answer, "state"),
+    authChain: arrayIn(answer, "auth_chain"),
+    event: isJsonObject(event) ? event : undefined,
+    lackingHosts: omits === "" ? undefined : lackingHosts(answer),
+  };
+}
+
+/** Servers beyond that are not sent to before the room is whole. */
+const MAX_HOSTS = 20_000;
+
+function lackingHosts(answer: JsonObject): string[] | undefined {
+  if ((own(answer, "members_omitted") ?? own(answer, "org.matrix.msc3706.partial_state")) !== true) return undefined;
+  const named = own(answer, "servers_in_room") ?? own(answer, "org.matrix.msc3706.servers_in_room");
+  const hosts = Array.isArray(named) ? named.filter((host) => typeof host === "string" && isServerName(host)) : [];
+  if (hosts.length === 0) throw new MatrixError(502, "M_UNKNOWN", "Another server left members out and did not say where they are");
+  return [...new Set(hosts as string[])].slice(0, MAX_HOSTS);
 }
 
 /** `PUT /send_leave`, version 2 or 1. */
@@ -54,9 +85,10 @@ export async function sendKnock(app: AskApp, host: string, roomId: string, event
   return own(answer, "knock_room_state");
 }
 
-async function putEitherVersion(app: AskApp, host: string, path: string, body: JsonText): Promise<JsonObject> {
+/** query: of version 2. */
+async function putEitherVersion(app: AskApp, host: string, path: string, body: JsonText, query = ""): Promise<JsonObject> {
   try {
-    return await app.federation.client.put(host, `${V2}/${path}`, body);
+    return await app.federation.client.put(host, `${V2}/${path}${query}`, body);
   } catch (error) {
     if (!isUnknownEndpoint(error)) throw error;
   }

@@ -1,9 +1,10 @@
 import type { RoomInfo } from "../../caches/rooms";
 import type { JsonValue } from "../../lib/json";
 import { createLimiter } from "../../lib/limiter";
+import { inAuthOrder } from "../../rooms/state/authOrder";
 import { historyForwards } from "../../storage/events";
 import { getTips } from "../../storage/rooms";
-import { type CheckedPdu, type ForeignState, storeOutliers } from "../../writers/remoteRpc";
+import { type ForeignState, storeOutliers } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { type StateIds, askEvent, askEventAuth, askMissingEvents, askState, askStateIds } from "./asks";
 import { type GoodPdu, goodPdus } from "./checkPdu";
@@ -13,6 +14,8 @@ const MAX_MISSING = 10;
 /** From so many unknown events of a state on, all of it is asked for at once. */
 const MANY_UNKNOWN = 50;
 const PARALLEL_FETCHES = 10;
+/** Events of a state that the room's owner judges and stores in one go. */
+const STORED_AT_ONCE = 500;
 
 /** Where a room of ours is to be completed from: the server that sent what does not fit. */
 export interface Source {
@@ -52,8 +55,11 @@ export async function fetchStateBefore(app: App, source: Source, eventId: string
   const { room, origin } = source;
   const ids = await askStateIds(app, origin, room.roomId, eventId);
   const known = await knownEvents(app, room, [...ids.state, ...ids.authChain, eventId]);
-  const fetched = await fetchUnknown(app, source, eventId, ids, known);
-  await storeOutliers(app, room.roomId, room.version.id, fetched);
+  const fetched = inAuthOrder(await fetchUnknown(app, source, eventId, ids, known));
+  for (let i = 0; i < fetched.length; i += STORED_AT_ONCE) {
+    const part = fetched.slice(i, i + STORED_AT_ONCE).map(({ checked }) => checked);
+    await storeOutliers(app, room.roomId, room.version.id, part);
+  }
   return { eventId, state: ids.state };
 }
 
@@ -69,14 +75,14 @@ async function fetchUnknown(
   eventId: string,
   ids: StateIds,
   known: ReadonlySet<string>,
-): Promise<CheckedPdu[]> {
+): Promise<GoodPdu[]> {
   const unknown = [...new Set([eventId, ...ids.state, ...ids.authChain])].filter((id) => !known.has(id));
   const pdus =
     unknown.length > MANY_UNKNOWN
       ? [await fetchEvent(app, origin, eventId), ...(await askState(app, origin, room.roomId, eventId))]
       : await fetchEvents(app, origin, unknown);
   const given = pdus.filter((pdu) => pdu !== undefined);
-  return (await goodPdus(app, room.version, room.roomId, given)).map(({ checked }) => checked);
+  return goodPdus(app, room.version, room.roomId, given);
 }
 
 function fetchEvents(app: App, origin: string, ids: readonly string[]): Promise<(JsonValue | undefined)[]> {

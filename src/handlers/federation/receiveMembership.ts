@@ -10,7 +10,7 @@ import { withSignature } from "../../rooms/signing";
 import { addRelay } from "../../storage/federationRelays";
 import type { App } from "../app";
 import { strippedState } from "../sync/stripped";
-import { requireOpenRoom } from "./access";
+import { requireOpenRoom, requireWholeRoom } from "./access";
 import type { Entering } from "./asks";
 import { type GoodPdu, checkSignatures, requireGood } from "./checkPdu";
 import { storeInRoom } from "./inbound";
@@ -26,7 +26,7 @@ interface Received {
 
 /** Checks, authorises and stores a member event that a server of its user sends to get in or out. */
 async function receive(app: App, origin: string, roomId: string, action: Entering, body: JsonObject): Promise<Received> {
-  const room = await requireOpenRoom(app, origin, roomId);
+  const room = await (action === "leave" ? requireOpenRoom : requireWholeRoom)(app, origin, roomId);
   const read = readPdu(room.version, body);
   if ("fault" in read) throw faultError(read.fault);
   checkMember(read, origin, roomId, action);

@@ -3,10 +3,13 @@ import { own } from "../../lib/json";
 import type { RoomVersion } from "../../rooms/versions";
 import type { SentEvent } from "../../writers/intents";
 import { type CheckedPdu, storeWithState } from "../../writers/remoteRpc";
+import { wakePartialJoins } from "../../writers/partialRpc";
 import type { App } from "../app";
+import { areWeIn } from "./access";
 import { type JoinAnswer, sendJoin } from "./asks";
 import { type GoodPdu, checkPdu, goodPdus } from "./checkPdu";
 import { type FilledTemplate, type RemoteMembership, fillTemplate } from "./enter";
+import type { JoinExtent } from "./joinedRoom";
 import { sentOf } from "./outcomes";
 import { askInTurn } from "./servers";
 
@@ -16,9 +19,12 @@ import { askInTurn } from "./servers";
  */
 export async function joinRemotely(app: App, hosts: readonly string[], membership: RemoteMembership): Promise<SentEvent> {
   const { roomId } = membership;
+  const extent = await extentFor(app, roomId);
   const join = await askInTurn(hosts, "join the room", (host) => fillTemplate(app, host, membership));
   // Whoever made the template knows the events that it cites; others may not.
-  const answer = await askInTurn([join.host], "join the room", (host) => sendJoin(app, host, roomId, join.event.eventId, join.json));
+  const answer = await askInTurn([join.host], "join the room", (host) =>
+    sendJoin(app, host, { roomId, eventId: join.event.eventId, json: join.json, extent }),
+  );
   const [event, state, authChain] = await Promise.all([
     signedByBoth(app, join, answer),
     goodPdus(app, join.version, roomId, answer.state),
@@ -31,8 +37,20 @@ export async function joinRemotely(app: App, hosts: readonly string[], membershi
     event,
     state: state.map(({ checked }) => checked),
     authChain: authChain.map(({ checked }) => checked),
+    lacking: answer.lackingHosts && { via: join.host, hosts: answer.lackingHosts },
   });
+  if (answer.lackingHosts) {
+    const fetchRest = () => app.rpc.call(wakePartialJoins, null);
+    app.background("wake_partial_joins", async () => void (await fetchRest()));
+  }
   return sentOf(app, event.eventId, outcome);
+}
+
+/** A room that is whole here stays so; another may do without its members for a while. */
+async function extentFor(app: App, roomId: string): Promise<JoinExtent> {
+  const room = await app.caches.rooms.byId(roomId);
+  if (!room || !(await areWeIn(app, room))) return "without_members";
+  return (await app.caches.partialRooms.has(room.nid)) ? "without_members" : "all";
 }
 
 /** Restricted joins come back with the signature of the server that vouches for them (server-server API, "Restricted rooms"). */

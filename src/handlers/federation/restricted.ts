@@ -24,14 +24,15 @@ export async function approvingUser(app: RestrictedApp, room: RoomInfo, userId: 
   throw new MatrixError(400, "M_UNABLE_TO_GRANT_JOIN", "Unable to find a user which could issue an invite");
 }
 
-/** Only of rooms that we are in do we know who else is. */
+/** Only of rooms that we are in do we know who else is, once their members have come. */
 async function requireInAny(app: RestrictedApp, userId: string, roomIds: readonly string[]): Promise<void> {
   const rooms = await app.caches.rooms.byIds(roomIds);
   const members = await app.caches.memberships.ofRooms([...rooms.values()].map(({ nid }) => nid));
   const ours = [...rooms.values()].filter(({ nid }) => (members.get(nid)?.local.size ?? 0) > 0);
   for (const room of ours) if (await isJoined(app, userId, room)) return;
-  if (ours.length < roomIds.length)
-    throw new MatrixError(400, "M_UNABLE_TO_AUTHORISE_JOIN", "Not in all of the rooms whose members may join");
+  const partial = await Promise.all(ours.map(({ nid }) => app.caches.partialRooms.has(nid)));
+  if (ours.length < roomIds.length || partial.includes(true))
+    throw new MatrixError(400, "M_UNABLE_TO_AUTHORISE_JOIN", "Not all members are known of the rooms whose members may join");
   throw forbidden("You do not belong to any of the required rooms/spaces to join this room.");
 }
 

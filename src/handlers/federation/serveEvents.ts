@@ -5,7 +5,7 @@ import { historyVisibilityOf } from "../../rooms/visibility";
 import { nearestEventByTime } from "../../storage/events";
 import type { App } from "../app";
 import { currentEvent } from "../rooms/access";
-import { requireNotShutOut, requireSharedRoom } from "./access";
+import { requireFullState, requireNotShutOut, requireSharedRoom } from "./access";
 import { authChainOf } from "./authChain";
 import { pdusFor, statePdus } from "./serverVisibility";
 import { stateBefore } from "./stateBefore";
@@ -28,6 +28,7 @@ export async function serveEvent(app: App, origin: string, eventId: string): Pro
   const event = await app.caches.events.byId(eventId);
   if (!event || event.row.rejected !== null) throw notFound("Could not find event");
   await requireNotShutOut(app, event.room, origin);
+  await requireFullState(app, event.room);
   const { hosts } = await app.caches.memberships.ofRoom(event.room.nid);
   if (!hosts.has(origin)) {
     const visibility = await currentEvent(app, event.room, "m.room.history_visibility");

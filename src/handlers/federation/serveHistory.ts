@@ -21,7 +21,7 @@ export async function serveBackfill(
   eventIds: readonly string[],
   limit: number,
 ): Promise<PduList> {
-  const room = await requireSharedRoom(app, origin, roomId);
+  const room = await requireSharedRoom(app, origin, roomId, "known_events");
   const events = await walkBack(app, room, eventIds, { limit: Math.min(limit, MAX_BACKFILL), except: [], minDepth: 0 });
   return pduList(app, await pdusFor(app, origin, room, events.sort(newestFirst)));
 }
@@ -40,7 +40,7 @@ export async function serveMissingEvents(
   roomId: string,
   request: MissingEventsRequest,
 ): Promise<{ events: JsonText[] }> {
-  const room = await requireSharedRoom(app, origin, roomId);
+  const room = await requireSharedRoom(app, origin, roomId, "known_events");
   const latest = await eventsOf(app, room, request.latest);
   const starts = latest.flatMap(({ event }) => event.prevEvents);
   const { minDepth } = request;

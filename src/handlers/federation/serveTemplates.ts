@@ -9,7 +9,7 @@ import { parseEvent } from "../../rooms/parseEvent";
 import { sendIntent } from "../../writers/intents";
 import { prepareEvent } from "../../writers/remoteRpc";
 import type { App } from "../app";
-import { requireOpenRoom } from "./access";
+import { requireOpenRoom, requireWholeRoom } from "./access";
 import type { Entering } from "./asks";
 import { approvingUser } from "./restricted";
 
@@ -27,7 +27,7 @@ export interface TemplateRequest {
  */
 export async function makeTemplate(app: App, origin: string, { action, roomId, userId, versions }: TemplateRequest): Promise<JsonObject> {
   if (domainOf(userId) !== origin) throw forbidden("User not from origin");
-  const room = await requireOpenRoom(app, origin, roomId);
+  const room = await (action === "leave" ? requireOpenRoom : requireWholeRoom)(app, origin, roomId);
   if (versions && !versions.includes(room.version.id)) throw incompatible(room);
   if (action === "knock" && !room.version.auth.knocking) throw forbidden("This room version does not support knocking");
   const via = action === "join" ? await approvingUser(app, room, userId) : undefined;

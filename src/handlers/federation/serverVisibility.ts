@@ -9,7 +9,7 @@ import { membershipOf } from "../../writers/flush";
 import type { App } from "../app";
 import { pduText, redactedPduText } from "./pduText";
 
-type VisibilityApp = Pick<App, "caches">;
+type VisibilityApp = Pick<App, "caches" | "serverName">;
 type ErasureApp = Pick<App, "accounts">;
 
 /**
@@ -23,7 +23,10 @@ export async function pdusFor(
   room: RoomInfo,
   events: readonly StoredEvent[],
 ): Promise<JsonText[]> {
-  const good = events.filter(({ row }) => row.rejected === null && row.roomNid === room.nid);
+  // Before all members of a room have come, which servers may read what others said is not known; what our users said they get from us.
+  const isPartial = await app.caches.partialRooms.has(room.nid);
+  const isGood = ({ row }: StoredEvent): boolean => row.rejected === null && row.roomNid === room.nid;
+  const good = events.filter((event) => isGood(event) && !(isPartial && hostOf(event.sender) !== app.serverName));
   const [hidden, erased] = await Promise.all([hiddenFrom(app, server, room, good), app.accounts.erased()]);
   return good.map((event) => (hidden.has(event) || erased.has(event.sender) ? redactedPduText(event) : pduText(event)));
 }

@@ -4,11 +4,12 @@ import { deviceListChangesFor, whoSharesRooms } from "../../storage/deviceListCh
 import type { DeviceListChange } from "../../storage/deviceListChanges";
 import { joinedUsersOf } from "../../storage/memberships";
 import type { App } from "../app";
+import { wholeRoomsSince } from "../sync/partialRooms";
 import { roomJobs } from "../sync/places";
 import { memberMoves } from "./memberMoves";
 
 type ChangesApp = Pick<App, "db" | "caches" | "keys">;
-type Span = Pick<StreamToken, "events" | "device_lists">;
+type Span = Pick<StreamToken, "events" | "device_lists" | "un_partial_stated_room">;
 
 /** Whose devices a client must ask for again, and whom it need not follow any more. */
 export interface DeviceLists {
@@ -84,17 +85,21 @@ interface Moves {
 
 /** With whom the user came to share a room, and with whom they share none any more. */
 async function roomMoves(app: ChangesApp, userId: string, since: Span, now: Span): Promise<Moves> {
-  if (since.events >= now.events) return { met: [], parted: [] };
+  const whole = await wholeRoomsSince(app, since, now);
+  if (since.events >= now.events && whole.size === 0) return { met: [], parted: [] };
   const all = await app.caches.memberships.ofUser(userId);
+  const completed = [...whole].filter((nid) => all.get(nid)?.membership === "join");
   const moved = [...all.values()].filter(
     (place) =>
       place.streamOrdering > since.events ||
       (place.membership === "join" && app.caches.tails.changedSince(place.roomNid, since.events) !== false),
   );
-  if (moved.length === 0) return { met: [], parted: [] };
+  if (moved.length === 0 && completed.length === 0) return { met: [], parted: [] };
   const request = { userId, sinceOf: () => since.events, now: now.events, fullState: false, includeLeave: true, allowsRoom: () => true };
   const { jobs } = await roomJobs(app, moved, request);
-  const entered = jobs.filter((job) => job.section === "join" && job.newlyJoined).map(({ room }) => room.nid);
+  // Of a room that became whole the user meets all members now.
+  const joined = jobs.filter((job) => job.section === "join" && job.newlyJoined).map(({ room }) => room.nid);
+  const entered = [...new Set([...joined, ...completed])];
   const left = jobs.filter((job) => job.section === "leave" && job.wasJoined).map(({ room }) => room.nid);
   const stayed = jobs.filter((job) => job.section === "join" && !job.newlyJoined).map(({ room }) => room.nid);
   const [members, moves] = await Promise.all([

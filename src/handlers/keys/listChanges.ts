@@ -13,9 +13,11 @@ export async function deviceListsBetween(
   to: StreamToken | undefined,
 ): Promise<JsonObject> {
   const now = positionsNow(app);
+  const upTo = (stream: "events" | "device_lists" | "un_partial_stated_room"): number => Math.min(to?.[stream] ?? now[stream], now[stream]);
   const until = {
-    events: Math.min(to?.events ?? now.events, now.events),
-    device_lists: Math.min(to?.device_lists ?? now.device_lists, now.device_lists),
+    events: upTo("events"),
+    device_lists: upTo("device_lists"),
+    un_partial_stated_room: upTo("un_partial_stated_room"),
   };
   const { changed, left } = await deviceNews(app, { userId: requester.userId }, from, until);
   return { changed: [...changed], left: [...left] };

@@ -79,7 +79,7 @@ export async function changeMembership(app: App, requester: Requester, request: 
   if (isAskedFor && action === "leave" && place?.membership === "invite" && place.sender === noticeUser(app)) {
     throw new MatrixError(403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM", "You cannot reject this invite");
   }
-  if (!room || !(await isHosted(app, room, request.action))) return changeFromAfar(app, requester, request, room, place);
+  if (!room || !(await isHosted(app, room, request.action, place))) return changeFromAfar(app, requester, request, room, place);
   await checkAction(app, requester, room, request, place);
   spendLimits(app, requester, room, request, place);
   const approval =
@@ -119,10 +119,13 @@ function consentedAction({ action, roomId }: MembershipRequest): ConsentedAction
   return { kind: action === "leave" ? "leave" : "event" };
 }
 
-/** Whether we can build events in the room: somebody of this server is in it, or its state is ours to know and the target only leaves. */
-async function isHosted(app: App, room: RoomInfo, action: MembershipAction): Promise<boolean> {
+/**
+ * Whether we can build events in the room: somebody of this server is in it, or its state is ours to know and the target only leaves. While
+ * most members of a room are still to come, who is banned is not known: then others have to let newcomers in.
+ */
+async function isHosted(app: App, room: RoomInfo, action: MembershipAction, place: UserRoom | undefined): Promise<boolean> {
   const { local, hosts } = await app.caches.memberships.ofRoom(room.nid);
-  if (local.size > 0) return true;
+  if (local.size > 0) return action !== "join" || place?.membership === "join" || !(await app.caches.partialRooms.has(room.nid));
   return action === "leave" && hosts.size === 0 && (await app.caches.roomState.current(room.nid)) !== undefined;
 }
 
@@ -154,7 +157,7 @@ async function changeFromAfar(
   const joined = await app.inFlight.entering.run(roomId, async () => {
     // Somebody of this server may have got in while we waited.
     const known = await findRoom(app, roomId);
-    if (known && (await isHosted(app, known, action))) return undefined;
+    if (known && (await isHosted(app, known, action, await placeOf(app, target, known)))) return undefined;
     await requireSimple(app, requester, hosts, roomId);
     return joinRemotely(app, hosts, { ...membership, action });
   });

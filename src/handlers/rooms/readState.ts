@@ -13,6 +13,7 @@ import { historyVisibilityOf } from "../../rooms/visibility";
 import type { App } from "../app";
 import { renderEvents } from "../events/render";
 import type { Requester } from "../requester";
+import { awaitFullState } from "../federation/fullState";
 import { membersOnly, movesIn, undo } from "../sync/stateSection";
 import { currentEvent, findRoom, placeOf } from "./access";
 
@@ -56,9 +57,18 @@ async function wasJoined(app: Pick<App, "caches">, place: UserRoom): Promise<boo
   return false;
 }
 
-/** The state that the requester may see: the current one, or that at the time when they left. */
-export async function readableState(app: Pick<App, "caches" | "db">, requester: Requester, roomId: string): Promise<ReadableState> {
+/**
+ * The state that the requester may see: the current one, or that at the time when they left. "whole": with all members, which are waited
+ * for where they are still to come.
+ */
+export async function readableState(
+  app: Pick<App, "caches" | "db" | "streams">,
+  requester: Requester,
+  roomId: string,
+  extent: "whole" | "as_known" = "as_known",
+): Promise<ReadableState> {
   const { room, left } = await standingIn(app, requester, roomId);
+  if (extent === "whole" && !left) await awaitFullState(app, room);
   if (left) {
     const event = (await app.caches.events.byNids([left.eventNid])).get(left.eventNid);
     const group = event?.row.stateGroup;
@@ -72,7 +82,7 @@ export async function readableState(app: Pick<App, "caches" | "db">, requester: 
 
 /** `GET /rooms/{roomId}/state`. */
 export async function readAllState(app: App, requester: Requester, roomId: string): Promise<JsonText[]> {
-  const { state } = await readableState(app, requester, roomId);
+  const { state } = await readableState(app, requester, roomId, "whole");
   return renderEvents(app, await app.caches.roomState.events(state), { format: "client", reader: requester });
 }
 
@@ -82,8 +92,13 @@ export async function readStateEvent(
   requester: Requester,
   wanted: { readonly roomId: string; readonly type: string; readonly stateKey: string; readonly format: "content" | "event" },
 ): Promise<JsonObject | JsonText> {
-  const { state } = await readableState(app, requester, wanted.roomId);
-  const [event] = await app.caches.roomState.pick(state, [[wanted.type, wanted.stateKey]]);
+  const pair = [wanted.type, wanted.stateKey] as const;
+  const find = async (extent: "as_known" | "whole") => {
+    const { state } = await readableState(app, requester, wanted.roomId, extent);
+    return (await app.caches.roomState.pick(state, [pair]))[0];
+  };
+  // Who is not known as a member may be one of those that are still to come.
+  const event = (await find("as_known")) ?? (wanted.type === "m.room.member" ? await find("whole") : undefined);
   if (!event) throw notFound("Event not found.");
   if (wanted.format === "content") return event.shown.content;
   const [text] = await renderEvents(app, [event], { format: "client", reader: requester });
@@ -99,7 +114,7 @@ export interface MembersFilter {
 
 /** `GET /rooms/{roomId}/members`. */
 export async function readMembers(app: App, requester: Requester, roomId: string, filter: MembersFilter): Promise<JsonText[]> {
-  const readable = await readableState(app, requester, roomId);
+  const readable = await readableState(app, requester, roomId, "whole");
   const state = filter.at === undefined ? readable.state : await stateAt(app, readable, filter.at);
   const events = await app.caches.roomState.events(membersOnly(state));
   const shown = events.filter((event) => {
@@ -132,6 +147,7 @@ export async function readJoinedMembers(app: App, requester: Requester, roomId: 
   const room = await findRoom(app, roomId);
   const place = room && (await placeOf(app, requester.userId, room));
   if (!room || (place?.membership !== "join" && !requester.appservice)) throw forbidden(`User ${requester.userId} not in room ${roomId}`);
+  await awaitFullState(app, room);
   return app.caches.joinedMembers.of(room.nid);
 }
 

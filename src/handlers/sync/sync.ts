@@ -12,10 +12,12 @@ import { pushRulesStream } from "../../streams/pushRules";
 import { receiptsStream } from "../../streams/receipts";
 import { toDeviceStream } from "../../streams/toDevice";
 import { typingStream } from "../../streams/typing";
+import { unPartialStatedRoomStream } from "../../streams/unPartialStatedRoom";
 import { ignoredUsersOf } from "../accountData";
 import type { App } from "../app";
 import type { Requester } from "../requester";
 import { globalSections } from "./globalSections";
+import { partialRoomsAt, wholeRoomsSince } from "./partialRooms";
 import { roomJobs } from "./places";
 import { roomSections } from "./roomSections";
 import type { StateKey, Tree } from "./roomSections";
@@ -50,6 +52,7 @@ export function positionsNow({ streams }: Pick<App, "streams">): StreamToken {
     push_rules: streams.position(pushRulesStream),
     to_device: streams.position(toDeviceStream),
     device_lists: streams.position(deviceListsStream),
+    un_partial_stated_room: streams.position(unPartialStatedRoomStream),
   };
 }
 
@@ -114,10 +117,11 @@ async function answerTo(
   const { userId } = requester;
   const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
   const now = positionsNow(app);
-  const places = relevantPlaces(app, all, since, request);
+  const fresh = await freshRooms(app, request, since, now);
+  const places = relevantPlaces(app, all, since, request, fresh);
   const { jobs, pending } = await roomJobs(app, places.moved, {
     userId,
-    sinceOf: () => since?.events,
+    sinceOf: (place) => (fresh.isNew(place) ? undefined : since?.events),
     now: now.events,
     fullState: request.fullState,
     includeLeave: filter.room.includeLeave,
@@ -148,14 +152,35 @@ async function answerTo(
   };
 }
 
+/** How rooms that were joined without their members look to a client. */
+interface FreshRooms {
+  /** Not shown yet. */
+  isHidden(place: UserRoom): boolean;
+  /** Shown for the first time, wherever the client stands. */
+  isNew(place: UserRoom): boolean;
+}
+
+/** A client that wants all members of its rooms sees a room when they are there (MSC3902, "Client-server API"); others at once. */
+async function freshRooms(app: App, { filter }: SyncRequest, since: StreamToken | undefined, now: StreamToken): Promise<FreshRooms> {
+  if (filter.room.state.lazyLoadMembers) return { isHidden: () => false, isNew: () => false };
+  const [isHidden, whole] = await Promise.all([partialRoomsAt(app, now), wholeRoomsSince(app, since, now)]);
+  return { isHidden, isNew: ({ roomNid, membership }) => membership === "join" && whole.has(roomNid) };
+}
+
 /** The rooms that may have moved since the token, and all that the user is joined to. Only memory is asked. */
-function relevantPlaces(app: App, all: ReadonlyMap<number, UserRoom>, since: StreamToken | undefined, { fullState, filter }: SyncRequest) {
+function relevantPlaces(
+  app: App,
+  all: ReadonlyMap<number, UserRoom>,
+  since: StreamToken | undefined,
+  { fullState, filter }: SyncRequest,
+  fresh: FreshRooms,
+) {
   const moved: UserRoom[] = [];
   const joined: UserRoom[] = [];
   for (const place of all.values()) {
-    if (place.forgotten || !filter.room.allowsRoom(place.roomId)) continue;
+    if (place.forgotten || !filter.room.allowsRoom(place.roomId) || fresh.isHidden(place)) continue;
     if (place.membership === "join") joined.push(place);
-    if (!since || fullState || place.streamOrdering > since.events) moved.push(place);
+    if (!since || fullState || fresh.isNew(place) || place.streamOrdering > since.events) moved.push(place);
     else if (place.membership === "join" && app.caches.tails.changedSince(place.roomNid, since.events) !== false) moved.push(place);
   }
   return { moved, joined };

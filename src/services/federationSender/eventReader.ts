@@ -5,6 +5,7 @@ import { memberMovesBetween, outgoingEvents } from "../../storage/outgoingEvents
 import type { MemberMove, OutgoingEvent } from "../../storage/outgoingEvents";
 import type { EventStreamRow } from "../../storage/events";
 import { eventsStream } from "../../streams/events";
+import { unPartialStatedRoomStream } from "../../streams/unPartialStatedRoom";
 import type { Destinations } from "./destinations";
 import type { DestinationQueue } from "./queue";
 import { RoomHosts } from "./roomHosts";
@@ -35,11 +36,16 @@ export class EventReader {
     this.hosts = new RoomHosts({ db, serverName, events: caches.events }, max);
     metrics.watchCache(this.hosts.stats);
     this.head = streams.position(eventsStream);
-    this.unsubscribe = streams.subscribe(eventsStream, (rows, position) => {
-      this.head = position;
-      if (rows.some(({ row }) => this.isRelevant(row))) this.relevantTo = position;
-      onNews();
-    });
+    const unsubscribes = [
+      streams.subscribe(eventsStream, (rows, position) => {
+        this.head = position;
+        for (const { row } of rows) if (row.resets && row.membership === "join") this.hosts.forget(row.roomNid);
+        if (rows.some(({ row }) => this.isRelevant(row))) this.relevantTo = position;
+        onNews();
+      }),
+      streams.subscribe(unPartialStatedRoomStream, (rows) => rows.forEach(({ row }) => this.hosts.forget(row.roomNid))),
+    ];
+    this.unsubscribe = () => unsubscribes.forEach((stop) => stop());
   }
 
   stop(): void {

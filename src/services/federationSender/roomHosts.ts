@@ -62,6 +62,11 @@ export class RoomHosts {
     return this.rooms.get(roomNid)?.size === 0;
   }
 
+  /** Forgets a room whose members changed in another way than by events. */
+  forget(roomNid: number): void {
+    this.rooms.delete(roomNid);
+  }
+
   /** Goes to a position; back as well as forth, if everything between has been applied. */
   moveTo(position: number): void {
     if (position < this.position) this.rooms.clear();

@@ -1,3 +1,4 @@
+import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import { buildOnTip, loadInputs, refusal } from "../buildOnTip";
 import type { BuildContext, BuildInputs, BuiltOnTip } from "../buildOnTip";
@@ -27,7 +28,7 @@ async function deepestEnds(deps: RemoteBuildDeps, tip: RoomTip): Promise<{ tip: 
  * work it out. The others stay ends of the room. Everything of the room has to be stored.
  */
 export async function buildOnSomeEnds(
-  deps: RemoteBuildDeps,
+  deps: RemoteBuildDeps & { readonly caches: Caches },
   tip: RoomTip,
   intent: SendIntent,
   contextFor: () => Promise<BuildContext>,

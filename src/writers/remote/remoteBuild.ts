@@ -18,10 +18,20 @@ import type { IdBlock } from "../idBlocks";
 import type { Extremity, RoomTip } from "../roomTip";
 import { refOf } from "../roomTip";
 import { resolveStates } from "./resolveGroups";
+import type { StateReads } from "./resolveGroups";
+
+/** What building on other servers' events reads. */
+export type BuildReads = StateReads & Pick<Caches, "roomState"> & { readonly stateGroups: Pick<Caches["stateGroups"], "loadMany"> };
 
 export interface RemoteBuildDeps {
-  readonly caches: Caches;
+  readonly caches: BuildReads;
   readonly groupIds: IdBlock;
+}
+
+/** A state group, with the rows that have to be stored for it; none where it is. */
+export interface GroupToStore {
+  readonly group: StateGroup;
+  readonly rows: readonly StateGroupRow[];
 }
 
 /** An event of another server, with what it is built upon. */
@@ -48,7 +58,7 @@ function pairsFor(event: RoomEvent): StatePair[] {
 }
 
 /** A lookup into a state, with the events loaded that authorisation may ask for. */
-export async function lookupIn(caches: Caches, event: RoomEvent, state: PackedMap): Promise<StateLookup> {
+export async function lookupIn(caches: BuildReads, event: RoomEvent, state: PackedMap): Promise<StateLookup> {
   const pairs = pairsFor(event);
   const found = await caches.roomState.pick(state, pairs);
   const events = new Map(pairs.map(([type, key], i) => [pairKey(type, key), found[i]?.event]));
@@ -56,7 +66,7 @@ export async function lookupIn(caches: Caches, event: RoomEvent, state: PackedMa
 }
 
 /** Checks an event at its auth events and at the state before it (server-server API, "Checks performed on receipt of a PDU"). */
-export async function verdictAt(caches: Caches, { event, authEvents, before, tip }: RemoteInput): Promise<Verdict> {
+export async function verdictAt(caches: BuildReads, { event, authEvents, before, tip }: RemoteInput): Promise<Verdict> {
   const cited = checkAuthEvents(
     event.version,
     event,
@@ -70,7 +80,7 @@ export async function verdictAt(caches: Caches, { event, authEvents, before, tip
 }
 
 /** v12: the create event stands in no auth_events, yet rules look at it. */
-async function createOf(caches: Caches, room: RoomInfo, event: RoomEvent, state: PackedMap): Promise<RoomEvent | undefined> {
+async function createOf(caches: BuildReads, room: RoomInfo, event: RoomEvent, state: PackedMap): Promise<RoomEvent | undefined> {
   if (room.version.auth.createInAuthEvents || event.type === "m.room.create") return undefined;
   return (await caches.roomState.pick(state, [["m.room.create", ""]]))[0]?.event;
 }
@@ -83,7 +93,9 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   const groups = [...input.newGroups, ...(after.row ? [after.row] : [])];
   const replaces = after.keyNid === undefined ? undefined : await eventAt(caches, before.state, after.keyNid);
   const base = { event, json: input.json, nid, before: tip, stateGroup: after.group.id, replaces, verdict: accepted };
-  const atCurrent = input.startsAnew ? allow : checkAuth(event.version, event, await lookupIn(caches, event, tip.group.state));
+  // While most members are still to come, the present state says too little; it is asked once they are there.
+  const isExempt = input.startsAnew || (await caches.partialRooms.has(tip.room.nid));
+  const atCurrent = isExempt ? allow : checkAuth(event.version, event, await lookupIn(caches, event, tip.group.state));
   const apart: BuiltOnTip = { ...base, tip, movesTip: false, groups, moves: [], joining: new Map() };
   if (!atCurrent.allowed || input.suspect) return { ...apart, verdict: { rejected: null, softFailed: true } };
   const self: Extremity = { nid, ...refOf({ room: tip.room, event, row: { eventId: event.eventId } } as StoredEvent) };
@@ -111,7 +123,7 @@ async function stateAfter(
   return { ...nextGroup({ room: tip.room, group: before }, keyNid, nid, id), keyNid };
 }
 
-async function eventAt(caches: Caches, state: PackedMap, keyNid: number): Promise<StoredEvent | undefined> {
+async function eventAt(caches: BuildReads, state: PackedMap, keyNid: number): Promise<StoredEvent | undefined> {
   const nid = packedGet(state, keyNid);
   return nid === undefined ? undefined : (await caches.events.byNids([nid])).get(nid);
 }
@@ -122,7 +134,7 @@ async function currentState(
   extremities: readonly Extremity[],
   self: StoredEvent,
   after: StateGroup,
-): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
+): Promise<GroupToStore> {
   const others = await deps.caches.events.byNids(extremities.flatMap(({ nid }) => (nid === self.row.nid ? [] : [nid])));
   const ids = [...new Set([...others.values()].flatMap(({ row }) => row.stateGroup ?? []))].filter((id) => id !== after.id);
   if (ids.length === 0) return { group: after, rows: [] };
@@ -136,7 +148,7 @@ export async function resolvedGroup(
   room: RoomInfo,
   groups: readonly StateGroup[],
   unstoredEvents: readonly StoredEvent[] = [],
-): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
+): Promise<GroupToStore> {
   const [only] = groups;
   if (only && groups.length === 1) return { group: only, rows: [] };
   const states = groups.map((group) => group.state);
@@ -149,7 +161,7 @@ export async function resolvedGroup(
 }
 
 /** A group on that of `groups` from which the state differs least. A delta cannot take keys away, so it may have to be stored whole. */
-function nearestGroup(id: number, roomNid: number, groups: readonly StateGroup[], state: PackedMap): ReturnType<typeof storedGroup> {
+export function nearestGroup(id: number, roomNid: number, groups: readonly StateGroup[], state: PackedMap): ReturnType<typeof storedGroup> {
   const near = groups.flatMap((parent) => {
     const moved = packedDiff(parent.state, state);
     const takesAway = moved.some(({ after }) => after === undefined);
@@ -170,13 +182,13 @@ export async function snapshotGroup(
   deps: RemoteBuildDeps,
   room: RoomInfo,
   state: PackedMap,
-): Promise<{ group: StateGroup; rows: readonly StateGroupRow[] }> {
+): Promise<GroupToStore> {
   const [id = 0] = await deps.groupIds.take(1);
   const { group, row } = wholeGroup(id, room.nid, state);
   return { group, rows: [row] };
 }
 
-async function movesBetween(caches: Caches, before: PackedMap | undefined, after: PackedMap): Promise<CurrentMove[]> {
+async function movesBetween(caches: BuildReads, before: PackedMap | undefined, after: PackedMap): Promise<CurrentMove[]> {
   const differences = packedDiff(before ?? emptyPackedMap, after);
   const previous = await caches.events.byNids(differences.flatMap((difference) => difference.before ?? []));
   return differences.map(({ key, before: prev, after: nid }) => ({

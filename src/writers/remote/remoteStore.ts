@@ -4,6 +4,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { Config } from "../../config/config";
 import { packedMapOf } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
+import { deletePartialRoom, insertPartialRoom } from "../../storage/partialRooms";
 import { insertStrippedState } from "../../storage/strippedStates";
 import { accepted, pairKey } from "../buildOnTip";
 import type { BuiltOnTip } from "../buildOnTip";
@@ -12,8 +13,10 @@ import { newTip } from "../roomTip";
 import type { RoomTip } from "../roomTip";
 import { ensureOutliers, ensureRoom, eventOf } from "./outliers";
 import type { OutlierDeps } from "./outliers";
+import { withCitedMembers } from "./citedMembers";
 import { acceptRemote, resolvedGroup, snapshotGroup, verdictAt } from "./remoteBuild";
-import type { RemoteBuildDeps, RemoteInput } from "./remoteBuild";
+import type { GroupToStore, RemoteBuildDeps, RemoteInput } from "./remoteBuild";
+import type { StateReads } from "./resolveGroups";
 
 export type RemoteStoreDeps = OutlierDeps &
   RemoteBuildDeps & { readonly serverName: string; readonly config: Pick<Config, "enable_ephemeral_messages"> };
@@ -63,7 +66,9 @@ async function buildEvent(
     deps.caches.stateGroups.loadMany(ids),
     Promise.all(unplaced.flatMap((id) => foreign.get(id) ?? []).map((given) => groupAfterForeign(deps, tip.room, given))),
   ]);
-  const before = await resolvedGroup(deps, tip.room, [...groups.values(), ...strange.map(({ group }) => group)]);
+  const authEvents = [...auth.values()];
+  const told = await resolvedGroup(deps, tip.room, [...groups.values(), ...strange.map(({ group }) => group)]);
+  const before = await withCitedMembers(deps, tip.room, told, authEvents);
   // Of the states that others told us, only what came of them is kept, and what that is a delta on.
   const needed = new Set([before.group.id, ...before.rows.map(({ prevId }) => prevId)]);
   return judge(deps, {
@@ -73,7 +78,7 @@ async function buildEvent(
     tip,
     before: before.group,
     newGroups: [...before.rows, ...strange.flatMap(({ group, rows }) => (needed.has(group.id) ? rows : []))],
-    authEvents: [...auth.values()],
+    authEvents,
     follows: await followed(deps.caches, tip.room, prev),
     startsAnew: false,
     suspect: request.suspect === true,
@@ -81,7 +86,7 @@ async function buildEvent(
 }
 
 /** The state group after an event that has a place in the room. */
-function groupAfter(room: RoomInfo, event: StoredEvent | undefined): number | undefined {
+export function groupAfter(room: RoomInfo, event: StoredEvent | undefined): number | undefined {
   return event?.row.roomNid === room.nid ? (event.row.stateGroup ?? undefined) : undefined;
 }
 
@@ -120,7 +125,7 @@ const MAX_REFUSED = 100;
  * The events that one event follows, so that they are no longer the room's end: those before it and, where these were refused, those
  * before them. Whoever built on a refused event knows what came before.
  */
-async function followed(caches: Caches, room: RoomInfo, prev: ReadonlyMap<string, StoredEvent>): Promise<ReadonlySet<string>> {
+export async function followed(caches: StateReads, room: RoomInfo, prev: ReadonlyMap<string, StoredEvent>): Promise<ReadonlySet<string>> {
   const ids = new Set(prev.keys());
   let refused = [...prev.values()].filter(isRefused);
   for (let walked = 0; refused.length > 0 && walked < MAX_REFUSED; walked += refused.length) {
@@ -135,7 +140,7 @@ async function followed(caches: Caches, room: RoomInfo, prev: ReadonlyMap<string
 const isRefused = ({ row }: StoredEvent): boolean => row.softFailed || row.rejected !== null;
 
 /** Checks an event and puts it on the tip, or keeps it as rejected: the state after it is then the state before it. */
-async function judge(deps: RemoteStoreDeps, input: RemoteInput): Promise<RemoteBuild> {
+export async function judge(deps: RemoteBuildDeps, input: RemoteInput): Promise<RemoteBuild> {
   const verdict = await verdictAt(deps.caches, input);
   if (verdict.allowed) return { built: await acceptRemote(deps, input) };
   const { newGroups: groups, before } = input;
@@ -174,8 +179,11 @@ async function buildWithState(
   const auth = await deps.caches.events.byIds(event.authEvents);
   const missing = event.authEvents.filter((id) => !auth.has(id));
   if (missing.length > 0) return { outcome: { kind: "missing", prev: [], auth: missing } };
-  const before = await snapshotGroup(deps, room, await stateOf(deps.caches, room, state));
   const startsAnew = !known || !(await isInRoom(deps.caches, room));
+  if (startsAnew) await noteLacking(deps, room, nid, request.lacking);
+  const authEvents = [...auth.values()];
+  const given = await snapshotGroup(deps, room, await stateOf(deps.caches, room, state));
+  const before = startsAnew ? await withCitedMembers(deps, room, given, authEvents) : await withKnownMembers(deps, known, given, request);
   return judge(deps, {
     event,
     json: request.event.json,
@@ -183,10 +191,25 @@ async function buildWithState(
     tip: known ?? newTip(room),
     before: before.group,
     newGroups: before.rows,
-    authEvents: [...auth.values()],
+    authEvents,
     follows: new Set(event.prevEvents),
     startsAnew,
   });
+}
+
+/** Notes whether members are still to come, before anybody can hear of the join. */
+async function noteLacking({ db, caches }: RemoteStoreDeps, room: RoomInfo, joinNid: number, lacking: EventWithState["lacking"]): Promise<void> {
+  if (lacking) await insertPartialRoom(db, { roomNid: room.nid, joinNid, joinedVia: lacking.via, hosts: lacking.hosts });
+  else await deletePartialRoom(db, room.nid);
+  caches.partialRooms.forget();
+}
+
+/** The state that came with a join of a room that we are in: where it lacks members, they are those that are known here. */
+async function withKnownMembers(deps: RemoteStoreDeps, { room, group }: RoomTip, given: GroupToStore, { lacking }: EventWithState) {
+  if (!lacking) return given;
+  const both = await resolvedGroup(deps, room, [given.group, group]);
+  const needed = new Set([both.group.id, ...both.rows.map(({ prevId }) => prevId)]);
+  return { group: both.group, rows: [...both.rows, ...(needed.has(given.group.id) ? given.rows : [])] };
 }
 
 async function isInRoom(caches: Caches, room: RoomInfo): Promise<boolean> {

@@ -9,24 +9,27 @@ import { resolveSteps } from "../../rooms/state/resolve";
 import type { Resolution, Settled } from "../../rooms/state/resolve";
 import { splitStateKey, stateKeyOf } from "../../rooms/state/stateMap";
 import type { StateMap } from "../../rooms/state/stateMap";
+import { FIRST_MEMBER_KEY } from "../../storage/state";
 
 /** How often events that resolution turned out to want are loaded, before what is still missing counts as unobtainable. */
 const MAX_ROUNDS = 50;
+
+/** What resolution reads. */
+export type StateReads = Pick<Caches, "partialRooms" | "stateKeys"> & { readonly events: Pick<Caches["events"], "byNids" | "byIds"> };
 
 /**
  * Resolves states of a room into one (specification: room versions, "State resolution"). In slices, so that other work goes on; reads only
  * what the states differ in and what that rests on. Events in them that are not stored yet come along.
  */
 export async function resolveStates(
-  caches: Caches,
+  caches: StateReads,
   room: RoomInfo,
   states: readonly PackedMap[],
   unstored: readonly StoredEvent[],
 ): Promise<PackedMap> {
   const [first = emptyPackedMap, ...others] = states;
   const differing = new Set(others.flatMap((state) => packedDiff(first, state).map(({ key }) => key)));
-  // Version 1 alone does not call it a conflict when a state lacks a key.
-  const lacked = room.version.stateResolution === "v1" ? onlyLacked(states, differing) : emptyPackedMap;
+  const lacked = onlyLacked(states, await mayBeLacked(caches, room, differing));
   const conflicting = [...differing].filter((key) => packedGet(lacked, key) === undefined);
   const common = conflicting.reduce(packedWithout, packedMerge(first, lacked));
 
@@ -36,6 +39,15 @@ export async function resolveStates(
   const conflicted = await conflictedEntries(caches, read, states, conflicting, events);
   const settled = await settle(caches, room, { unconflicted: new Agreed(caches, read, common, events), conflicted }, events);
   return packedMerge(common, await packed(caches, settled, events));
+}
+
+/**
+ * Keys of which it is no conflict that a state lacks them: all in version 1; while most members of a room are still to come, those of
+ * members.
+ */
+async function mayBeLacked(caches: StateReads, room: RoomInfo, keys: Iterable<number>): Promise<Iterable<number>> {
+  if (room.version.stateResolution === "v1") return keys;
+  return (await caches.partialRooms.has(room.nid)) ? [...keys].filter((key) => key >= FIRST_MEMBER_KEY) : [];
 }
 
 /** Events by number: stored ones that are asked for, and all that are not stored yet. */
@@ -54,7 +66,7 @@ function onlyLacked(states: readonly PackedMap[], keys: Iterable<number>): Packe
 }
 
 async function conflictedEntries(
-  caches: Caches,
+  caches: StateReads,
   read: ReadEvents,
   states: readonly PackedMap[],
   keys: readonly number[],
@@ -80,7 +92,7 @@ class Agreed {
   private all: readonly string[] | "asked" | undefined;
 
   constructor(
-    private readonly caches: Caches,
+    private readonly caches: StateReads,
     private readonly read: ReadEvents,
     private readonly state: PackedMap,
     private readonly events: Map<string, StoredEvent>,
@@ -114,7 +126,7 @@ class Agreed {
 }
 
 async function settle(
-  caches: Caches,
+  caches: StateReads,
   room: RoomInfo,
   conflict: Conflict & { readonly unconflicted: Agreed },
   events: Map<string, StoredEvent>,
@@ -142,7 +154,7 @@ async function inSlices(steps: Generator<void, Resolution<Settled>>): Promise<Re
 }
 
 /** Loads events with their auth chains, level by level. */
-export async function loadChains(caches: Caches, eventIds: readonly string[], into: Map<string, StoredEvent>): Promise<void> {
+export async function loadChains(caches: StateReads, eventIds: readonly string[], into: Map<string, StoredEvent>): Promise<void> {
   let wanted = eventIds.filter((id) => !into.has(id));
   while (wanted.length > 0) {
     const found = await caches.events.byIds(wanted);
@@ -151,7 +163,7 @@ export async function loadChains(caches: Caches, eventIds: readonly string[], in
   }
 }
 
-async function packed(caches: Caches, state: StateMap, events: ReadonlyMap<string, StoredEvent>): Promise<PackedMap> {
+async function packed(caches: StateReads, state: StateMap, events: ReadonlyMap<string, StoredEvent>): Promise<PackedMap> {
   const entries = [...state];
   const keys = await caches.stateKeys.intern(entries.map(([key]) => splitStateKey(key)));
   return packedMapOf(

@@ -35,6 +35,7 @@ function stored(room: Dag): {
   const numbers = (pairs: readonly (readonly [string, string])[]): Promise<number[]> =>
     Promise.resolve(pairs.map(([type, key]) => numberOf(keys, stateKeyOf(type, key))));
   const caches = {
+    partialRooms: { has: () => Promise.resolve(false) },
     stateKeys: {
       intern: numbers,
       find: numbers,

@@ -1,0 +1,102 @@
+import type { RoomInfo } from "../../caches/rooms";
+import { MatrixError } from "../../errors";
+import type { PartialRoom } from "../../storage/partialRooms";
+import { partialRooms } from "../../storage/partialRooms";
+import { completePartialState } from "../../writers/partialRpc";
+import type { App } from "../app";
+import { areWeIn } from "./access";
+import { fetchStateBefore } from "./gaps";
+
+/** Fetches the members of rooms that were joined without them (MSC3902), on the process with the duty "background". */
+export interface PartialJoins {
+  /** There may be something to do. */
+  wake(): void;
+}
+
+/** A state of a large room takes much memory while it is read. */
+const MAX_RUNNING = 2;
+/** Servers that are asked in one round, that by which we joined first. */
+const MAX_SERVERS = 20;
+const FIRST_PAUSE_MS = 10_000;
+const MAX_PAUSE_MS = 3_600_000;
+
+/** What is known of a room whose servers all failed. Forgotten with the process: then they are asked again at once. */
+interface Pause {
+  readonly until: number;
+  readonly ms: number;
+}
+
+export function createPartialJoins(appOf: () => App): PartialJoins {
+  const running = new Set<number>();
+  const pauses = new Map<number, Pause>();
+
+  function wake(): void {
+    const app = appOf();
+    if (app.ownership.isMine("background")) app.background("partial_joins", () => startSome(app));
+  }
+
+  async function startSome(app: App): Promise<void> {
+    const now = app.clock.now();
+    for (const partial of await partialRooms(app.db, Number.MAX_SAFE_INTEGER)) {
+      const { roomNid } = partial;
+      if (running.size >= MAX_RUNNING) return;
+      if (running.has(roomNid) || (pauses.get(roomNid)?.until ?? 0) > now) continue;
+      running.add(roomNid);
+      app.background("sync_partial_state_room", async () => {
+        const isOver = await complete(app, partial).finally(() => running.delete(roomNid));
+        if (isOver) pauses.delete(roomNid);
+        else pauses.set(roomNid, longer(pauses.get(roomNid), app));
+        wake();
+      });
+    }
+  }
+
+  return { wake };
+}
+
+function longer(pause: Pause | undefined, { clock, random }: Pick<App, "clock" | "random">): Pause {
+  const ms = Math.min(pause ? pause.ms * 2 : FIRST_PAUSE_MS, MAX_PAUSE_MS);
+  return { ms, until: clock.now() + ms * (0.75 + random.fraction() / 2) };
+}
+
+/** Asks one server after another for the state. False where none gave it. */
+async function complete(app: App, partial: PartialRoom): Promise<boolean> {
+  const log = app.log("synapse.handlers.federation");
+  const room = (await app.caches.rooms.byNids([partial.roomNid])).get(partial.roomNid);
+  const join = (await app.caches.events.byNids([partial.joinNid])).get(partial.joinNid);
+  if (!room) return true;
+  if (!join || !(await areWeIn(app, room))) {
+    await completePartialState(app, { roomId: room.roomId, state: [] });
+    log.info("Nobody of this server is in a room any more whose state was to be fetched", { roomId: room.roomId });
+    return true;
+  }
+  for (const host of serversToAsk(app, partial)) {
+    if (!app.ownership.isMine("background")) return false;
+    if (await completeFrom(app, room, join.row.eventId, host)) return true;
+  }
+  log.warn("No server gave the whole state of a room", { roomId: room.roomId });
+  return false;
+}
+
+function serversToAsk({ random, serverName }: App, { joinedVia, hosts }: PartialRoom): string[] {
+  const others = hosts.filter((host) => host !== joinedVia && host !== serverName);
+  const shuffled = others.map((host) => ({ host, at: random.fraction() })).sort((a, b) => a.at - b.at);
+  return [joinedVia, ...shuffled.slice(0, MAX_SERVERS - 1).map(({ host }) => host)];
+}
+
+async function completeFrom(app: App, room: RoomInfo, joinId: string, origin: string): Promise<boolean> {
+  const log = app.log("synapse.handlers.federation");
+  const { roomId } = room;
+  try {
+    const began = app.clock.monotonic();
+    const { state } = await fetchStateBefore(app, { room, origin }, joinId);
+    const report = await completePartialState(app, { roomId, state });
+    const seconds = Math.round(app.clock.monotonic() - began) / 1_000;
+    log.info("The state of a room is complete", { roomId, origin, stateEvents: state.length, seconds, ...report });
+    return true;
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error;
+    log.info("A server did not give the whole state of a room", { roomId, origin, error });
+    return false;
+  }
+}

@@ -1,0 +1,158 @@
+import { StoredEvent } from "../../caches/events";
+import type { RoomInfo } from "../../caches/rooms";
+import { packedMapOf, packedSplit, packedValues } from "../../lib/packedMap";
+import type { PackedMap } from "../../lib/packedMap";
+import type { Database, Db } from "../../storage/db";
+import { getEventsByNid } from "../../storage/events";
+import { upsertMembers } from "../../storage/memberships";
+import {
+  deleteStateDeltas,
+  deleteStrangers,
+  eventsFrom,
+  markWhole,
+  memberEvents,
+  moveOlderEvents,
+  rewriteEvents,
+  stateEntries,
+} from "../../storage/partialRooms";
+import type { WholeRoom } from "../../storage/partialRooms";
+import { changeRoomStats, recountMembers } from "../../storage/persistEvents";
+import { getTips, moveTips } from "../../storage/rooms";
+import { FIRST_MEMBER_KEY, insertStateDeltas, insertStateGroups } from "../../storage/state";
+import { nextIds } from "../../storage/streamIds";
+import type { StreamRow } from "../../storage/streamIds";
+import { unPartialStatedRoomStream } from "../../streams/unPartialStatedRoom";
+import { TipConflict, memberRow } from "../flush";
+import { shownIn } from "../roomStats";
+import type { RemoteStoreDeps } from "./remoteStore";
+import { Replay } from "./replay";
+
+type WholeDeps = RemoteStoreDeps & { readonly db: Database };
+
+/** A room whose members were left out when it was joined, as it is with them. */
+export interface Completion {
+  readonly rows: readonly StreamRow<WholeRoom>[];
+  /** Whether there was a room to complete: not where nobody of this server is in it any more. */
+  readonly kind: "whole" | "abandoned";
+  /** Events that were looked at again, and those of them that turned out differently. */
+  readonly events: number;
+  readonly changed: number;
+}
+
+/** Events and members that are read at once. */
+const PAGE = 500;
+
+/**
+ * Gives a room the state that it really had when we joined it, and works out anew what came of it since. Call it while the room stands
+ * still; what is remembered of the room is void afterwards. state: ids of stored events, the state before the join. Undefined where the
+ * room lacks nothing.
+ */
+export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readonly string[]): Promise<Completion | undefined> {
+  const partial = (await deps.caches.partialRooms.all()).get(room.nid);
+  if (partial?.fullAt !== null) return undefined;
+  const join = (await deps.caches.events.byNids([partial.joinNid])).get(partial.joinNid);
+  const position = join?.row.streamOrdering ?? null;
+  const { local } = await deps.caches.memberships.ofRoom(room.nid);
+  if (position === null || local.size === 0) {
+    const rows = await deps.db.tx((tx) => announce(tx, room));
+    return { rows, kind: "abandoned", events: 0, changed: 0 };
+  }
+  const replay = new Replay(deps, room, { nid: partial.joinNid, before: await stateOf(deps, room, state) });
+  const before = await replayFrom(deps, room, replay, position);
+  const [tip] = await getTips(deps.db, [room.nid]);
+  if (!tip) throw new Error(`room ${room.roomId} has no tip`);
+  const stored = new Map(replay.done.map(({ event }) => [event.row.nid, event]));
+  const shown = await shownIn(deps.caches, replay.tip.group.state, stored);
+  const rows = await deps.db.tx(async (tx) => {
+    await Promise.all(statements(tx, room, replay, position));
+    await storeMembers(tx, deps.serverName, room, { replay, position });
+    await changeRoomStats(tx, [{ roomNid: room.nid, joinedDelta: 0, invitedDelta: 0, localDelta: 0, ...shown }]);
+    await recountMembers(tx, [room.nid]);
+    const { extremities, group, depth } = replay.tip;
+    const ends = extremities.map(({ nid }) => nid);
+    const next = { ...tip, extremities: ends, depth, stateGroup: group.id, expected: tip.tipVersion, tipVersion: tip.tipVersion + 1 };
+    if ((await moveTips(tx, [next])) !== 1) throw new TipConflict("the room has another tip");
+    return announce(tx, room);
+  });
+  const changed = replay.done.filter(({ event: { row } }) => row.rejected !== before.get(row.nid)?.rejected || row.softFailed !== before.get(row.nid)?.softFailed);
+  return { rows, kind: "whole", events: replay.done.length, changed: changed.length };
+}
+
+async function announce(tx: Db, { nid: roomNid, roomId }: RoomInfo): Promise<StreamRow<WholeRoom>[]> {
+  const [id = 0] = await nextIds(tx, unPartialStatedRoomStream, 1);
+  await markWhole(tx, roomNid, id);
+  return [{ id, row: { roomNid, roomId } }];
+}
+
+/** The state that the named events make: those of them that may stand in one. */
+async function stateOf({ db, caches }: WholeDeps, room: RoomInfo, eventIds: readonly string[]): Promise<PackedMap> {
+  const entries = await stateEntries(db, room.nid, [...new Set(eventIds)]);
+  const keys = await caches.stateKeys.intern(entries.map(({ type, stateKey }) => [type, stateKey]));
+  return packedMapOf(
+    keys,
+    entries.map(({ nid }) => nid),
+  );
+}
+
+/** Gives the rows of the events as they were. */
+async function replayFrom({ db, caches }: WholeDeps, room: RoomInfo, replay: Replay, from: number) {
+  const nids = await eventsFrom(db, room.nid, from);
+  const before = new Map<number, { readonly rejected: string | null; readonly softFailed: boolean }>();
+  for (let i = 0; i < nids.length; i += PAGE) {
+    const page = nids.slice(i, i + PAGE);
+    const events = await caches.events.byNids(page);
+    for (const nid of page) {
+      const event = events.get(nid);
+      if (!event) continue;
+      before.set(nid, { rejected: event.row.rejected, softFailed: event.row.softFailed });
+      await replay.next(event);
+    }
+  }
+  return before;
+}
+
+/** What is written besides the members. */
+function statements(tx: Db, { nid: roomNid }: RoomInfo, { done }: Replay, joinedAt: number): Promise<unknown>[] {
+  const groups = done.flatMap(({ built }) => built.groups);
+  const deltas = done.flatMap(({ built, event }) =>
+    built.moves.map(({ keyNid, prev, nid }) => ({
+      roomNid,
+      streamOrdering: event.row.streamOrdering ?? 0,
+      keyNid,
+      prevNid: prev?.row.nid ?? null,
+      nid: nid ?? null,
+    })),
+  );
+  const before = groups[0];
+  return [
+    insertStateGroups(tx, groups),
+    rewriteEvents(
+      tx,
+      done.map(({ event: { row } }) => row),
+    ),
+    deleteStateDeltas(tx, roomNid, joinedAt),
+    insertStateDeltas(tx, deltas),
+    ...(before ? [moveOlderEvents(tx, roomNid, joinedAt, before.id)] : []),
+  ];
+}
+
+/** Members in the database are those of the state, with the position of the event that made them so, or of our join. */
+async function storeMembers(
+  tx: Db,
+  serverName: string,
+  { nid: roomNid, version }: RoomInfo,
+  { replay, position }: { readonly replay: Replay; readonly position: number },
+): Promise<void> {
+  const nids = packedValues(packedSplit(replay.tip.group.state, FIRST_MEMBER_KEY).rest);
+  const known = new Set((await memberEvents(tx, roomNid)).map(({ eventNid }) => eventNid));
+  const fresh = nids.filter((nid) => !known.has(nid));
+  for (let i = 0; i < fresh.length; i += PAGE) {
+    const rows = await getEventsByNid(tx, fresh.slice(i, i + PAGE));
+    const members = rows.flatMap((row) => {
+      const { event } = new StoredEvent(row, replay.room);
+      return memberRow(event, { roomNid, eventNid: row.nid, streamOrdering: Math.max(row.streamOrdering ?? 0, position) }, serverName) ?? [];
+    });
+    await upsertMembers(tx, members);
+  }
+  await deleteStrangers(tx, roomNid, nids);
+}
