@@ -33,7 +33,7 @@ export interface Cache<K extends string | number, V extends object> {
   /** Forgets key; a load under way is not kept either, since it may have read the old value. */
   delete(key: K): void;
   /** Forgets what is here of many; no load under way is kept. Looks at everything: for rare events. */
-  deleteWhere(matches: (value: V) => boolean): void;
+  deleteWhere(matches: (value: V, key: K) => boolean): void;
   clear(): void;
 }
 
@@ -111,9 +111,9 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     this.entries.delete(key);
   }
 
-  deleteWhere(matches: (value: V) => boolean): void {
+  deleteWhere(matches: (value: V, key: K) => boolean): void {
     this.loading.clear();
-    for (const [key, value] of [...this.entries.entries()]) if (matches(value)) this.entries.delete(key);
+    for (const [key, value] of [...this.entries.entries()]) if (matches(value, key)) this.entries.delete(key);
   }
 
   clear(): void {

@@ -25,6 +25,5 @@ export function forgetPartial(caches: Caches, roomNid: number, position: number)
   forgetHistory(caches, roomNid, position);
   caches.roomState.drop(roomNid);
   caches.joinedMembers.drop(roomNid);
-  caches.memberships.forgetRoom(roomNid);
-  caches.memberships.forgetUsers();
+  caches.memberships.forgetMembers(roomNid);
 }

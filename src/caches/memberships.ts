@@ -51,8 +51,8 @@ export interface Memberships {
   apply(change: MembershipChange): void;
   forgetUser(userId: string): void;
   forgetRoom(roomNid: number): void;
-  /** Forgets of all users where they are. */
-  forgetUsers(): void;
+  /** The members of a room came in another way than by events. */
+  forgetMembers(roomNid: number): void;
   /** The room is gone, from the lists of its members too. */
   dropRoom(roomNid: number): void;
 }
@@ -90,6 +90,16 @@ function membersOf(rows: readonly MemberRow[]): Map<number, RoomMembers> {
   return rooms;
 }
 
+async function loadMembers(db: Db, nids: readonly number[]): Promise<[number, RoomMembers][]> {
+  const [rows, partial] = await Promise.all([membersOfRooms(db, nids), partialHosts(db, nids)]);
+  const found = membersOf(rows);
+  for (const { roomNid, hosts: named } of partial) {
+    const hosts = found.get(roomNid)?.hosts;
+    if (hosts) for (const host of named) hosts.set(host, (hosts.get(host) ?? 0) + 1);
+  }
+  return nids.map((nid) => [nid, found.get(nid) ?? emptyMembers()]);
+}
+
 /** What an empty entry takes, in places. */
 const ENTRY_SIZE = 5;
 
@@ -109,15 +119,7 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     name: "get_users_in_room",
     max: limits.rooms,
     sizeOf: ({ local, hosts }) => ENTRY_SIZE + local.size + hosts.size,
-    load: async (nids) => {
-      const [rows, partial] = await Promise.all([membersOfRooms(db, nids), partialHosts(db, nids)]);
-      const found = membersOf(rows);
-      for (const { roomNid, hosts: named } of partial) {
-        const hosts = found.get(roomNid)?.hosts;
-        if (hosts) for (const host of named) hosts.set(host, (hosts.get(host) ?? 0) + 1);
-      }
-      return nids.map((nid) => [nid, found.get(nid) ?? emptyMembers()]);
-    },
+    load: (nids) => loadMembers(db, nids),
   });
 
   function applyToUser(change: MembershipChange): void {
@@ -155,7 +157,11 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     },
     forgetUser: (userId) => users.delete(userId),
     forgetRoom: (roomNid) => rooms.delete(roomNid),
-    forgetUsers: () => users.clear(),
+    forgetMembers(roomNid) {
+      rooms.delete(roomNid);
+      // Of users of other servers it is not known here who is in the room.
+      users.deleteWhere((places, userId) => places.has(roomNid) || hostOf(userId) !== serverName);
+    },
     dropRoom(roomNid) {
       rooms.delete(roomNid);
       users.deleteWhere((places) => places.has(roomNid));

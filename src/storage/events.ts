@@ -42,6 +42,13 @@ export async function findEventNids(db: Db, eventIds: readonly string[]): Promis
   return db`select event_id as "eventId", nid from events where event_id = any(${eventIds}::text[])`;
 }
 
+/** Those of the events that are stored, and of the room. */
+export async function eventIdsOfRoom(db: Db, roomNid: number, eventIds: readonly string[]): Promise<string[]> {
+  const rows = await db<{ eventId: string }>`
+    select event_id as "eventId" from events where event_id = any(${eventIds}::text[]) and room_nid = ${roomNid}`;
+  return rows.map(({ eventId }) => eventId);
+}
+
 export interface TimelineEntry {
   readonly roomNid: number;
   readonly nid: number;

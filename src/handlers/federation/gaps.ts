@@ -2,7 +2,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { JsonValue } from "../../lib/json";
 import { createLimiter } from "../../lib/limiter";
 import { inAuthOrder } from "../../rooms/state/authOrder";
-import { historyForwards } from "../../storage/events";
+import { eventIdsOfRoom, historyForwards } from "../../storage/events";
 import { getTips } from "../../storage/rooms";
 import { type ForeignState, storeOutliers } from "../../writers/remoteRpc";
 import type { App } from "../app";
@@ -54,18 +54,13 @@ export async function fetchAuthOf(app: App, { room, origin }: Source, eventId: s
 export async function fetchStateBefore(app: App, source: Source, eventId: string): Promise<ForeignState> {
   const { room, origin } = source;
   const ids = await askStateIds(app, origin, room.roomId, eventId);
-  const known = await knownEvents(app, room, [...ids.state, ...ids.authChain, eventId]);
+  const known = new Set(await eventIdsOfRoom(app.db, room.nid, [...ids.state, ...ids.authChain, eventId]));
   const fetched = inAuthOrder(await fetchUnknown(app, source, eventId, ids, known));
   for (let i = 0; i < fetched.length; i += STORED_AT_ONCE) {
     const part = fetched.slice(i, i + STORED_AT_ONCE).map(({ checked }) => checked);
     await storeOutliers(app, room.roomId, room.version.id, part);
   }
   return { eventId, state: ids.state };
-}
-
-async function knownEvents(app: App, room: RoomInfo, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await app.caches.events.byIds(ids);
-  return new Set([...found.values()].flatMap(({ row }) => (row.roomNid === room.nid ? [row.eventId] : [])));
 }
 
 /** What is not known of the event, its state and auth chain. What cannot be had is left out. */

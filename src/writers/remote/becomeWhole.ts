@@ -4,6 +4,7 @@ import { packedMapOf, packedSplit, packedValues } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import type { Database, Db } from "../../storage/db";
 import { getEventsByNid } from "../../storage/events";
+import type { EventRow } from "../../storage/events";
 import { upsertMembers } from "../../storage/memberships";
 import {
   deleteStateDeltas,
@@ -48,6 +49,7 @@ const PAGE = 500;
  * room lacks nothing.
  */
 export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readonly string[]): Promise<Completion | undefined> {
+  deps.caches.partialRooms.forget();
   const partial = (await deps.caches.partialRooms.all()).get(room.nid);
   if (partial?.fullAt !== null) return undefined;
   const join = (await deps.caches.events.byNids([partial.joinNid])).get(partial.joinNid);
@@ -59,6 +61,7 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readon
   }
   const replay = new Replay(deps, room, { nid: partial.joinNid, before: await stateOf(deps, room, state) });
   const before = await replayFrom(deps, room, replay, position);
+  if (replay.tip.extremities.length === 0) throw new Error("the state does not allow our join");
   const [tip] = await getTips(deps.db, [room.nid]);
   if (!tip) throw new Error(`room ${room.roomId} has no tip`);
   const stored = new Map(replay.done.map(({ event }) => [event.row.nid, event]));
@@ -74,8 +77,11 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readon
     if ((await moveTips(tx, [next])) !== 1) throw new TipConflict("the room has another tip");
     return announce(tx, room);
   });
-  const changed = replay.done.filter(({ event: { row } }) => row.rejected !== before.get(row.nid)?.rejected || row.softFailed !== before.get(row.nid)?.softFailed);
-  return { rows, kind: "whole", events: replay.done.length, changed: changed.length };
+  const isOtherwise = ({ nid, rejected, softFailed }: Verdict & { readonly nid: number }): boolean => {
+    const was = before.get(nid);
+    return (rejected === null) !== (was?.rejected === null) || softFailed !== was?.softFailed;
+  };
+  return { rows, kind: "whole", events: replay.done.length, changed: replay.done.filter(({ event }) => isOtherwise(event.row)).length };
 }
 
 async function announce(tx: Db, { nid: roomNid, roomId }: RoomInfo): Promise<StreamRow<WholeRoom>[]> {
@@ -94,17 +100,19 @@ async function stateOf({ db, caches }: WholeDeps, room: RoomInfo, eventIds: read
   );
 }
 
-/** Gives the rows of the events as they were. */
-async function replayFrom({ db, caches }: WholeDeps, room: RoomInfo, replay: Replay, from: number) {
+type Verdict = Pick<EventRow, "rejected" | "softFailed">;
+
+/** Gives what was thought of the events before, by number. */
+async function replayFrom({ db, caches }: WholeDeps, room: RoomInfo, replay: Replay, from: number): Promise<Map<number, Verdict>> {
   const nids = await eventsFrom(db, room.nid, from);
-  const before = new Map<number, { readonly rejected: string | null; readonly softFailed: boolean }>();
+  const before = new Map<number, Verdict>();
   for (let i = 0; i < nids.length; i += PAGE) {
     const page = nids.slice(i, i + PAGE);
     const events = await caches.events.byNids(page);
     for (const nid of page) {
       const event = events.get(nid);
       if (!event) continue;
-      before.set(nid, { rejected: event.row.rejected, softFailed: event.row.softFailed });
+      before.set(nid, event.row);
       await replay.next(event);
     }
   }
@@ -140,7 +148,7 @@ function statements(tx: Db, { nid: roomNid }: RoomInfo, { done }: Replay, joined
 async function storeMembers(
   tx: Db,
   serverName: string,
-  { nid: roomNid, version }: RoomInfo,
+  { nid: roomNid }: RoomInfo,
   { replay, position }: { readonly replay: Replay; readonly position: number },
 ): Promise<void> {
   const nids = packedValues(packedSplit(replay.tip.group.state, FIRST_MEMBER_KEY).rest);
@@ -150,7 +158,9 @@ async function storeMembers(
     const rows = await getEventsByNid(tx, fresh.slice(i, i + PAGE));
     const members = rows.flatMap((row) => {
       const { event } = new StoredEvent(row, replay.room);
-      return memberRow(event, { roomNid, eventNid: row.nid, streamOrdering: Math.max(row.streamOrdering ?? 0, position) }, serverName) ?? [];
+      return (
+        memberRow(event, { roomNid, eventNid: row.nid, streamOrdering: Math.max(row.streamOrdering ?? 0, position) }, serverName) ?? []
+      );
     });
     await upsertMembers(tx, members);
   }

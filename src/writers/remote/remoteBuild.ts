@@ -178,11 +178,7 @@ export function nearestGroup(id: number, roomNid: number, groups: readonly State
 }
 
 /** A group that stores a state whole. */
-export async function snapshotGroup(
-  deps: RemoteBuildDeps,
-  room: RoomInfo,
-  state: PackedMap,
-): Promise<GroupToStore> {
+export async function snapshotGroup(deps: RemoteBuildDeps, room: RoomInfo, state: PackedMap): Promise<GroupToStore> {
   const [id = 0] = await deps.groupIds.take(1);
   const { group, row } = wholeGroup(id, room.nid, state);
   return { group, rows: [row] };

@@ -198,7 +198,12 @@ async function buildWithState(
 }
 
 /** Notes whether members are still to come, before anybody can hear of the join. */
-async function noteLacking({ db, caches }: RemoteStoreDeps, room: RoomInfo, joinNid: number, lacking: EventWithState["lacking"]): Promise<void> {
+async function noteLacking(
+  { db, caches }: RemoteStoreDeps,
+  room: RoomInfo,
+  joinNid: number,
+  lacking: EventWithState["lacking"],
+): Promise<void> {
   if (lacking) await insertPartialRoom(db, { roomNid: room.nid, joinNid, joinedVia: lacking.via, hosts: lacking.hosts });
   else await deletePartialRoom(db, room.nid);
   caches.partialRooms.forget();
