@@ -240,5 +240,6 @@ export function withholdMembers(peer: Peer, room: PeerRoom, servers: readonly st
     return { pdu_ids: ids(), auth_chain_ids: ids() };
   });
   peer.answer(`GET ${v1}/state/${roomId}`, () => ({ pdus: pdus(before), auth_chain: pdus(before) }));
+  peer.answer(`GET ${v1}/event_auth/${roomId}`, () => ({ auth_chain: pdus(room.known.values()) }));
   return { before, release: () => release() };
 }
