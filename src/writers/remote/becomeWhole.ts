@@ -1,9 +1,10 @@
 import { StoredEvent } from "../../caches/events";
+import { hostOf } from "../../caches/memberships";
 import type { RoomInfo } from "../../caches/rooms";
 import { packedMapOf, packedSplit, packedValues } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import type { Database, Db } from "../../storage/db";
-import { getEventsByNid } from "../../storage/events";
+import { eventsHead, getEventsByNid } from "../../storage/events";
 import type { EventRow } from "../../storage/events";
 import { upsertMembers } from "../../storage/memberships";
 import {
@@ -38,6 +39,8 @@ export interface Completion {
   /** Events that were looked at again, and those of them that turned out differently. */
   readonly events: number;
   readonly changed: number;
+  /** Servers with members that were not named when we joined. */
+  readonly unnamedHosts: number;
 }
 
 /** Events and members that are read at once. */
@@ -57,7 +60,7 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readon
   const { local } = await deps.caches.memberships.ofRoom(room.nid);
   if (position === null || local.size === 0) {
     const rows = await deps.db.tx((tx) => announce(tx, room));
-    return { rows, kind: "abandoned", events: 0, changed: 0 };
+    return { rows, kind: "abandoned", events: 0, changed: 0, unnamedHosts: 0 };
   }
   const replay = new Replay(deps, room, { nid: partial.joinNid, before: await stateOf(deps, room, state) });
   const before = await replayFrom(deps, room, replay, position);
@@ -66,22 +69,28 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readon
   if (!tip) throw new Error(`room ${room.roomId} has no tip`);
   const stored = new Map(replay.done.map(({ event }) => [event.row.nid, event]));
   const shown = await shownIn(deps.caches, replay.tip.group.state, stored);
-  const rows = await deps.db.tx(async (tx) => {
+  const { rows, hosts } = await deps.db.tx(async (tx) => {
     await Promise.all(statements(tx, room, replay, position));
-    await storeMembers(tx, deps.serverName, room, { replay, position });
+    const hosts = await storeMembers(tx, deps.serverName, room, replay);
     await changeRoomStats(tx, [{ roomNid: room.nid, joinedDelta: 0, invitedDelta: 0, localDelta: 0, ...shown }]);
     await recountMembers(tx, [room.nid]);
     const { extremities, group, depth } = replay.tip;
     const ends = extremities.map(({ nid }) => nid);
     const next = { ...tip, extremities: ends, depth, stateGroup: group.id, expected: tip.tipVersion, tipVersion: tip.tipVersion + 1 };
     if ((await moveTips(tx, [next])) !== 1) throw new TipConflict("the room has another tip");
-    return announce(tx, room);
+    return { rows: await announce(tx, room), hosts };
   });
   const isOtherwise = ({ nid, rejected, softFailed }: Verdict & { readonly nid: number }): boolean => {
     const was = before.get(nid);
     return (rejected === null) !== (was?.rejected === null) || softFailed !== was?.softFailed;
   };
-  return { rows, kind: "whole", events: replay.done.length, changed: replay.done.filter(({ event }) => isOtherwise(event.row)).length };
+  return {
+    rows,
+    kind: "whole",
+    events: replay.done.length,
+    changed: replay.done.filter(({ event }) => isOtherwise(event.row)).length,
+    unnamedHosts: [...hosts].filter((host) => !partial.hosts.includes(host)).length,
+  };
 }
 
 async function announce(tx: Db, { nid: roomNid, roomId }: RoomInfo): Promise<StreamRow<WholeRoom>[]> {
@@ -144,25 +153,25 @@ function statements(tx: Db, { nid: roomNid }: RoomInfo, { done }: Replay, joined
   ];
 }
 
-/** Members in the database are those of the state, with the position of the event that made them so, or of our join. */
-async function storeMembers(
-  tx: Db,
-  serverName: string,
-  { nid: roomNid }: RoomInfo,
-  { replay, position }: { readonly replay: Replay; readonly position: number },
-): Promise<void> {
+/**
+ * Members in the database are those of the state. Who was not known before is new here as of now, also to who keeps lists of devices.
+ * Gives the servers that they are on.
+ */
+async function storeMembers(tx: Db, serverName: string, { nid: roomNid }: RoomInfo, replay: Replay): Promise<Set<string>> {
   const nids = packedValues(packedSplit(replay.tip.group.state, FIRST_MEMBER_KEY).rest);
-  const known = new Set((await memberEvents(tx, roomNid)).map(({ eventNid }) => eventNid));
+  const [stored, streamOrdering] = await Promise.all([memberEvents(tx, roomNid), eventsHead(tx)]);
+  const known = new Set(stored.map(({ eventNid }) => eventNid));
   const fresh = nids.filter((nid) => !known.has(nid));
+  const hosts = new Set<string>();
   for (let i = 0; i < fresh.length; i += PAGE) {
     const rows = await getEventsByNid(tx, fresh.slice(i, i + PAGE));
     const members = rows.flatMap((row) => {
       const { event } = new StoredEvent(row, replay.room);
-      return (
-        memberRow(event, { roomNid, eventNid: row.nid, streamOrdering: Math.max(row.streamOrdering ?? 0, position) }, serverName) ?? []
-      );
+      return memberRow(event, { roomNid, eventNid: row.nid, streamOrdering }, serverName) ?? [];
     });
+    for (const { userId, membership } of members) if (membership === "join") hosts.add(hostOf(userId));
     await upsertMembers(tx, members);
   }
   await deleteStrangers(tx, roomNid, nids);
+  return hosts;
 }
