@@ -1,6 +1,6 @@
 import { forgetPartial } from "../caches/forget";
 import { isMembership } from "../writers/flush";
-import { AGGREGATIONS_OF_EVENT, STORED_EVENT, cachesStream } from "../streams/caches";
+import { AGGREGATIONS_OF_EVENT, ROOMS_OF_USER, STORED_EVENT, cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
 import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
 import type { App } from "./app";
@@ -51,6 +51,7 @@ export function followEvents({ streams, caches, notifier }: Pick<App, "streams" 
     for (const { row } of rows) {
       if (row.cache === STORED_EVENT) caches.events.drop(row.key);
       else if (row.cache === AGGREGATIONS_OF_EVENT) caches.relations.forget(row.key);
+      else if (row.cache === ROOMS_OF_USER) caches.memberships.forgetUser(row.key);
     }
   });
 }

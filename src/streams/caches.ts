@@ -10,6 +10,9 @@ export const STORED_EVENT = "*getEvent*";
 /** What relates to an event, by its id. */
 export const AGGREGATIONS_OF_EVENT = "event_aggregations";
 
+/** The rooms of a user, by their id: one was forgotten. What the events stream tells of them changes by itself. */
+export const ROOMS_OF_USER = "get_rooms_for_user";
+
 /** What is remembered of the events of a room, by its number: some were deleted, or lost their place. */
 export const HISTORY_OF_ROOM = "history_of_room";
 

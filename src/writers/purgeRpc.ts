@@ -3,13 +3,13 @@ import { forgetHistory, forgetRoom } from "../caches/forget";
 import { MatrixError } from "../errors";
 import { defineRpc } from "../replication/rpc";
 import type { Streams } from "../replication/streams";
-import { appendCacheChanges } from "../storage/cacheChanges";
 import type { CacheChange } from "../storage/cacheChanges";
 import type { Database, Db } from "../storage/db";
 import { purgeSomeHistory } from "../storage/purgeHistory";
 import { forgetWholeRoom } from "../storage/purgeRooms";
-import { ALIASES_OF_ROOM, DELETED_ROOM, HISTORY_OF_ROOM, cachesStream, deletedRoomKey } from "../streams/caches";
+import { ALIASES_OF_ROOM, DELETED_ROOM, HISTORY_OF_ROOM, deletedRoomKey } from "../streams/caches";
 import { eventsStream } from "../streams/events";
+import { changeRemembered } from "./cacheChanges";
 import { writerOf } from "./eventsRpc";
 import type { EventWriterApp } from "./eventsRpc";
 
@@ -31,13 +31,8 @@ export interface PurgeRequest {
 const EVENTS_AT_ONCE = 300;
 
 /** Changes what is stored of a room, and has every process forget what it remembers. */
-async function changeRoom<T>(app: PurgeApp, changes: readonly CacheChange[], work: (tx: Db) => Promise<T>): Promise<T> {
-  const { result, rows } = await app.db.tx(async (tx) => ({
-    result: await work(tx),
-    rows: await appendCacheChanges(tx, cachesStream.lockKey, changes),
-  }));
-  app.streams.publish(cachesStream, rows);
-  return result;
+function changeRoom<T>(app: PurgeApp, remembered: readonly CacheChange[], work: (tx: Db) => Promise<T>): Promise<T> {
+  return changeRemembered(app, async (tx) => ({ value: await work(tx), remembered }));
 }
 
 async function purgeSome(app: PurgeApp, { roomId, before, deleteLocal }: PurgeRequest): Promise<number> {

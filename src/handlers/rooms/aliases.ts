@@ -4,9 +4,9 @@ import { own } from "../../lib/json";
 import { domainOf, fitsId } from "../../rooms/ids";
 import { aliasesOfRooms, deleteAlias, getAliases, insertAlias, moveAliases } from "../../storage/aliases";
 import type { AliasRow } from "../../storage/aliases";
-import { appendCacheChanges } from "../../storage/cacheChanges";
 import type { Db } from "../../storage/db";
-import { ALIASES_OF_ROOM, cachesStream } from "../../streams/caches";
+import { ALIASES_OF_ROOM } from "../../streams/caches";
+import { changeRemembered } from "../../writers/cacheChanges";
 import { sendEvent } from "./sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { App } from "../app";
@@ -41,14 +41,11 @@ function checkNamespace(app: Pick<App, "config">, requester: Requester, alias: s
 type AliasApp = Pick<App, "db" | "streams">;
 
 /** Changes aliases of rooms and, where anything changed, tells those who remember them. */
-async function changeAliases(app: AliasApp, roomIds: readonly string[], change: (tx: Db) => Promise<boolean>): Promise<boolean> {
-  const { changed, rows } = await app.db.tx(async (tx) => {
-    if (!(await change(tx))) return { changed: false, rows: [] };
-    const changes = roomIds.map((key) => ({ cache: ALIASES_OF_ROOM, key }));
-    return { changed: true, rows: await appendCacheChanges(tx, cachesStream.lockKey, changes) };
+function changeAliases(app: AliasApp, roomIds: readonly string[], change: (tx: Db) => Promise<boolean>): Promise<boolean> {
+  return changeRemembered(app, async (tx) => {
+    const value = await change(tx);
+    return { value, remembered: value ? roomIds.map((key) => ({ cache: ALIASES_OF_ROOM, key })) : [] };
   });
-  app.streams.publish(cachesStream, rows);
-  return changed;
 }
 
 /** False where the alias points somewhere already. */

@@ -9,6 +9,8 @@ import { isUserId } from "../../rooms/ids";
 import { getUser } from "../../storage/users";
 import { setForgotten } from "../../storage/memberships";
 import { sendEvent } from "./sendEvent";
+import { ROOMS_OF_USER } from "../../streams/caches";
+import { changeRemembered } from "../../writers/cacheChanges";
 import { DELAYED_DEVICE, sendIntent } from "../../writers/intents";
 import type { SendIntent, SentEvent } from "../../writers/intents";
 import type { App } from "../app";
@@ -234,6 +236,8 @@ export async function forgetRoom(app: App, requester: Requester, roomId: string)
   if (!room || !place) throw new MatrixError(400, "M_UNKNOWN", `User ${requester.userId} not in room ${roomId}`);
   if (place.membership !== "leave" && place.membership !== "ban")
     throw new MatrixError(400, "M_UNKNOWN", `User ${requester.userId} in room ${roomId}`);
-  await setForgotten(app.db, room.nid, requester.userId);
-  app.caches.memberships.forgetUser(requester.userId);
+  await changeRemembered(app, async (tx) => {
+    await setForgotten(tx, room.nid, requester.userId);
+    return { value: undefined, remembered: [{ cache: ROOMS_OF_USER, key: requester.userId }] };
+  });
 }

@@ -1,7 +1,7 @@
-import { appendCacheChanges } from "../../storage/cacheChanges";
 import { deleteSearchRows } from "../../storage/eventSearch";
 import { deleteOverwritten, expiredEvents, overwriteEvents, redactedTexts } from "../../storage/overwriting";
-import { AGGREGATIONS_OF_EVENT, STORED_EVENT, cachesStream } from "../../streams/caches";
+import { AGGREGATIONS_OF_EVENT, STORED_EVENT } from "../../streams/caches";
+import { changeRemembered } from "../../writers/cacheChanges";
 import { relationOf } from "../../writers/flush";
 import type { App } from "../app";
 import { redactedPduText } from "../federation/pduText";
@@ -34,14 +34,14 @@ async function inBatches(app: OverwritingApp, find: () => Promise<readonly numbe
 async function overwrite(app: OverwritingApp, nids: readonly number[]): Promise<void> {
   const events = [...(await app.caches.events.byNids(nids)).values()];
   const eventIds = events.map(({ row }) => row.eventId);
-  const changes = events.flatMap((event) => {
+  const remembered = events.flatMap((event) => {
     const related = event.row.redactedBy === null ? relationOf(event.event)?.relatesTo : undefined;
     return [
       { cache: STORED_EVENT, key: event.row.eventId },
       ...(related === undefined ? [] : [{ cache: AGGREGATIONS_OF_EVENT, key: related }]),
     ];
   });
-  const rows = await app.db.tx(async (tx) => {
+  await changeRemembered(app, async (tx) => {
     await Promise.all([
       overwriteEvents(
         tx,
@@ -50,7 +50,6 @@ async function overwrite(app: OverwritingApp, nids: readonly number[]): Promise<
       deleteSearchRows(tx, eventIds),
       deleteOverwritten(tx, nids),
     ]);
-    return appendCacheChanges(tx, cachesStream.lockKey, changes);
+    return { value: undefined, remembered };
   });
-  app.streams.publish(cachesStream, rows);
 }
