@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
 import type { LoggerFactory } from "../observe/logger";
 import type { Federation } from "../remote/federation";
+import type { Freshness } from "../replication/freshness";
 import type { Notifier } from "../replication/notifier";
 import type { Rpc } from "../replication/rpc";
 import type { Streams } from "../replication/streams";
@@ -55,6 +56,8 @@ export interface App {
   readonly caches: Caches;
   readonly streams: Streams;
   readonly notifier: Notifier;
+  /** Absent in a process that is alone. */
+  readonly freshness: Freshness | undefined;
   readonly rpc: Rpc;
   readonly rateLimiter: RateLimiter;
   readonly metrics: Metrics;

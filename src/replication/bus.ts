@@ -9,6 +9,11 @@ export interface Bus {
   connected(): boolean;
   /** Sends text to all subscribers but those of this bus. Never throws; while not connected the text is dropped. */
   publish(channel: string, text: string): void;
+  /**
+   * Resolves when all that was published before, by anybody of whom this process has heard, has left for every subscriber; or when there is
+   * no telling. May take as long as the other side takes to be given up.
+   */
+  delivered(): Promise<void>;
   /** Returns the way to stop. */
   subscribe(channel: string, fn: (text: string) => void): () => void;
   /** Called when messages flow again after some may have been lost. Returns the way to stop. */
@@ -47,12 +52,32 @@ export function createSubscriptions(onError: (error: unknown) => void): Subscrip
   };
 }
 
+/**
+ * Makes a function that resolves when a round trip is over that began after the call. One is under way at a time: those who ask meanwhile
+ * share the next. A trip that fails counts too: there is nobody to wait for.
+ */
+export function sharedTrips(trip: () => Promise<unknown>): () => Promise<void> {
+  let current: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const begin = (): Promise<void> => {
+    next = undefined;
+    const done = (): void => {
+      if (current === mine) current = undefined;
+    };
+    const mine = trip().then(done, done);
+    current = mine;
+    return mine;
+  };
+  return () => (current ? (next ??= current.then(begin)) : begin());
+}
+
 /** The bus of a process that is alone. */
 export function createSoloBus(): Bus {
   return {
     shared: false,
     connected: () => true,
     publish: () => undefined,
+    delivered: () => Promise.resolve(),
     subscribe: () => () => undefined,
     onReconnect: () => () => undefined,
     close: async () => undefined,

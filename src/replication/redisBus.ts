@@ -1,6 +1,6 @@
 import type { RedisConfig } from "../config/types.generated";
 import type { Random } from "../lib/random";
-import { createSubscriptions } from "./bus";
+import { createSubscriptions, sharedTrips } from "./bus";
 import type { Bus } from "./bus";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
@@ -22,6 +22,8 @@ export function createRedisBus({ config, log, random, ...timing }: RedisBusOptio
   const subscriptions = createSubscriptions((error) => log.error("a message could not be handled", { error }));
   const reconnected = new Set<() => void>();
   let dropped = 0;
+  /** The last publication; those before it are answered before it. */
+  let publication: Promise<unknown> | undefined;
 
   const receive = (message: string, channel: string): void => {
     const sender = message.slice(0, self.length);
@@ -42,11 +44,16 @@ export function createRedisBus({ config, log, random, ...timing }: RedisBusOptio
     shared: true,
     connected: () => incoming.live !== undefined && outgoing.live !== undefined,
     publish(channel, text) {
-      const sent = outgoing.live?.publish(channel, self + text);
-      sent?.catch((error: unknown) => {
+      publication = outgoing.live?.publish(channel, self + text).catch((error: unknown) => {
         if (dropped++ === 0) log.warn(`a message to ${channel} was dropped: ${messageOf(error)}`);
       });
     },
+    // Redis answers whoever published before it has written to all subscribers, so its answer alone is not enough: but it takes the next
+    // command only once it has.
+    delivered: sharedTrips(async () => {
+      await publication;
+      await outgoing.live?.ping();
+    }),
     subscribe(channel, fn) {
       const isNew = !subscriptions.channels().includes(channel);
       const stop = subscriptions.add(channel, fn);

@@ -147,6 +147,13 @@ export class Streams {
     return open;
   }
 
+  /** Positions that are known to exist and haven't been reached yet; undefined where there are none. */
+  missing(): Positions | undefined {
+    let open: Record<string, number> | undefined;
+    for (const [name, { follower }] of this.byName) if (follower.lag > 0) (open ??= {})[name] = follower.position + follower.lag;
+    return open;
+  }
+
   /** Rows known to exist and not applied yet, by stream; for metrics and health. */
   lags(): Positions {
     return Object.fromEntries(Array.from(this.byName, ([name, { follower }]) => [name, follower.lag]));

@@ -1,4 +1,4 @@
-import { createSubscriptions } from "./bus";
+import { createSubscriptions, sharedTrips } from "./bus";
 import type { Bus } from "./bus";
 import { encodeFrame } from "./tcpFrames";
 import { TcpLink } from "./tcpLink";
@@ -19,6 +19,7 @@ export function createTcpBus(options: TcpLinkOptions): Bus {
     shared: true,
     connected: () => link.live !== undefined,
     publish: (channel, text) => link.live?.send(encodeFrame("say", channel, text)),
+    delivered: sharedTrips(() => link.mark()),
     subscribe(channel, fn) {
       const isNew = !subscriptions.channels().includes(channel);
       const stop = subscriptions.add(channel, fn);

@@ -7,9 +7,10 @@ export interface Frame {
 
 /**
  * hello (hub: server name, challenge), name (worker: its name, proof), subscribe and unsubscribe (channel), sync (worker: that was all),
- * ready (hub: from here on nothing is left out), say (channel, message), ping, error (text, then the end).
+ * ready (hub: from here on nothing is left out), say (channel, message), ping, mark (the hub sends it back when all that was
+ * said before is passed on), error (text, then the end).
  */
-const verbs = ["hello", "name", "subscribe", "unsubscribe", "sync", "ready", "say", "ping", "error"] as const;
+const verbs = ["hello", "name", "subscribe", "unsubscribe", "sync", "ready", "say", "ping", "mark", "error"] as const;
 export type Verb = (typeof verbs)[number];
 
 const MAX_HEADER = 4_096;

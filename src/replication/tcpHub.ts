@@ -74,6 +74,7 @@ export function createTcpHub({ serverName, secret, log, random, ...timing }: Tcp
       subscriptions.deliver(frame.subject, frame.text);
       pass(frame.subject, frame.text, member);
     }
+    if (frame.verb === "mark") member.peer.send(encodeFrame("mark"));
     if (frame.verb !== "sync") return;
     log.info(`the worker ${member.name} is connected`);
     member.peer.send(encodeFrame("ready"));
@@ -85,6 +86,8 @@ export function createTcpHub({ serverName, secret, log, random, ...timing }: Tcp
     shared: true,
     connected: () => true,
     publish: (channel, text) => pass(channel, text),
+    // What it passes on goes to all at once.
+    delivered: () => Promise.resolve(),
     subscribe: (channel, fn) => subscriptions.add(channel, fn),
     onReconnect(fn) {
       joined.add(fn);

@@ -36,6 +36,7 @@ export class TcpLink {
   private complained = false;
   private retryMs = FIRST_RETRY_MS;
   private timer: NodeJS.Timeout | undefined;
+  private marked: (() => void) | undefined;
 
   constructor(
     private readonly options: TcpLinkOptions,
@@ -52,6 +53,16 @@ export class TcpLink {
   /** A connection that takes subscriptions. */
   get ready(): TcpPeer | undefined {
     return this.introduced ? this.peer : undefined;
+  }
+
+  /** Resolves when the main process has passed on what was said before, or the connection is lost. One at a time. */
+  async mark(): Promise<void> {
+    const { live } = this;
+    if (!live) return;
+    await new Promise<void>((resolve) => {
+      this.marked = resolve;
+      live.send(encodeFrame("mark"));
+    });
   }
 
   close(): void {
@@ -75,6 +86,7 @@ export class TcpLink {
     const { serverName, instance, secret } = this.options;
     if (verb === "say") this.events.onMessage(subject, text);
     if (verb === "ready") this.isReady();
+    if (verb === "mark") this.marked?.();
     if (verb !== "hello") return;
     if (subject !== serverName) return peer.refuse(`the main process there is that of ${subject}, not of ${serverName}`);
     peer.send(encodeFrame("name", instance, proofOf(secret, text, instance)));
@@ -94,6 +106,7 @@ export class TcpLink {
   private lost(reason: string): void {
     this.peer = undefined;
     this.introduced = this.up = false;
+    this.marked?.();
     if (this.closed) return;
     if (!this.complained) this.options.log.warn(`no connection to the main process, asking the database for news meanwhile: ${reason}`);
     this.complained = true;

@@ -38,6 +38,8 @@ export interface RouteDefinition<A extends AuthMode, P, Q, B> {
   }) => void | Promise<void>;
   /** Of a route for other servers: it holds them back itself where they ask too much. */
   readonly ownPace?: boolean;
+  /** Of a route that is not for GET and yet changes nothing: its answers need not wait until other processes know what this one wrote. */
+  readonly readOnly?: boolean;
   /** Answers a value to send as JSON, or a `reply(...)`. */
   readonly handle: (context: RouteContext<A, P, Q, B>) => unknown;
 }

@@ -32,6 +32,7 @@ import type { LoggerFactory } from "../observe/logger";
 import type { Metrics } from "../observe/metrics";
 import type { Bus } from "../replication/bus";
 import { createRpc } from "../replication/createRpc";
+import { createFreshness } from "../replication/freshness";
 import { createReplicationMetrics, watchReplication } from "../replication/metrics";
 import { Notifier } from "../replication/notifier";
 import type { Ownership } from "../replication/ownership";
@@ -106,7 +107,7 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, transport });
   const describe = () => describeProcess({ config, metrics, streams, busConnected: () => bus.connected() });
   const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });
-  return { notifier, streams, rpc, ownership, cluster: { rollCall, describe } };
+  return { notifier, streams, rpc, ownership, freshness: createFreshness(streams, bus), cluster: { rollCall, describe } };
 }
 
 const cachePositions = (streams: Streams): CachePositions => ({

@@ -1,3 +1,5 @@
+import { createHmac } from "node:crypto";
+import { testValues } from "./config";
 import { eventually } from "./eventually";
 
 /** What servers answer: of any shape, tests know which. */
@@ -16,6 +18,8 @@ export interface TestClient {
   readonly token: string;
   /** The same user and device at another process, with syncs of its own. */
   on(url: Place): TestClient;
+  /** Whoever an answer to a registration or login names, at the same process. */
+  as(account: Body): TestClient;
   /** Paths are relative to /_matrix/client/v3, or whole when they start with /_. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
   /** The body of a call that has to succeed. */
@@ -32,7 +36,8 @@ export interface TestClient {
   sees(roomId: string, eventId: string): Promise<void>;
 }
 
-const PASSWORD = "sUp3r s3kr1t";
+/** Of everybody who registers here. */
+export const PASSWORD = "sUp3r s3kr1t";
 const POLL_MS = 2_000;
 let transactions = 0;
 
@@ -53,14 +58,39 @@ export async function request(place: Place, method: string, path: string, body?:
 export async function register(url: Place, username: string): Promise<TestClient> {
   const { status, body } = await request(url, "POST", "/register", { username, password: PASSWORD, auth: { type: "m.login.dummy" } });
   if (status !== 200) throw new Error(`${username} cannot register: ${status} ${JSON.stringify(body)}`);
-  return clientOf(url, { userId: body.user_id, deviceId: body.device_id, token: body.access_token });
+  return clientOf(url, accountOf(body));
 }
 
-function clientOf(url: Place, account: Pick<TestClient, "userId" | "deviceId" | "token">): TestClient {
+/** One more session of a user who registered here. */
+export async function login(url: Place, userId: string): Promise<TestClient> {
+  const identifier = { type: "m.id.user", user: userId };
+  const { status, body } = await request(url, "POST", "/login", { type: "m.login.password", identifier, password: PASSWORD });
+  if (status !== 200) throw new Error(`${userId} cannot log in: ${status} ${JSON.stringify(body)}`);
+  return clientOf(url, accountOf(body));
+}
+
+/** Registers an administrator with the shared secret of the tests. */
+export async function registerAdmin(url: Place, username: string): Promise<TestClient> {
+  const path = "/_synapse/admin/v1/register";
+  const { nonce } = (await request(url, "GET", path)).body;
+  const mac = createHmac("sha1", testValues.registration_shared_secret ?? "")
+    .update([nonce, username, PASSWORD, "admin"].join("\0"))
+    .digest("hex");
+  const { status, body } = await request(url, "POST", path, { nonce, username, password: PASSWORD, admin: true, mac });
+  if (status !== 200) throw new Error(`${username} cannot register: ${status} ${JSON.stringify(body)}`);
+  return clientOf(url, accountOf(body));
+}
+
+const accountOf = (body: Body): Account => ({ userId: body.user_id, deviceId: body.device_id, token: body.access_token });
+
+type Account = Pick<TestClient, "userId" | "deviceId" | "token">;
+
+function clientOf(url: Place, account: Account): TestClient {
   let since: string | undefined;
   const client: TestClient = {
     ...account,
     on: (other) => clientOf(other, account),
+    as: (body) => clientOf(url, accountOf(body)),
     call: (method, path, body) => request(url, method, path, body, account.token),
     async ok(method, path, body) {
       const answer = await client.call(method, path, body);

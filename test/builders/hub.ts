@@ -24,6 +24,7 @@ export function createHub() {
         if (!up || lose) return;
         for (const other of endpoints) if (other !== self) setImmediate(() => other.subscriptions.deliver(channel, text));
       },
+      delivered: () => new Promise(setImmediate),
       subscribe: (channel, fn) => self.subscriptions.add(channel, fn),
       onReconnect(fn) {
         self.reconnected.add(fn);

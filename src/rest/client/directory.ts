@@ -71,6 +71,7 @@ export const directoryRoutes = group("client.directory", [
     },
   }),
   route("POST /_matrix/client/v3/publicRooms", {
+    readOnly: true,
     servlet: "PublicRoomListRestServlet",
     aliases: prefixes,
     auth: "guest",

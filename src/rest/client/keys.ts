@@ -50,6 +50,7 @@ export const keyRoutes = group("client.keys", [
     handle: ({ app, requester, params, body }) => uploadKeys(app, requester, uploadOf(body, params.deviceId)),
   }),
   route("POST /_matrix/client/v3/keys/query", {
+    readOnly: true,
     servlet: "KeyQueryServlet",
     aliases: prefixes,
     auth: "guest",

@@ -19,6 +19,7 @@ const DEFAULT_REACH = 5;
 
 export const searchRoutes = group("client.search", [
   route("POST /_matrix/client/v3/search", {
+    readOnly: true,
     servlet: "SearchRestServlet",
     aliases: ["r0", "api/v1", "unstable"],
     auth: "user",

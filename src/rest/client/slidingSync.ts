@@ -56,6 +56,7 @@ const body = object({
 
 export const slidingSyncRoutes = group("client.sliding_sync", [
   route("POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync", {
+    readOnly: true,
     servlet: "SlidingSyncRestServlet",
     auth: "guest",
     query: object({

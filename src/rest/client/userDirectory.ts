@@ -4,6 +4,7 @@ import { group, route } from "../route";
 
 export const userDirectoryRoutes = group("client.userDirectory", [
   route("POST /_matrix/client/v3/user_directory/search", {
+    readOnly: true,
     servlet: "UserDirectorySearchRestServlet",
     aliases: ["r0", "unstable"],
     auth: "user",

@@ -53,9 +53,14 @@ function started(exchange: Exchange): void {
 
 /** Never rejects. */
 async function serve(exchange: Exchange, compiled: CompiledRoute, segments: readonly string[]): Promise<void> {
+  const { freshness } = exchange.listening.app;
+  const { auth, readOnly = exchange.method === "GET" || exchange.method === "HEAD" } = compiled.route.definition;
   let answer: unknown;
   try {
+    // Calls between processes carry positions of their own.
+    if (freshness && auth !== "replication") await freshness.listened();
     answer = await run(exchange, compiled, segments);
+    if (freshness && auth !== "replication" && !readOnly) await freshness.told();
   } catch (error) {
     answer = answerOf(exchange, error);
   }

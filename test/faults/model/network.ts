@@ -51,6 +51,7 @@ export class Network {
           });
         }
       },
+      delivered: () => Promise.resolve(),
       subscribe: (channel, fn) => self.subscriptions.add(channel, fn),
       onReconnect: (fn) => {
         self.reconnected.add(fn);

@@ -43,6 +43,28 @@ test("messages reach other buses and not the one that sent them", async () => {
   expect(got.sort()).toEqual(["a from b", "b from a ü\n"]);
 });
 
+test("what is delivered lies at the others, and nobody waits for a Redis that is away", async () => {
+  const [a, b] = [newBus(), newBus()];
+  const got: string[] = [];
+  b.subscribe("x", (text) => got.push(text));
+  await eventually(() => {
+    a.publish("x", "first");
+    return a.connected() && got.length > 0;
+  });
+  for (let i = 0; i < 100; i++) {
+    a.publish("x", `${i}`);
+    await a.delivered();
+    // One whole turn of the event loop, in which sockets are read.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(got.at(-1)).toBe(`${i}`);
+  }
+  await redis.kill();
+  await eventually(() => !a.connected());
+  await a.delivered();
+  await redis.restart();
+});
+
 test("channels can come and go while connected", async () => {
   const [a, b] = [newBus(), newBus()];
   await eventually(() => a.connected() && b.connected());

@@ -77,6 +77,29 @@ test("each says something to all others and not to itself; the main process pass
   expect(got.sort()).toEqual(expected.sort());
 });
 
+test("what is delivered lies at the others, and nobody waits for a main process that is away", async () => {
+  const hub = await startHub();
+  const [a, b] = [newWorker(hub.port, "a"), newWorker(hub.port, "b")];
+  const got: string[] = [];
+  b.subscribe("x", (text) => got.push(text));
+  await eventually(() => {
+    a.publish("x", "first");
+    return a.connected() && got.length > 0;
+  });
+  for (let i = 0; i < 100; i++) {
+    a.publish("x", `${i}`);
+    await a.delivered();
+    // One whole turn of the event loop, in which sockets are read.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(got.at(-1)).toBe(`${i}`);
+  }
+  const lost = a.delivered();
+  await hub.stop();
+  await lost;
+  await a.delivered();
+});
+
 test("channels can come and go while connected", async () => {
   const hub = await startHub();
   const worker = newWorker(hub.port, "a");
