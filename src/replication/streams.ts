@@ -43,8 +43,8 @@ export interface StreamsOptions {
   readonly channelPrefix: string;
   /** Asks the writer of a memory-only stream for what was missed. */
   readonly fetchMemory: (stream: AnyStream, query: UpdatesQuery) => Promise<CaughtUp>;
-  /** Whether this process writes a memory-only stream now. */
-  readonly writes?: (stream: AnyStream) => boolean;
+  /** In which life this process writes a memory-only stream now: the epoch of its lease; undefined where it does not write it. */
+  readonly writes?: (stream: AnyStream) => number | undefined;
   /** The streams that this process has use for; absent, all. Of others it knows no position. */
   readonly follows?: ReadonlySet<string>;
   /** How often the database is asked while the bus is away, default 1000. */
@@ -62,6 +62,8 @@ interface Followed {
   readonly waiters: PositionWaiters;
   snapshot: () => readonly unknown[];
   memory: MemoryLog | undefined;
+  /** The life of this process in which the log in memory was begun. */
+  life: number | undefined;
   /** A position that is late, and about which the database has yet to be asked; 0 if none. */
   late: number;
   asking: boolean;
@@ -215,7 +217,7 @@ export class Streams {
 
   /** Of a stream in the memory of this process there is nothing to wait for: what its writer before said last can't come any more. */
   private isHere(stream: Followed, position: number): boolean {
-    if (stream.def.sequence !== undefined || !this.options.writes?.(stream.def)) return false;
+    if (stream.def.sequence !== undefined || this.options.writes?.(stream.def) === undefined) return false;
     this.memoryLog(stream, position);
     return true;
   }
@@ -228,6 +230,7 @@ export class Streams {
       waiters: new PositionWaiters(),
       snapshot: () => [],
       memory: undefined,
+      life: undefined,
       late: 0,
       asking: false,
       repeats: 0,
@@ -268,13 +271,15 @@ export class Streams {
   }
 
   /**
-   * The log of this life of ours as the writer; a new one where another process wrote in between. It begins beyond `seen`, a position
+   * The log of this life of ours as the writer; a new one where another process wrote in between, or may have while this one slept. It begins beyond `seen`, a position
    * of the life before that somebody claims to have seen, as far as clocks may differ.
    */
   private memoryLog(stream: Followed, seen = 0): MemoryLog {
-    const { clock, random } = this.options;
+    const { clock, random, writes } = this.options;
     const { follower } = stream;
-    if (stream.memory && stream.memory.epoch === follower.epoch) return stream.memory;
+    const life = writes?.(stream.def) ?? stream.life;
+    if (stream.memory && stream.memory.epoch === follower.epoch && stream.life === life) return stream.memory;
+    stream.life = life;
     const now = clock.now();
     const start = Math.max(now, follower.position + 1, Math.min(seen + 1, now + CLOCK_SKEW_MS));
     stream.memory = createMemoryLog(random.letters(10), start, () => stream.snapshot());

@@ -90,20 +90,20 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const replicationMetrics = createReplicationMetrics(metrics);
   const common = { log: log("synapse.replication"), clock, random, metrics: replicationMetrics };
   const notifier = new Notifier({ clock, metrics: replicationMetrics });
+  const { ownership, transport, bus } = deployment;
   const streams: Streams = new Streams({
     ...common,
     defs: allStreams,
     db,
-    bus: deployment.bus,
+    bus,
     notifier,
     caches: accounts,
     instance: config.derived.instanceName,
     channelPrefix: `${config.server_name}/synapse-ts/v1/`,
     fetchMemory: (stream, query) => fetchMemory(app(), stream, query),
-    writes: ({ writer }) => deployment.ownership.isMine(writer),
+    writes: ({ writer }) => (ownership.isMine(writer) ? (ownership.fence(writer)?.epoch ?? 0) : undefined),
   });
   watchReplication(metrics, notifier, streams);
-  const { ownership, transport, bus } = deployment;
   const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, transport });
   const describe = () => describeProcess({ config, metrics, streams, busConnected: () => bus.connected() });
   const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });

@@ -8,7 +8,7 @@ const LONG = 20_000;
 async function deployment() {
   const hub = createHub();
   let writer: Streams | undefined;
-  const start = async (instance: string, writes = (): boolean => false) => {
+  const start = async (instance: string, writes = (): number | undefined => undefined) => {
     const { streams } = testProcess({ defs: [typingStream], bus: hub.endpoint(), instance, writes }, () => {
       if (!writer) throw new Error("nobody writes");
       return writer;
@@ -76,7 +76,7 @@ test("who takes a stream over does not wait for what its writer before said last
   const { hub, start, setWriter } = await deployment();
   const w1 = await start("w1");
   const w2 = await start("w2");
-  const w3 = await start("w3", () => true);
+  const w3 = await start("w3", () => 2);
   const heard = w1.streams.append(typingStream, [{ roomId: "!a", users: [] }]);
   await w2.streams.waitFor({ typing: heard }, LONG);
   let said = 0;
@@ -87,6 +87,30 @@ test("who takes a stream over does not wait for what its writer before said last
   expect(await w2.streams.waitFor({ typing: said }, LONG)).toBe(true);
   expect(w2.heard.at(-1)?.[1]).toBe(true);
   w2.streams.stop();
+  w3.streams.stop();
+});
+
+test("a writer that slept while another one wrote begins a new life, and its positions go on growing", async () => {
+  const { hub, start, setWriter } = await deployment();
+  let life: number | undefined = 1;
+  const w1 = await start("w1", () => life);
+  const w2 = await start("w2", () => 2);
+  const w3 = await start("w3");
+  await w3.streams.waitFor({ typing: w1.streams.append(typingStream, [{ roomId: "!a", users: [] }]) }, LONG);
+  setWriter(w2.streams);
+  let meanwhile = 0;
+  hub.loseMessages(() => {
+    for (let i = 0; i < 5; i++) meanwhile = w2.streams.append(typingStream, [{ roomId: "!b", users: [] }]);
+    w2.streams.stop();
+  });
+  expect(await w3.streams.waitFor({ typing: meanwhile }, LONG)).toBe(true);
+  life = 3;
+  setWriter(w1.streams);
+  expect(await w1.streams.waitFor({ typing: meanwhile }, LONG)).toBe(true);
+  const after = w1.streams.append(typingStream, [{ roomId: "!c", users: [] }]);
+  expect(after).toBeGreaterThan(meanwhile);
+  await eventually(() => w3.streams.position(typingStream) === after);
+  w1.streams.stop();
   w3.streams.stop();
 });
 
