@@ -5,7 +5,7 @@ module.exports = {
   testEnvironment: "node",
   globalSetup: "<rootDir>/test/builders/globalSetup.ts",
   globalTeardown: "<rootDir>/test/builders/globalTeardown.ts",
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   maxWorkers: 2,
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
 };

@@ -1,5 +1,5 @@
 /** Resolves once condition holds; fails after a time that no healthy run comes near. */
-export async function eventually(condition: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, limitMs = 45_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`never came true: ${condition.toString()}`);
