@@ -1,3 +1,4 @@
+import type { ByteReader } from "./byteReader";
 import type { JsonObject, JsonValue } from "./json";
 
 /** The subset of JSON Schema that the builders write. */
@@ -61,7 +62,7 @@ export function form<F extends Fields>(fields: F): ObjectSchema<InferFields<F>> 
   return { ...object(fields), encoding: "form" };
 }
 
-export interface StreamSchema extends Schema<AsyncIterable<Buffer>> {
+export interface StreamSchema extends Schema<ByteReader> {
   readonly encoding: "stream";
   readonly isOptional: false;
 }

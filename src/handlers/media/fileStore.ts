@@ -1,19 +1,25 @@
-import { link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { link, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Config } from "../../config/config";
+import { createBufferPool } from "../../lib/bufferPool";
+import type { ByteReader } from "../../lib/byteReader";
 import type { Clock } from "../../lib/clock";
 import type { Random } from "../../lib/random";
+import { inFolder } from "./createFile";
+import { createFolders } from "./folders";
 import { openFile } from "./openFile";
 import type { OpenFile } from "./openFile";
-import { receiveFile } from "./receiveFile";
+import { holdFile, receiveFile } from "./receiveFile";
 import type { ReceivedFile } from "./receiveFile";
 import { createSecondStores, isMissing } from "./secondStores";
 import type { Kind } from "./secondStores";
 
 /** Files below `media_store_path`, which several processes may share. Paths are relative to it. */
 export interface FileStore {
-  /** Writes what comes to a file of its own while it comes. Throws 413 M_TOO_LARGE; whatever fails leaves no file behind. */
-  receive(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<ReceivedFile>;
+  /** Throws 413 M_TOO_LARGE; whatever fails leaves no file behind. `length`: as announced. */
+  receive(body: ByteReader, options: { readonly maxBytes: number; readonly length?: number | undefined }): Promise<ReceivedFile>;
+  /** What is in memory already. */
+  hold(bytes: Buffer): ReceivedFile;
   /** Puts the file in its place, on disk for good. `same` has equal contents, and then there is one file by two names. */
   place(file: ReceivedFile, path: string, options: { readonly kind: Kind; readonly same?: string | undefined }): Promise<void>;
   /** Undefined where there is no such file, in the second stores neither. */
@@ -32,11 +38,15 @@ export interface FileStoreDeps {
   readonly background: (name: string, work: () => Promise<void>) => void;
 }
 
+/** Reused memory for receiving: files of 1 MiB fit with room to spare. */
+const BUFFERS = { size: 17 * 65_536, small: 65_536, most: 8 };
 /** On the file system of the store, so that a finished file is moved, not copied. */
 const INCOMING = "incoming";
 
 export function createFileStore({ config, random, clock, background }: FileStoreDeps): FileStore {
   const root = config.media_store_path;
+  const buffers = createBufferPool(BUFFERS);
+  const folders = createFolders();
   const seconds = createSecondStores(root, config.media_storage_providers, background);
   const incoming = (): string => join(root, INCOMING, random.letters(24));
 
@@ -53,14 +63,14 @@ export function createFileStore({ config, random, clock, background }: FileStore
   }
 
   return {
-    async receive(body, maxBytes) {
-      return receiveFile(incoming(), body, maxBytes);
-    },
+    receive: (body, options) => receiveFile(body, { ...options, path: incoming(), buffers }),
+    hold: (bytes) => holdFile(incoming(), bytes, () => undefined),
     async place(file, path, { kind, same }) {
       const target = join(root, path);
-      await mkdir(dirname(target), { recursive: true });
-      if (same === undefined || !(await tryLink(join(root, same), target))) await rename(file.path, target);
-      await syncDirectory(dirname(target));
+      const put = (act: () => Promise<void>): Promise<void> => inFolder(target, act, folders.make);
+      const linked = same !== undefined && (await isDone(put(() => link(join(root, same), target))));
+      if (!linked) await put(() => file.moveTo(target));
+      await folders.sync(dirname(target));
       await seconds.copy(path, kind);
     },
     open: (path) => whereItIs(path, openFile),
@@ -87,21 +97,9 @@ async function removeOlder(folder: string, before: number): Promise<void> {
 }
 
 /** False where the file system cannot, or the other file is gone meanwhile. */
-async function tryLink(existing: string, target: string): Promise<boolean> {
-  try {
-    await link(existing, target);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The name in its directory is on disk only then. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+function isDone(act: Promise<void>): Promise<boolean> {
+  return act.then(
+    () => true,
+    () => false,
+  );
 }

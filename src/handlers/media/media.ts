@@ -18,12 +18,14 @@ import { createFileStore } from "./fileStore";
 import type { FileStore } from "./fileStore";
 import { createImages } from "./images";
 import type { ImageFacts, Images } from "./images";
+import { createMediaIds } from "./mediaIds";
 import { DEFAULT_PROVIDERS, parseProviders } from "./previews/oembed";
 import type { Provider } from "./previews/oembed";
 
 /** What a process holds of the media repository; `app.media`. The truth is in the database and in the store's directory. */
 export interface Media {
   readonly files: FileStore;
+  readonly newId: () => string;
   readonly images: Images;
   /** By the path of the image. */
   readonly imageFacts: LRUCache<string, ImageFacts>;
@@ -65,6 +67,7 @@ export function createMedia({ config, db, clock, random, background }: MediaDeps
   const previewsDeny = config.url_preview_enabled ? config.url_preview_ip_range_blacklist : undefined;
   return {
     files: createFileStore({ config, random, clock, background }),
+    newId: createMediaIds(random),
     images: createImages(config.max_image_pixels),
     imageFacts: createLru(MAX_IMAGES),
     accesses: createAccessTimes({ db, clock, background }),

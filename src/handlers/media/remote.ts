@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { MatrixError, notFound, tooLarge } from "../../errors";
+import { readerOf } from "../../lib/byteReader";
 import { nameInDisposition } from "../../lib/contentDisposition";
 import { LimiterFull } from "../../lib/limiter";
 import { FederationDeniedError, FederationError } from "../../remote/federationErrors";
@@ -10,7 +11,7 @@ import type { MediaRequest } from "./find";
 import type { MediaApp } from "./media";
 import { cleanName, cleanType } from "./names";
 import type { ReceivedFile } from "./receiveFile";
-import { newMediaId, placeFile } from "./upload";
+import { placeFile } from "./upload";
 
 /** A file on its way from another server. */
 interface Incoming {
@@ -59,7 +60,7 @@ async function store(app: MediaApp, wanted: Wanted, incoming: Incoming): Promise
   const { origin, mediaId, countedFor } = wanted;
   if ((incoming.length ?? 0) > maxBytes) throw remoteTooLarge();
   if (incoming.length !== undefined) app.rateLimiter.check("remote_media_download", countedFor, { cost: incoming.length });
-  const file = await app.media.files.receive(incoming.body, maxBytes).catch((error: unknown) => {
+  const file = await app.media.files.receive(readerOf(incoming.body), { maxBytes, length: incoming.length }).catch((error: unknown) => {
     if (error instanceof MatrixError) throw error.status === 413 ? remoteTooLarge() : error;
     throw failed(error instanceof Error ? error.message : String(error));
   });
@@ -93,7 +94,7 @@ async function storeCopy(
     mediaType: cleanType(incoming.contentType),
     length: file.length,
     uploadName: cleanName(disposition === undefined ? undefined : nameInDisposition(disposition)),
-    filesystemId: newMediaId(app),
+    filesystemId: app.media.newId(),
     authenticated: app.config.enable_authenticated_media,
     urlCache: null,
     sha256: file.sha256,

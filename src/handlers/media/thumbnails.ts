@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import { MatrixError, limitExceeded, notFound, tooLarge } from "../../errors";
 import { LimiterFull } from "../../lib/limiter";
 import { insertThumbnail } from "../../storage/media";
@@ -98,9 +97,9 @@ function makeOnce(app: MediaApp, making: Making): Promise<void> {
   return work;
 }
 
-async function make({ db, media: { files, images }, config, serverName }: MediaApp, { media, source, order, path }: Making): Promise<void> {
+async function make({ db, media: { files, images }, serverName }: MediaApp, { media, source, order, path }: Making): Promise<void> {
   const bytes = await images.thumbnail(source, order);
-  const file = await files.receive(Readable.from([bytes]), Math.max(bytes.length, config.max_upload_size));
+  const file = files.hold(bytes);
   try {
     await insertThumbnail(db, media, { ...order, mediaType: order.type, length: bytes.length });
     await files.place(file, path, { kind: media.origin === serverName ? "local" : "remote" });

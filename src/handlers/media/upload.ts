@@ -1,4 +1,5 @@
 import { MatrixError, forbidden, notFound, tooLarge } from "../../errors";
+import type { ByteReader } from "../../lib/byteReader";
 import { fitsId } from "../../rooms/ids";
 import { completeMedia, findSameContents, getMedia, insertMedia, lockPendingMedia, uploadedSince } from "../../storage/media";
 import type { NewMedia } from "../../storage/media";
@@ -11,28 +12,22 @@ import type { ReceivedFile } from "./receiveFile";
 import type { Kind } from "./secondStores";
 
 export interface Upload {
-  readonly body: AsyncIterable<Buffer>;
+  readonly body: ByteReader;
   /** As the client announces them. */
   readonly length: number | undefined;
   readonly contentType: string | undefined;
   readonly fileName: string | undefined;
 }
 
-const ID_LENGTH = 24;
-
-export function newMediaId({ random }: Pick<MediaApp, "random">): string {
-  return random.letters(ID_LENGTH);
-}
-
 /** Stores what a user uploads (client-server API, "Content repository"). Gives its mxc address. */
 export async function uploadMedia(app: MediaApp, { userId }: Requester, upload: Upload): Promise<string> {
   await checkQuota(app, userId, upload.length ?? 0);
-  const file = await app.media.files.receive(upload.body, app.config.max_upload_size);
+  const file = await app.media.files.receive(upload.body, { maxBytes: app.config.max_upload_size, length: upload.length });
   try {
     await checkQuota(app, userId, file.length);
     const { mediaId } = await storeOwn(app, file, {
       userId,
-      mediaId: newMediaId(app),
+      mediaId: app.media.newId(),
       mediaType: cleanType(upload.contentType),
       uploadName: cleanName(upload.fileName),
       urlCache: null,
@@ -104,7 +99,7 @@ export async function uploadToId(
   if (to.origin !== app.serverName || !fitsId(to.mediaId)) throw notFound("Non-local server name specified");
   await checkOpen(app, userId, to.mediaId);
   await checkQuota(app, userId, upload.length ?? 0);
-  const file = await app.media.files.receive(upload.body, app.config.max_upload_size);
+  const file = await app.media.files.receive(upload.body, { maxBytes: app.config.max_upload_size, length: upload.length });
   try {
     await checkQuota(app, userId, file.length);
     await complete(app, file, { mediaId: to.mediaId, upload });

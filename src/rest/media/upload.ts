@@ -3,6 +3,7 @@ import { createMediaId } from "../../handlers/media/createId";
 import { uploadMedia, uploadToId } from "../../handlers/media/upload";
 import type { Upload } from "../../handlers/media/upload";
 import type { HttpRequest } from "../../handlers/request";
+import type { ByteReader } from "../../lib/byteReader";
 import { byteStream, object, optional, string } from "../../lib/schema";
 import type { App } from "../../handlers/app";
 import { group, route } from "../route";
@@ -11,7 +12,7 @@ const older = ["r0", "v1"];
 const uploadQuery = object({ filename: optional(string()) });
 const maxBody = ({ config }: App): number => config.max_upload_size;
 
-function uploadOf({ headers }: HttpRequest, body: AsyncIterable<Buffer>, fileName: string | undefined): Upload {
+function uploadOf({ headers }: HttpRequest, body: ByteReader, fileName: string | undefined): Upload {
   const length = headers["content-length"];
   return { body, length: length === undefined ? undefined : Number(length), contentType: headers["content-type"], fileName };
 }

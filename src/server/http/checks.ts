@@ -33,9 +33,9 @@ function textError(where: "Path" | "Query" | "Form", { kind, path, message }: Sc
 export async function checkedBody(exchange: Exchange, compiled: CompiledRoute): Promise<unknown> {
   const { body: schema, maxBody = DEFAULT_MAX_BODY, auth } = compiled.route.definition;
   if (!schema) return undefined;
-  const { app, timeouts, budget } = exchange.listening;
+  const { app, timeouts, budget, freeMemory } = exchange.listening;
   const maxBytes = typeof maxBody === "number" ? maxBody : maxBody(app);
-  if (encodingOf(schema) === "stream") return streamBody(exchange.raw, { maxBytes, idleMs: timeouts.body });
+  if (encodingOf(schema) === "stream") return streamBody(exchange.raw, { maxBytes, idleMs: timeouts.body, freeMemory });
   const bytes = await readBody(exchange.raw, { maxBytes, timeoutMs: timeouts.body, budget });
   if (bytes.length === 0 && schema.isOptional) return undefined;
   if (isForm(schema)) return checkedForm(schema, bytes);

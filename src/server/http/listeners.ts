@@ -3,6 +3,7 @@ import type { Server as HttpsServer } from "node:https";
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer } from "node:net";
 import type { Listener } from "../../config/types.generated";
 import type { App } from "../../handlers/app";
+import { createFreeMemory, type FreeMemory } from "../../lib/freeMemory";
 import { createHttpMetrics, type HttpMetrics } from "../../observe/httpMetrics";
 import type { LoggerFactory } from "../../observe/logger";
 import type { Metrics } from "../../observe/metrics";
@@ -47,7 +48,12 @@ export function createListeners(options: ListenersOptions): HttpListeners {
   const state = { closing: false };
   const servers: { server: Server | HttpsServer; tls: boolean }[] = [];
   const banners: NetServer[] = [];
-  const shared = { http: createHttpMetrics(options.metrics), budget: new BodyBudget(BODY_BUDGET), nextId: counter() };
+  const shared = {
+    http: createHttpMetrics(options.metrics),
+    budget: new BodyBudget(BODY_BUDGET),
+    freeMemory: createFreeMemory(),
+    nextId: counter(),
+  };
 
   async function openOne(listener: Listener): Promise<void> {
     // That of the bus (server/deployment).
@@ -97,6 +103,7 @@ export function createListeners(options: ListenersOptions): HttpListeners {
 interface Shared {
   readonly http: HttpMetrics;
   readonly budget: BodyBudget;
+  readonly freeMemory: FreeMemory;
   readonly nextId: () => number;
   readonly timeouts: HttpTimeouts;
   readonly isClosing: () => boolean;
@@ -106,7 +113,7 @@ function listeningOf({ app, groups, log, metrics }: ListenersOptions, listener: 
   const served = [healthRoutes, ...(app.config.enable_metrics ? [metricsRoutes(metrics)] : []), ...groups];
   const tag = listener.tag ?? String(listener.port ?? listener.path);
   const isMetrics = listener.type === "metrics";
-  const { http, budget, nextId, timeouts, isClosing } = shared;
+  const { http, budget, freeMemory, nextId, timeouts, isClosing } = shared;
   return {
     app,
     clock: app.clock,
@@ -121,6 +128,7 @@ function listeningOf({ app, groups, log, metrics }: ListenersOptions, listener: 
     metrics: http,
     timeouts,
     budget,
+    freeMemory,
     isClosing,
   };
 }

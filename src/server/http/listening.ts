@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { App } from "../../handlers/app";
 import type { Clock } from "../../lib/clock";
+import type { FreeMemory } from "../../lib/freeMemory";
 import type { HttpMetrics } from "../../observe/httpMetrics";
 import type { Logger } from "../../observe/logger";
 import type { Router } from "../../rest/router";
@@ -40,6 +41,7 @@ export interface Listening {
   readonly metrics: HttpMetrics;
   readonly timeouts: HttpTimeouts;
   readonly budget: BodyBudget;
+  readonly freeMemory: FreeMemory;
   /** True once the listener is being closed: answers then end their connection. */
   isClosing(): boolean;
 }

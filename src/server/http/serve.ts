@@ -138,6 +138,7 @@ function finish(exchange: Exchange): void {
 /** A client may go on sending a body that nobody reads, but not forever. */
 function endLingering(raw: IncomingMessage, lingerMs: number): void {
   const { socket } = raw;
+  raw.resume();
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   timer.unref();
   raw.once("close", () => clearTimeout(timer));

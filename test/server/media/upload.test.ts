@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readlinkSync, renameSync } from "node:fs";
+import { readdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { join } from "node:path";
@@ -148,23 +149,43 @@ test("too large, announced or found out on the way, leaves nothing behind", asyn
   await eventually(() => Promise.resolve(server.files().length === files.length + 1), 5_000);
 });
 
-test("a client that leaves in the middle of its upload leaves no file", async () => {
-  const files = server.files();
-  const port = Number(new URL(server.url).port);
-  const socket = connect(port, "127.0.0.1");
-  socket.write(
-    `POST /_matrix/media/v3/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice}\r\nContent-Length: 90000\r\n\r\n${"x".repeat(1000)}`,
-  );
-  await eventually(() => Promise.resolve(server.files().length === files.length + 1), 5_000);
-  socket.destroy();
-  await eventually(() => Promise.resolve(server.files().length === files.length), 5_000);
+describe("large files", () => {
+  let large: MediaServer;
+  let carol: string;
+  beforeAll(async () => {
+    large = await createMediaServer({ max_upload_size: 20_000_000 });
+    carol = await large.token("carol");
+  });
+  afterAll(() => large.close());
+
+  test.each([1_048_576, 3_000_001, 8_000_000])("%i bytes are written while they come, several at once", async (length) => {
+    const bodies = Array.from({ length: 10 }, () => randomBytes(length));
+    const ids = await Promise.all(bodies.map((body) => large.upload(carol, body)));
+    for (const [i, id] of ids.entries()) {
+      const answer = await large.raw("GET", download(id), { token: carol });
+      expect(Buffer.from(await answer.arrayBuffer()).equals(bodies[i] ?? Buffer.alloc(0))).toBe(true);
+    }
+    expect(large.files().filter((path) => path.startsWith("incoming"))).toEqual([]);
+  });
+
+  test("a client that leaves in the middle of its upload leaves no file", async () => {
+    const files = large.files();
+    const socket = connect(Number(new URL(large.url).port), "127.0.0.1");
+    socket.write(
+      `POST /_matrix/media/v3/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${carol}\r\nContent-Length: 9000000\r\n\r\n${"x".repeat(3_000_000)}`,
+    );
+    await eventually(() => Promise.resolve(large.files().length === files.length + 1), 5_000);
+    socket.destroy();
+    await eventually(() => Promise.resolve(large.files().length === files.length), 5_000);
+  });
 });
 
 // Open files can be counted there.
 (process.platform === "linux" ? test : test.skip)(
   "a client that leaves in the middle of its download, or right after it asked, keeps no file open",
   async () => {
-    const { path } = await server.app.media.files.receive(new Blob([new Uint8Array(20_000_000)]).stream(), 30_000_000);
+    const path = join(server.directory, "large");
+    writeFileSync(path, Buffer.alloc(20_000_000));
     const id = await server.upload(alice, Buffer.from("will be large"));
     const [, m = ""] = id.split("/");
     renameSync(path, join(server.directory, "local_content", m.slice(0, 2), m.slice(2, 4), m.slice(4)));

@@ -1,4 +1,5 @@
 import { MatrixError } from "../../../errors";
+import { readerOf } from "../../../lib/byteReader";
 import type { WebAnswer } from "../../../remote/webFetch";
 import type { MediaApp } from "../media";
 import { cleanType } from "../names";
@@ -17,11 +18,11 @@ export interface StoredImage {
 /** Stores the image that a preview shows, by the day, since it is removed after a while. */
 export async function storeImage(app: MediaApp, userId: string, answer: WebAnswer): Promise<StoredImage> {
   const { files, images } = app.media;
-  const file = await files.receive(answer.body as AsyncIterable<Buffer>, app.config.max_spider_size).catch((error: unknown) => {
+  const file = await files.receive(readerOf(answer.body), { maxBytes: app.config.max_spider_size }).catch((error: unknown) => {
     throw error instanceof MatrixError ? error : failed(error instanceof Error ? error.message : String(error));
   });
   try {
-    const size = await images.facts(file.path).catch(() => undefined);
+    const size = await images.facts(await file.onDisk()).catch(() => undefined);
     const day = new Date(app.clock.now()).toISOString().slice(0, 10);
     const media = await storeOwn(app, file, {
       userId,
