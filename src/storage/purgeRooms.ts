@@ -46,6 +46,7 @@ export async function deleteSomeRows(db: Db, roomNid: number, roomId: string, li
          select ctid from event_push_users where room_nid = ${roomNid} limit ${limit})) returning room_nid`,
     db`delete from staged_pdus where room_nid = ${roomNid} and ctid = any(array(
          select ctid from staged_pdus where room_nid = ${roomNid} limit ${limit})) returning room_nid`,
+    db`delete from staged_rooms where room_nid = ${roomNid} returning room_nid`,
     db`delete from receipts where room_id = ${roomId} and ctid = any(array(
          select ctid from receipts where room_id = ${roomId} limit ${limit})) returning room_id`,
   ]);

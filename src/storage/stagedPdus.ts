@@ -31,6 +31,43 @@ export async function deleteStagedPdu(db: Db, roomNid: number, eventId: string):
   await db`delete from staged_pdus where room_nid = ${roomNid} and event_id = ${eventId}`;
 }
 
+/** A process that wants to be the only one to store what waits in a room, until a time. */
+export interface StagedClaim {
+  readonly roomNid: number;
+  readonly instance: string;
+  readonly until: number;
+}
+
+/** Claims a room unless another process has it that is not `dead`. Gives whose it is then. */
+export async function claimStaged(
+  db: Db,
+  { roomNid, instance, until }: StagedClaim,
+  { now, dead = instance }: { readonly now: number; readonly dead?: string },
+): Promise<string | undefined> {
+  const rows = await db<{ instance: string }>`
+    with claimed as (
+      insert into staged_rooms as r (room_nid, instance, until_ts) values (${roomNid}, ${instance}, ${until})
+      on conflict (room_nid) do update set instance = excluded.instance, until_ts = excluded.until_ts
+      where r.instance in (excluded.instance, ${dead}) or r.until_ts < ${now}
+      returning instance
+    )
+    select instance from claimed union all (select instance from staged_rooms where room_nid = ${roomNid}) limit 1`;
+  return rows[0]?.instance;
+}
+
+/** Ends a claim. With `idle` only where nothing waits any more: whoever brings something while a room is claimed leaves it to the claimant. */
+export async function releaseStaged(
+  db: Db,
+  { roomNid, instance }: Pick<StagedClaim, "roomNid" | "instance">,
+  when: "idle" | "always",
+): Promise<boolean> {
+  const rows = await db`
+    delete from staged_rooms where room_nid = ${roomNid} and instance = ${instance}
+      and (${when === "always"}::bool or not exists (select from staged_pdus where room_nid = ${roomNid}))
+    returning room_nid`;
+  return rows.length > 0;
+}
+
 /** Rooms in which something has waited since before a time. */
 export async function roomsStagedBefore(db: Db, ts: number): Promise<number[]> {
   const rows = await db<{ roomNid: number }>`select distinct room_nid as "roomNid" from staged_pdus where received_ts < ${ts}`;

@@ -3,9 +3,11 @@ import { parseLosslessJson } from "../../lib/jsonLossless";
 import { readPdu } from "../../rooms/readPdu";
 import {
   type StagedPdu,
+  claimStaged,
   deleteStagedBefore,
   deleteStagedPdu,
   insertStagedPdu,
+  releaseStaged,
   roomsStagedBefore,
   stagedPdusOf,
 } from "../../storage/stagedPdus";
@@ -16,8 +18,10 @@ import { storeInRoom } from "./inbound";
 /** Events that wait in one room; what comes beyond has to be sent again. */
 const MAX_OF_ROOM = 1_000;
 const PAGE = 20;
-/** What has waited for so long is nobody's work any more: the process that had it is gone. ms */
-const ABANDONED_MS = 5 * 60_000;
+/** How long a process has a room to itself without saying so again. ms */
+const CLAIM_MS = 60_000;
+/** What has waited for so long is nobody's work any more, unless a process still says so. ms */
+const ABANDONED_MS = 2 * CLAIM_MS;
 const GIVE_UP_MS = 24 * 3_600_000;
 
 /**
@@ -30,7 +34,7 @@ export async function stagePdu(app: App, origin: string, room: RoomInfo, { check
   return kept;
 }
 
-/** Stores what waits in a room, one event after another. A room is worked on once at a time. */
+/** Stores what waits in a room, one event after another. A room is worked on once at a time, here and in all processes. */
 function workOff(app: App, room: RoomInfo): void {
   const { stagedRooms } = app.inFlight;
   const known = stagedRooms.get(room.nid);
@@ -39,21 +43,37 @@ function workOff(app: App, room: RoomInfo): void {
   stagedRooms.set(room.nid, work);
   app.background("process_staged_pdus", async () => {
     try {
+      let done: boolean;
       do {
         work.again = false;
-        await storeAll(app, room);
-      } while (work.again);
+        done = await storeAll(app, room);
+      } while (!done || work.again);
+    } catch (error) {
+      await releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "always");
+      throw error;
     } finally {
       stagedRooms.delete(room.nid);
     }
   });
 }
 
-async function storeAll(app: App, room: RoomInfo): Promise<void> {
+/** Claims what waits in a room for this process. False while another one that lives has it. */
+async function isMine({ db, clock, instanceName: instance, ownership }: App, room: RoomInfo): Promise<boolean> {
+  const now = clock.now();
+  const claim = { roomNid: room.nid, instance, until: now + CLAIM_MS };
+  const holder = await claimStaged(db, claim, { now });
+  if (holder === undefined || holder === instance || ownership.isLive(holder)) return holder === instance;
+  return (await claimStaged(db, claim, { now, dead: holder })) === instance;
+}
+
+/** True when nothing is left to do here: nothing waits any more, or another process has the room, who finds what comes meanwhile. */
+async function storeAll(app: App, room: RoomInfo): Promise<boolean> {
   for (;;) {
+    if (!(await isMine(app, room))) return true;
     const staged = await stagedPdusOf(app.db, room.nid, PAGE);
-    if (staged.length === 0) return;
-    for (const pdu of staged) {
+    if (staged.length === 0) return releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "idle");
+    for (const [i, pdu] of staged.entries()) {
+      if (i > 0 && !(await isMine(app, room))) return true;
       await storeStaged(app, room, pdu);
       await deleteStagedPdu(app.db, room.nid, pdu.eventId);
     }
