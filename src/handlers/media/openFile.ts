@@ -10,10 +10,14 @@ export interface OpenFile {
 }
 
 const openAsync = promisify(open);
-const READ_SIZE = 256 * 1024;
-/** Large chunks are read into the same memory again and again: new memory for each would be most of what a download costs. */
-const spare: Buffer[] = [];
+/** Each read leaves the thread. Few files at once may take the larger size, since their readers may be slow. */
+const READ_SIZES = [
+  { size: 1024 * 1024, most: 8 },
+  { size: 256 * 1024, most: Infinity },
+];
 const MAX_SPARE = 8;
+/** Large chunks are read into the same memory again and again: new memory for each would be most of what a download costs. */
+const memory = READ_SIZES.map((rule) => ({ ...rule, taken: 0, spare: [] as Buffer[] }));
 
 /**
  * Opening and reading may wait for a disk and so leave the thread. What is asked of an open file is known by then, and asking elsewhere costs
@@ -50,7 +54,9 @@ interface Part {
 
 async function* chunks(descriptor: number, { start, end, close }: Part): AsyncGenerator<Uint8Array> {
   const length = Math.max(0, end - start + 1);
-  const buffer = length < READ_SIZE ? Buffer.allocUnsafe(length) : (spare.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE));
+  const kind = memory.find(({ size, most, taken }) => length >= size && taken < most);
+  const buffer = kind ? (kind.spare.pop() ?? Buffer.allocUnsafeSlow(kind.size)) : Buffer.allocUnsafe(length);
+  if (kind) kind.taken++;
   try {
     for (let at = start; at <= end;) {
       const bytes = await readAt(descriptor, buffer.subarray(0, end - at + 1), at);
@@ -59,8 +65,9 @@ async function* chunks(descriptor: number, { start, end, close }: Part): AsyncGe
       yield buffer.subarray(0, bytes);
     }
     // Not where the reader left: it may still be on its way then.
-    if (buffer.length === READ_SIZE && spare.length < MAX_SPARE) spare.push(buffer);
+    if (kind && kind.spare.length < MAX_SPARE) kind.spare.push(buffer);
   } finally {
+    if (kind) kind.taken--;
     close();
   }
 }
