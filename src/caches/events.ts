@@ -88,6 +88,8 @@ export interface EventReader {
   byIds(eventIds: readonly string[]): Promise<Map<string, StoredEvent>>;
   byId(eventId: string): Promise<StoredEvent | undefined>;
   cached(nid: number): StoredEvent | undefined;
+  /** Whether memory knows that the event is stored; where it does not, the database may. */
+  isCached(eventId: string): boolean;
   /** Puts an event in that was just stored. */
   add(event: StoredEvent): void;
   /** Drops what is cached of an event, since its row changed (a redaction). */
@@ -153,6 +155,7 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
     byIds,
     byId: async (eventId) => (await byIds([eventId])).get(eventId),
     cached: (nid) => events.get(nid),
+    isCached: (eventId) => nidOf.get(eventId) !== undefined,
     add(event) {
       keepParsed(event);
       events.set(event.row.nid, event);

@@ -34,6 +34,19 @@ export interface RoomState {
   drop(roomNid: number): void;
 }
 
+/** The events that hold the wanted pairs in a state, parallel to the request. */
+export async function pickFrom(
+  keys: Pick<StateKeys, "find">,
+  events: Pick<EventReader, "byNids">,
+  state: PackedMap,
+  pairs: readonly StatePair[],
+): Promise<(StoredEvent | undefined)[]> {
+  const keyNids = await keys.find(pairs);
+  const nids = keyNids.map((key) => (key === undefined ? undefined : packedGet(state, key)));
+  const found = await events.byNids(nids.filter((nid) => nid !== undefined));
+  return nids.map((nid) => (nid === undefined ? undefined : found.get(nid)));
+}
+
 export function createRoomState(
   deps: { db: Db; groups: Cache<number, StateGroup>; keys: StateKeys; events: EventReader },
   maxBytes: number,
@@ -61,12 +74,7 @@ export function createRoomState(
     },
   });
 
-  async function pick(state: PackedMap, pairs: readonly StatePair[]): Promise<(StoredEvent | undefined)[]> {
-    const keyNids = await keys.find(pairs);
-    const nids = keyNids.map((key) => (key === undefined ? undefined : packedGet(state, key)));
-    const found = await events.byNids(nids.filter((nid) => nid !== undefined));
-    return nids.map((nid) => (nid === undefined ? undefined : found.get(nid)));
-  }
+  const pick: RoomState["pick"] = (state, pairs) => pickFrom(keys, events, state, pairs);
 
   return {
     stats: [groups.stats, currents.stats],

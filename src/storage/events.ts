@@ -179,6 +179,14 @@ export async function findTransactions(
     join events e on e.sender = t.sender and e.txn_device = t.device and e.room_nid = t.room_nid and e.txn_id = t.txn_id`;
 }
 
+/** Those of the ids whose event is stored, or named by a stored redaction. */
+export async function mentionedEvents(db: Db, eventIds: readonly string[]): Promise<string[]> {
+  const rows = await db<{ eventId: string }>`
+    select id as "eventId" from unnest(${eventIds}::text[]) as i(id)
+    where exists (select from events where event_id = i.id) or exists (select from events where redacts = i.id)`;
+  return rows.map(({ eventId }) => eventId);
+}
+
 /** Redactions of events that are part of their rooms, the oldest first. */
 export async function redactionsOf(db: Db, eventIds: readonly string[], limit: number): Promise<{ nid: number; redacts: string }[]> {
   return db<{ nid: number; redacts: string }>`

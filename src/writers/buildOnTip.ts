@@ -8,6 +8,7 @@ import { canonicalJson } from "../lib/canonicalJson";
 import type { JsonObject } from "../lib/json";
 import { packedGet, packedMerge, packedOne } from "../lib/packedMap";
 import { authEventKeys } from "../rooms/auth/authEvents";
+import { mayRedact } from "../rooms/auth/redaction";
 import { checkAuth } from "../rooms/auth/check";
 import { buildEvent } from "../rooms/buildEvent";
 import type { BuiltEvent } from "../rooms/buildEvent";
@@ -39,9 +40,9 @@ export interface BuiltOnTip extends BuiltEvent {
   readonly before: RoomTip;
   /** False where the event leaves the room as it is: rejected, soft-failed, older than what is known, or in a room that we are not in. */
   readonly movesTip: boolean;
-  /** State groups to store, and that after the event; null where its place is not known. */
+  /** State groups to store, and that after the event; undefined where its place is not known. */
   readonly groups: readonly StateGroupRow[];
-  readonly stateGroup: number | null;
+  readonly after: StateGroup | undefined;
   /** How the current state moves. One of the event's own key, except where states had to be resolved. */
   readonly moves: readonly CurrentMove[];
   /** Events that come into the current state besides this one. */
@@ -72,7 +73,7 @@ export function neededPairs(room: RoomInfo, intent: SendIntent): StatePair[] {
 
 /** Reads what a build needs. `pending` holds the events that are built and not stored yet. */
 export async function loadInputs(
-  caches: Caches,
+  caches: Pick<Caches, "stateKeys" | "events">,
   tip: RoomTip,
   intent: SendIntent,
   pending: ReadonlyMap<number, StoredEvent>,
@@ -141,7 +142,7 @@ export function advance(before: RoomTip, built: BuiltEvent, inputs: BuildInputs,
     before,
     movesTip: true,
     groups: next ? [next.row] : [],
-    stateGroup: tip.group.id,
+    after: tip.group,
     moves: inputs.keyNid === undefined ? [] : [{ keyNid: inputs.keyNid, prev: replaces, nid: ids.nid }],
     joining: nobody,
     replaces,
@@ -186,6 +187,12 @@ export function buildOnTip(
   const verdict = checkAuth(version, built.event, lookup);
   if (!verdict.allowed) return { refused: refusal(403, "M_FORBIDDEN", verdict.reason) };
   return advance(tip, built, inputs, context);
+}
+
+/** The id of the event that a redaction takes effect on, if it may. */
+export function redactionTarget({ tip: { room }, event }: BuiltOnTip, { state }: BuildInputs, target: StoredEvent): string | undefined {
+  const lookup = (type: string, key: string): RoomEvent | undefined => state.get(pairKey(type, key))?.event;
+  return target.row.roomNid === room.nid && mayRedact(room.version, event, target.event, lookup) ? target.row.eventId : undefined;
 }
 
 /** Specification: client-server API, "Size limits". */

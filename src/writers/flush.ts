@@ -89,7 +89,7 @@ function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
     originServerTs: event.originServerTs,
     receivedTs: pending.receivedTs,
     json: built.json,
-    stateGroup: built.stateGroup,
+    stateGroup: built.after?.id ?? null,
     replacesNid: built.replaces?.row.nid ?? null,
     redacts: event.redacts ?? null,
     rejected: built.verdict.rejected,
@@ -145,7 +145,7 @@ function memberRows(placed: readonly Placed[], serverName: string): NewMemberRow
 
 /** Whether the event itself holds in the room now, or in the view of its target. */
 const concerns = (built: BuiltOnTip): boolean =>
-  built.moves.some(({ nid }) => nid === built.nid) || (built.stateGroup === null && built.verdict.rejected === null);
+  built.moves.some(({ nid }) => nid === built.nid) || (built.after === undefined && built.verdict.rejected === null);
 
 /** What the events stream says of a stored event. */
 function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {

@@ -1,11 +1,14 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { StoredEvent } from "../caches/events";
 import { isUniqueViolation } from "../storage/databaseError";
 import { findEventNids, findTransactions, getEventsByNid } from "../storage/events";
-import { TipConflict, flushEvents, resultOf, unstored } from "./flush";
+import { TipConflict, flushEvents, resultOf } from "./flush";
 import type { FlushDeps, FlushResult, PendingEvent } from "./flush";
 import type { SendIntent, SendOutcome } from "./intents";
 import { roomStatsOf } from "./roomStats";
 import type { RoomWriterDeps } from "./roomWriter";
+import { Unstored, newGroups } from "./unstored";
+import type { Ahead } from "./unstored";
 
 export interface FlushJob {
   readonly intent: SendIntent;
@@ -35,6 +38,13 @@ interface Callbacks<Job> {
   settled(roomId: string): void;
 }
 
+/** Of the groups that each room went through, the last is what others will ask for. */
+function lastWithGroups<Job>(batch: readonly Unit<Job>[]): Iterable<PendingEvent> {
+  const last = new Map<string, PendingEvent>();
+  for (const { roomId, events } of batch) for (const event of events) if (event.built.groups.length > 0) last.set(roomId, event);
+  return last.values();
+}
+
 const MAX_BATCH = 500;
 const MAX_ATTEMPTS = 3;
 /** While a room goes over from one writer to another both may write to it for a moment: that is not the event's fault. */
@@ -49,7 +59,7 @@ const sentOf = (event: StoredEvent): SendOutcome => ({
  * room is flushed for itself, so that a bad event takes nobody with it.
  */
 export class Flusher<Job extends FlushJob> {
-  private readonly waiting = new Map<number, StoredEvent>();
+  private readonly waiting = new Unstored();
   private readonly waiters = new Map<number, Job[]>();
   private ready: Unit<Job>[] = [];
   private running: Promise<void> | undefined;
@@ -59,8 +69,8 @@ export class Flusher<Job extends FlushJob> {
     private readonly callbacks: Callbacks<Job>,
   ) {}
 
-  /** Events built and not stored yet, by number. */
-  get pending(): ReadonlyMap<number, StoredEvent> {
+  /** What is built and not stored yet. */
+  get ahead(): Ahead {
     return this.waiting;
   }
 
@@ -85,7 +95,7 @@ export class Flusher<Job extends FlushJob> {
   /** Answers job with an event that may itself still be on its way to the disk. */
   whenStored(event: StoredEvent, job: Job): void {
     const { nid } = event.row;
-    if (!this.waiting.has(nid)) return job.resolve(sentOf(this.deps.caches.events.cached(nid) ?? event));
+    if (!this.waiting.byNid.has(nid)) return job.resolve(sentOf(this.deps.caches.events.cached(nid) ?? event));
     this.waiters.set(nid, [...(this.waiters.get(nid) ?? []), job]);
   }
 
@@ -94,14 +104,14 @@ export class Flusher<Job extends FlushJob> {
   }
 
   private enqueue(unit: Unit<Job>): void {
-    for (const { built } of unit.events) this.waiting.set(built.nid, unstored(built));
+    for (const { built } of unit.events) this.waiting.add(built);
     this.ready.push(unit);
     this.running ??= this.loop().finally(() => (this.running = undefined));
   }
 
   private async loop(): Promise<void> {
-    // What is ready in this tick travels together.
-    await Promise.resolve();
+    // What is ready in this turn of the event loop travels together.
+    await nextTurn();
     while (this.ready.length > 0) {
       const batch = this.takeBatch();
       const events = batch.flatMap((unit) => unit.events);
@@ -117,7 +127,7 @@ export class Flusher<Job extends FlushJob> {
 
   private flush(events: readonly PendingEvent[]): Promise<FlushResult> {
     const { db, caches, serverName, config, push } = this.deps;
-    const stats: FlushDeps["stats"] = (batch) => roomStatsOf(caches, serverName, batch, this.waiting);
+    const stats: FlushDeps["stats"] = (batch) => roomStatsOf(caches, serverName, batch, this.waiting.byNid);
     return flushEvents({ db, serverName, config, push: push(), stats }, events);
   }
 
@@ -148,11 +158,7 @@ export class Flusher<Job extends FlushJob> {
     const { caches, publish } = this.deps;
     const stored = new Map(result.stored.map((event) => [event.row.nid, event]));
     for (const event of result.stored) caches.events.add(event);
-    // Of the groups that a room went through, the last is what others will ask for.
-    for (const unit of batch) {
-      const last = unit.events.at(-1)?.built;
-      if (last && unit.events.some(({ built }) => built.groups.length > 0)) caches.stateGroups.set(last.tip.group.id, last.tip.group);
-    }
+    for (const { built } of lastWithGroups(batch)) for (const group of newGroups(built)) caches.stateGroups.set(group.id, group);
     publish(result.rows);
     for (const unit of batch) {
       const events = unit.events.flatMap(({ built }) => stored.get(built.nid) ?? []);
@@ -170,7 +176,7 @@ export class Flusher<Job extends FlushJob> {
   }
 
   private release(unit: Unit<Job>): void {
-    for (const { built } of unit.events) this.waiting.delete(built.nid);
+    for (const { built } of unit.events) this.waiting.delete(built);
   }
 
   /** The transaction failed, or its answer was lost. Finds out which; what is not stored is built anew. */

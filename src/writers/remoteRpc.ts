@@ -1,17 +1,11 @@
 import type { JsonObject } from "../lib/json";
+import type { CheckedPdu } from "./checkedPdu";
 import { defineRpc } from "../replication/rpc";
 import type { Rpc } from "../replication/rpc";
 import { writerOf } from "./eventsRpc";
 import type { EventWriterApp } from "./eventsRpc";
 import type { SendIntent, SendRefusal, SentEvent } from "./intents";
 import { unwrap } from "./intents";
-
-/** A PDU that has passed the checks that need no state: shape, size, hashes, signatures. */
-export interface CheckedPdu {
-  readonly eventId: string;
-  /** Canonical JSON, without `unsigned`. */
-  readonly json: string;
-}
 
 /** What became of an event of another server. */
 export type RemoteOutcome =
@@ -81,6 +75,15 @@ export type { RemoteRequest };
 
 type PrepareOutcome = CheckedPdu | { readonly refused: SendRefusal };
 
+/** Events of one room out of one transaction, in order. */
+export interface TransactionEvents {
+  readonly roomId: string;
+  readonly events: readonly { readonly event: CheckedPdu; readonly suspect: boolean }[];
+}
+
+/** One that could not be stored now, whatever it is, may be sent again. */
+export type TransactionOutcome = RemoteOutcome | { readonly kind: "failed"; readonly reason: string };
+
 const prepare = defineRpc({
   name: "prepare_event",
   owner: (intent: SendIntent) => ({ stream: "events", key: intent.roomId }),
@@ -96,7 +99,15 @@ const storeRemote = defineRpc({
     Promise.all(requests.map((request) => writerOf(app).storeRemote(request))),
 });
 
-export const remoteRpcs = [prepare, storeRemote];
+const storeTransaction = defineRpc({
+  name: "store_transaction_events",
+  owner: ({ roomId }: TransactionEvents) => ({ stream: "events", key: roomId }),
+  repeatable: true,
+  handle: (app: EventWriterApp, requests: readonly TransactionEvents[]): Promise<readonly (readonly TransactionOutcome[])[]> =>
+    Promise.all(requests.map((request) => writerOf(app).storeTransaction(request))),
+});
+
+export const remoteRpcs = [prepare, storeRemote, storeTransaction];
 
 type RpcApp = { readonly rpc: Rpc };
 
@@ -116,6 +127,11 @@ export function storeRemoteEvent(
   options: Pick<Extract<RemoteRequest, { kind: "event" }>, "foreign" | "suspect" | "ours"> = {},
 ): Promise<RemoteOutcome> {
   return app.rpc.call(storeRemote, { kind: "event", roomId, event, ...options });
+}
+
+/** As storeRemoteEvent for what came together. Outcomes are parallel to the events; one may rest on another before it. */
+export function storeTransactionEvents(app: RpcApp, request: TransactionEvents): Promise<readonly TransactionOutcome[]> {
+  return app.rpc.call(storeTransaction, request);
 }
 
 /** Stores an event with the state before it: the answer to send_join. */

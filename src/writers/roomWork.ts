@@ -2,15 +2,21 @@ import type { RemoteOutcome, RemoteRequest } from "./remoteRpc";
 import type { SendIntent, SendOutcome } from "./intents";
 import type { RoomTip } from "./roomTip";
 
+export type QueuedRequest = Exclude<RemoteRequest, { kind: "outliers" | "older" }>;
+
+export interface RemoteJob {
+  readonly request: QueuedRequest;
+  /** Says what became of it other than being stored. */
+  readonly answer: (outcome: RemoteOutcome) => void;
+  /** When it was asked for, the event was not stored, and no stored one redacted it. */
+  readonly isFresh: boolean;
+}
+
 /** What a room waits for. */
 export interface Job {
   /** What to send; of all else only the room counts. */
   readonly intent: SendIntent;
-  readonly remote?: {
-    readonly request: Exclude<RemoteRequest, { kind: "outliers" | "older" }>;
-    /** Says what became of it other than being stored. */
-    readonly answer: (outcome: RemoteOutcome) => void;
-  };
+  readonly remote?: RemoteJob;
   /** Work of another kind, for which the room must stand still. */
   readonly alone?: () => Promise<void>;
   readonly resolve: (outcome: SendOutcome) => void;

@@ -1,38 +1,39 @@
 import { LRUCache } from "lru-cache";
 import type { Caches } from "../caches/caches";
-import type { StoredEvent } from "../caches/events";
 import type { RoomInfo } from "../caches/rooms";
 import { stateGroupBytes } from "../caches/stateGroups";
 import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
-import { parseLosslessJson } from "../lib/jsonLossless";
 import { createKeyedQueue } from "../lib/keyedQueue";
 import { createLru } from "../lib/lru";
 import type { Random } from "../lib/random";
-import { mayRedact } from "../rooms/auth/redaction";
-import type { Pdu, RoomEvent, SigningKey } from "../rooms/event";
-import { parseEvent } from "../rooms/parseEvent";
+import type { SigningKey } from "../rooms/event";
 import { roomVersion } from "../rooms/versions";
 import type { Database } from "../storage/db";
-import { advance, buildOnTip, loadInputs, pairKey, refusal, sameState } from "./buildOnTip";
-import type { BuildContext, BuildInputs, BuiltOnTip } from "./buildOnTip";
+import type { CheckedPdu } from "./checkedPdu";
+import { buildOnTip, loadInputs, redactionTarget, refusal, sameState } from "./buildOnTip";
+import type { BuildContext } from "./buildOnTip";
 import { Flusher } from "./flusher";
 import type { Queued } from "./flusher";
-import { unstored } from "./flush";
 import type { PushPersister } from "./flush";
+import { buildRoom } from "./newRoom";
 import { createIdBlock } from "./idBlocks";
 import type { IdBlock } from "./idBlocks";
+import { cachesAhead } from "./remote/ahead";
 import { buildOnSomeEnds, hasManyEnds } from "./remote/manyExtremities";
 import { storeOlder } from "./remote/older";
-import { redactionEffects } from "./remote/redactions";
+import { createNovelty } from "./remote/novelty";
+import type { Novelty } from "./remote/novelty";
+import { concernsRedaction, redactionEffects } from "./remote/redactions";
 import { buildRemote, storeOutliers } from "./remote/remoteStore";
 import type { RemoteStoreDeps } from "./remote/remoteStore";
+import { messageOf } from "../replication/log";
 import { sendIntent, unwrap } from "./intents";
 import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal, SentEvent } from "./intents";
-import type { CheckedPdu, RemoteOutcome, RemoteRequest } from "./remoteRpc";
-import { loadTip, newTip } from "./roomTip";
+import type { RemoteOutcome, RemoteRequest, TransactionEvents, TransactionOutcome } from "./remoteRpc";
+import { loadTip } from "./roomTip";
 import { allStored, release } from "./roomWork";
-import type { Job, RoomWork } from "./roomWork";
+import type { Job, QueuedRequest, RemoteJob, RoomWork } from "./roomWork";
 import type { RoomTip } from "./roomTip";
 import type { EventStreamRow } from "../storage/events";
 import type { StreamRow } from "../storage/streamIds";
@@ -71,17 +72,28 @@ export class RoomWriter {
   /** What storing other servers' events takes. */
   readonly remote: RemoteStoreDeps;
   private readonly flusher: Flusher<Job>;
+  private readonly novelty: Novelty;
 
   constructor(private readonly deps: RoomWriterDeps) {
     this.eventNids = createIdBlock(deps.db, "events_nid_seq");
     this.groupIds = createIdBlock(deps.db, "state_groups_seq");
     this.roomNids = createIdBlock(deps.db, "rooms_nid_seq");
     const { eventNids, groupIds, roomNids } = this;
-    this.remote = { ...deps, eventNids, groupIds, roomNids, outliers: createKeyedQueue(), now: () => deps.clock.now() };
     this.flusher = new Flusher<Job>(deps, {
       retry: (jobs, roomId) => this.retry(jobs, roomId),
       settled: (roomId) => this.settled(roomId),
     });
+    this.remote = {
+      ...deps,
+      caches: cachesAhead(deps.caches, this.flusher.ahead),
+      eventNids,
+      groupIds,
+      roomNids,
+      redactedEarly: createLru(MAX_REDACTED_EARLY),
+      outliers: createKeyedQueue(),
+      now: () => deps.clock.now(),
+    };
+    this.novelty = createNovelty(deps.db);
   }
 
   /** Outcomes parallel to the intents. Refusals are values; a throw means that the database could not store the events. */
@@ -98,7 +110,7 @@ export class RoomWriter {
     const count = intent.events.length + 1;
     const [[nid = 0], nids, groupIds] = await Promise.all([this.roomNids.take(1), this.eventNids.take(count), this.groupIds.take(count)]);
     const room: RoomInfo = { nid, roomId: intent.roomId, version, creator: intent.creator };
-    const built = await this.buildRoom(room, intent, (i) => this.context(nids[i] ?? 0, groupIds[i] ?? 0));
+    const built = await buildRoom(this.deps.caches, room, intent, (i) => this.context(nids[i] ?? 0, groupIds[i] ?? 0));
     if ("refused" in built) return [built];
     const work = this.workOf(room.roomId);
     work.tip = built.at(-1)?.tip;
@@ -124,7 +136,7 @@ export class RoomWriter {
     this.rest(work);
     if (!tip) return { refused: refusal(404, "M_NOT_FOUND", "Unknown room") };
     const [inputs, [nid = 0]] = await Promise.all([
-      loadInputs(this.deps.caches, tip, intent, this.flusher.pending),
+      loadInputs(this.deps.caches, tip, intent, this.flusher.ahead.byNid),
       this.eventNids.take(1),
     ]);
     const built = buildOnTip(tip, intent, inputs, this.context(nid, 0));
@@ -135,15 +147,29 @@ export class RoomWriter {
   async storeRemote(request: RemoteRequest): Promise<RemoteOutcome> {
     if (request.kind === "outliers") return storeOutliers(this.remote, request);
     if (request.kind === "older") return storeOlder(this.remote, request);
-    const { eventId } = request.event;
+    return this.enqueueRemote(request, false);
+  }
+
+  /** Stores the events of one room that came together; an event that cannot be stored takes no other with it that does not rest on it. */
+  async storeTransaction({ roomId, events }: TransactionEvents): Promise<TransactionOutcome[]> {
+    const fresh = await this.novelty.freshOf(events.map(({ event }) => event.eventId));
+    const stored = events.map(({ event, suspect }) =>
+      this.enqueueRemote({ kind: "event", roomId, event, suspect }, fresh.has(event.eventId)),
+    );
+    return (await Promise.allSettled(stored)).map((result) =>
+      result.status === "fulfilled" ? result.value : { kind: "failed", reason: messageOf(result.reason) },
+    );
+  }
+
+  private async enqueueRemote(request: QueuedRequest, isFresh: boolean): Promise<RemoteOutcome> {
     let outcome: RemoteOutcome | undefined;
     const answer = (given: RemoteOutcome): void => void (outcome = given);
     const sent = await new Promise<SendOutcome>((resolve, reject) => {
       const { sender = "", deviceId = null, txnId = null } = (request.kind === "event" && request.ours) || {};
       const intent = sendIntent({ roomId: request.roomId, sender, type: "", content: {} }, { deviceId, txnId });
-      this.push({ intent, remote: { request, answer }, resolve, reject, attempts: 0 });
+      this.push({ intent, remote: { request, answer, isFresh }, resolve, reject, attempts: 0 });
     });
-    return outcome ?? ("sent" in sent ? { kind: "stored", sent: sent.sent } : { kind: "rejected", reason: eventId });
+    return outcome ?? { kind: "stored", sent: unwrap<{ readonly sent: SentEvent }>(sent).sent };
   }
 
   /** Does work in the room's turn while nothing of the room is built, stored or placed. What was known of the room is read anew afterwards. */
@@ -284,7 +310,7 @@ export class RoomWriter {
     if (!tip) return job.resolve({ refused: refusal(404, "M_NOT_FOUND", "Unknown room") });
     if (hasManyEnds(tip)) return this.buildOnSomeEnds(work, job, tip);
     const [inputs, target, [nid = 0], [groupId = 0]] = await Promise.all([
-      loadInputs(caches, tip, intent, this.flusher.pending),
+      loadInputs(caches, tip, intent, this.flusher.ahead.byNid),
       intent.redacts === null ? undefined : caches.events.byId(intent.redacts),
       this.eventNids.take(1),
       intent.stateKey === null ? [] : this.groupIds.take(1),
@@ -315,15 +341,24 @@ export class RoomWriter {
     await allStored(work);
   }
 
-  /** Events of other servers may refer to anything of the room that is stored, so nothing of it may be on its way to the disk. */
-  private async buildRemote(work: RoomWork, job: Job, { request, answer }: NonNullable<Job["remote"]>): Promise<void> {
-    await allStored(work);
-    const result = await buildRemote(this.remote, request, () => this.tipOf(work));
+  private async buildRemote(work: RoomWork, job: Job, remote: RemoteJob): Promise<void> {
+    const { request, answer } = remote;
+    // Of the room nothing else may be on its way to the disk, but for what simply follows.
+    const isPlain = request.kind === "event" && !request.foreign;
+    if (!isPlain) await allStored(work);
+    const tip = await this.tipOf(work);
+    const isFresh = remote.isFresh && job.attempts === 0;
+    const result = await buildRemote(this.remote, request, tip, isFresh);
+    // A flush failed while we were reading, and took this tip with it.
+    if (work.tip !== tip) return this.buildRemote(work, job, remote);
+    if ("stored" in result) return this.flusher.whenStored(result.stored, job);
     if ("outcome" in result) {
       answer(result.outcome);
       return job.resolve({ refused: refusal(200, "M_UNKNOWN", "not stored") });
     }
-    const { built, redacts, redactedBy } = await redactionEffects(this.deps, result.built);
+    if (concernsRedaction(this.remote, result.built.event)) await allStored(work);
+    const { built, redacts, redactedBy } = await redactionEffects(this.remote, result.built, isFresh);
+    if (work.tip !== tip) return this.buildRemote(work, job, remote);
     const { rejected, softFailed } = built.verdict;
     if (rejected !== null) answer({ kind: "rejected", reason: rejected });
     else if (softFailed) answer({ kind: "soft_failed", reason: "not allowed by the present state of the room" });
@@ -334,7 +369,7 @@ export class RoomWriter {
       roomId: request.roomId,
       event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts, redactedBy },
     });
-    await allStored(work);
+    if (!isPlain) await allStored(work);
   }
 
   private context(nid: number, groupId: number): BuildContext {
@@ -347,37 +382,12 @@ export class RoomWriter {
       opaqueId: () => `$${random.letters(32)}:${serverName}`,
     };
   }
-
-  private async buildRoom(
-    room: RoomInfo,
-    intent: NewRoomIntent,
-    contextOf: (i: number) => BuildContext,
-  ): Promise<BuiltOnTip[] | { readonly refused: SendRefusal }> {
-    const { caches } = this.deps;
-    const event = parseEvent(room.version, parseLosslessJson(intent.createEvent) as Pdu);
-    const [keyNid] = await caches.stateKeys.intern([["m.room.create", ""]]);
-    let last = advance(newTip(room), { event, json: intent.createEvent }, { state: new Map(), keyNid }, contextOf(0));
-    const built = [last];
-    const pending = new Map([[last.nid, unstored(last)]]);
-    // All keys in one query; what follows finds them in memory.
-    await caches.stateKeys.intern(intent.events.flatMap((e) => (e.stateKey === null ? [] : [[e.type, e.stateKey] as const])));
-    for (const send of intent.events) {
-      const next = buildOnTip(last.tip, send, await loadInputs(caches, last.tip, send, pending), contextOf(built.length));
-      if ("refused" in next) return next;
-      pending.set(next.nid, unstored(next));
-      built.push((last = next));
-    }
-    return built;
-  }
 }
 
 const nothing = (): void => undefined;
 
-/** The id of the event that a redaction takes effect on, if it may. */
-function redactionTarget({ tip: { room }, event }: BuiltOnTip, { state }: BuildInputs, target: StoredEvent): string | undefined {
-  const lookup = (type: string, key: string): RoomEvent | undefined => state.get(pairKey(type, key))?.event;
-  return target.row.roomNid === room.nid && mayRedact(room.version, event, target.event, lookup) ? target.row.eventId : undefined;
-}
+/** Redactions of events that are not here yet. */
+const MAX_REDACTED_EARLY = 10_000;
 
 /** Transactions whose answers are remembered. */
 const MAX_TRANSACTIONS = 10_000;

@@ -2,13 +2,13 @@ import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError, forbidden, notFound } from "../../errors";
 import { aclAllows } from "../../rooms/serverAcl";
 import type { App } from "../app";
-import { currentEvent, findRoom } from "../rooms/access";
+import { findRoom, oftenAskedEvent } from "../rooms/access";
 
 type AccessApp = Pick<App, "caches" | "serverName">;
 
 /** Whether the room's m.room.server_acl shuts a server out. */
 export async function isShutOut(app: AccessApp, room: RoomInfo, server: string): Promise<boolean> {
-  const acl = await currentEvent(app, room, "m.room.server_acl");
+  const acl = await oftenAskedEvent(app, room, "m.room.server_acl");
   return !aclAllows(acl?.shown.content, server);
 }
 

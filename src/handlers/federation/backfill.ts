@@ -1,6 +1,7 @@
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
-import { type CheckedPdu, storeOlder, storeOutliers } from "../../writers/remoteRpc";
+import type { CheckedPdu } from "../../writers/checkedPdu";
+import { storeOlder, storeOutliers } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { askBackfill, askEventAuth } from "./asks";
 import { type GoodPdu, goodPdus } from "./checkPdu";

@@ -4,7 +4,7 @@ import type { RoomEvent } from "../../rooms/event";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
 import { signaturesBy } from "../../rooms/signing";
 import type { RoomVersion } from "../../rooms/versions";
-import type { CheckedPdu } from "../../writers/remoteRpc";
+import { type CheckedPdu, ParsedPdu } from "../../writers/checkedPdu";
 import type { App } from "../app";
 
 export type KeysApp = Pick<App, "federation">;
@@ -33,7 +33,16 @@ export async function checkSignatures(app: KeysApp, received: ReceivedPdu): Prom
   const unsigned = received.signers.find((_, i) => !signed[i]);
   if (unsigned !== undefined)
     return { fault: new MatrixError(403, "M_FORBIDDEN", `Event ${event.eventId} has no valid signature of ${unsigned}`) };
-  return { checked: { eventId: event.eventId, json }, event, received };
+  return { checked: new ParsedPdu(event, json), event, received };
+}
+
+/** As checkSignatures for many, parallel to the request; what is wrong comes with the id of the event. */
+export async function checkAllSignatures(
+  app: KeysApp,
+  pdus: readonly ReceivedPdu[],
+): Promise<(GoodPdu | { readonly fault: MatrixError; readonly eventId: string })[]> {
+  const checks = await Promise.all(pdus.map((received) => checkSignatures(app, received)));
+  return checks.map((check, n) => ("fault" in check ? { ...check, eventId: pdus[n]?.event.eventId ?? "" } : check));
 }
 
 /** Whether any of the server's signatures is valid (server-server API, "Validating hashes and signatures on received events"). */

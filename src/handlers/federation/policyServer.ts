@@ -1,16 +1,15 @@
-import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError, forbidden } from "../../errors";
 import { canonicalJson } from "../../lib/canonicalJson";
 import { isJsonObject, own } from "../../lib/json";
 import { parseLosslessJson } from "../../lib/jsonLossless";
-import { packedGet } from "../../lib/packedMap";
 import { FederationError } from "../../remote/federationErrors";
 import type { RoomEvent } from "../../rooms/event";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
 import { type VerifyKey, signaturesBy, verifyKeyFromBase64 } from "../../rooms/signing";
-import type { CheckedPdu } from "../../writers/remoteRpc";
+import type { CheckedPdu } from "../../writers/checkedPdu";
 import type { App } from "../app";
+import { oftenAskedEvent } from "../rooms/access";
 import { askPolicySignature } from "./asks";
 
 type PolicyApp = Pick<App, "caches" | "federation" | "log" | "serverName">;
@@ -25,7 +24,7 @@ const KEY_ID = "ed25519:policy_server";
 
 /** The policy server of a room. Undefined where none is named in due form, where nobody of it is in the room, and where it would be us. */
 export async function policyServerOf(app: Pick<App, "caches" | "serverName">, room: RoomInfo): Promise<PolicyServer | undefined> {
-  const event = await policyEvent(app, room);
+  const event = await oftenAskedEvent(app, room, "m.room.policy");
   if (!event) return undefined;
   const [name, keys] = [own(event.shown.content, "via"), own(event.shown.content, "public_keys")];
   const text = isJsonObject(keys) ? own(keys, "ed25519") : undefined;
@@ -33,13 +32,6 @@ export async function policyServerOf(app: Pick<App, "caches" | "serverName">, ro
   const key = verifyKeyFromBase64(text);
   const { hosts } = await app.caches.memberships.ofRoom(room.nid);
   return key && hosts.has(name) ? { name, key } : undefined;
-}
-
-async function policyEvent({ caches }: Pick<App, "caches">, room: RoomInfo): Promise<StoredEvent | undefined> {
-  // A key that does not exist would be looked for in the database with every event that is sent, so it is made to exist.
-  const [[key = 0], current] = await Promise.all([caches.stateKeys.intern([["m.room.policy", ""]]), caches.roomState.current(room.nid)]);
-  const nid = current && packedGet(current.state, key);
-  return nid === undefined ? undefined : (await caches.events.byNids([nid])).get(nid);
 }
 
 /** The policy server has no say in its own appointment. */

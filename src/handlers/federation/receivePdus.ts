@@ -1,13 +1,14 @@
+import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError } from "../../errors";
 import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
 import type { RoomEvent } from "../../rooms/event";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
-import { storeOutOfBand, storeRemoteEvent } from "../../writers/remoteRpc";
+import { storeOutOfBand, storeTransactionEvents } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { placeOf } from "../rooms/access";
 import { areWeIn, isShutOut } from "./access";
-import { type GoodPdu, checkSignatures } from "./checkPdu";
+import { type GoodPdu, checkAllSignatures } from "./checkPdu";
 import { afterPolicy } from "./policyServer";
 import { stagePdu } from "./staging";
 
@@ -16,14 +17,31 @@ export type PduResult = Readonly<Record<string, never>> | { readonly error: stri
 
 type Results = Map<string, PduResult>;
 
+const TOO_MANY = "Too many events of this room wait for what they rest on";
+
 /** Takes in the PDUs of a transaction: those of one room in order, rooms side by side. By event id; PDUs without one that we can tell are dropped. */
 export async function receivePdus(app: App, origin: string, pdus: readonly JsonValue[]): Promise<Record<string, PduResult>> {
   const byRoom = groupByRoom(pdus);
   const rooms = await app.caches.rooms.byIds([...byRoom.keys()]);
+  const received = new Map([...rooms.values()].map((room) => [room, formsOf(room, byRoom.get(room.roomId) ?? [])]));
+  const known = await app.caches.events.byIds([...received.values()].flatMap((forms) => [...forms.keys()]));
   const results: Results = new Map();
-  const work = [...rooms.values()].map((room) => receiveInRoom(app, origin, room, byRoom.get(room.roomId) ?? [], results));
+  const work = [...received].map(async ([room, forms]) => {
+    for (const id of forms.keys()) results.set(id, {});
+    for (const [id, result] of await receiveInRoom(app, origin, room, [...forms.values()], known)) results.set(id, result);
+  });
   await Promise.all(work);
   return Object.fromEntries(results);
+}
+
+/** Those that have the form of an event, by id: without it an event has no id to answer under. */
+function formsOf(room: RoomInfo, pdus: readonly JsonObject[]): Map<string, ReceivedPdu> {
+  const forms = new Map<string, ReceivedPdu>();
+  for (const pdu of pdus) {
+    const received = readPdu(room.version, pdu);
+    if (!("fault" in received)) forms.set(received.event.eventId, received);
+  }
+  return forms;
 }
 
 function groupByRoom(pdus: readonly JsonValue[]): Map<string, JsonObject[]> {
@@ -43,51 +61,69 @@ function roomIdOf(pdu: JsonObject): string | undefined {
   return typeof roomId === "string" && roomId.startsWith("!") && roomId.length < 256 ? roomId : undefined;
 }
 
-async function receiveInRoom(app: App, origin: string, room: RoomInfo, pdus: readonly JsonObject[], results: Results): Promise<void> {
-  const shutOut = await isShutOut(app, room, origin);
-  for (const pdu of pdus) {
-    const received = readPdu(room.version, pdu);
-    // Without its form an event has no id to answer under.
-    if ("fault" in received) continue;
-    const { eventId } = received.event;
-    results.set(eventId, shutOut ? { error: "Server is banned from room" } : await receiveOne(app, origin, room, received));
+/** What there is to say of events; those that were taken are left out. */
+async function receiveInRoom(
+  app: App,
+  origin: string,
+  room: RoomInfo,
+  pdus: readonly ReceivedPdu[],
+  known: ReadonlyMap<string, StoredEvent>,
+): Promise<Results> {
+  const results: Results = new Map();
+  try {
+    if (await isShutOut(app, room, origin)) return allOf(pdus, "Server is banned from room");
+    // What has a place in the room already is not looked at again.
+    const fresh = pdus.filter(({ event }) => typeof known.get(event.eventId)?.row.stateGroup !== "number");
+    const good: GoodPdu[] = [];
+    for (const check of await checkAllSignatures(app, fresh)) {
+      if ("fault" in check) results.set(check.eventId, { error: check.fault.message });
+      else good.push(check);
+    }
+    const took = (await areWeIn(app, room)) ? await store(app, origin, room, good) : await rescindAll(app, room, good);
+    return new Map([...results, ...took]);
+  } catch (error) {
+    app.log("synapse.federation.federation_server").error("events could not be taken in", { origin, roomId: room.roomId, error });
+    return new Map([...allOf(pdus, error instanceof MatrixError && error.status < 500 ? error.message : "Internal error"), ...results]);
   }
 }
 
-async function receiveOne(app: App, origin: string, room: RoomInfo, received: ReceivedPdu): Promise<PduResult> {
-  try {
-    const known = await app.caches.events.byId(received.event.eventId);
-    if (known && known.row.stateGroup !== null) return {};
-    const check = await checkSignatures(app, received);
-    if ("fault" in check) return { error: check.fault.message };
-    return (await areWeIn(app, room)) ? await store(app, origin, room, check) : await rescind(app, room, check);
-  } catch (error) {
-    if (error instanceof MatrixError && error.status < 500) return { error: error.message };
-    app.log("synapse.federation.federation_server").error("an event could not be taken in", { origin, roomId: room.roomId, error });
-    return { error: "Internal error" };
-  }
-}
+const allOf = (pdus: readonly ReceivedPdu[], error: string): Results => new Map(pdus.map(({ event }) => [event.eventId, { error }]));
 
 /** Rejected and soft-failed events are stored as such, and that is all the other server needs to know. */
-async function store(app: App, origin: string, room: RoomInfo, pdu: GoodPdu): Promise<PduResult> {
-  const { checked, suspect } = await afterPolicy(app, room, pdu);
-  const outcome = await storeRemoteEvent(app, room.roomId, checked, { suspect });
-  if (outcome.kind !== "missing" || (await stagePdu(app, origin, room, pdu))) return {};
-  return { error: "Too many events of this room wait for what they rest on" };
+async function store(app: App, origin: string, room: RoomInfo, pdus: readonly GoodPdu[]): Promise<Results> {
+  const results: Results = new Map();
+  if (pdus.length === 0) return results;
+  const judged = await Promise.all(pdus.map((pdu) => afterPolicy(app, room, pdu)));
+  const events = judged.map(({ checked, suspect }) => ({ event: checked, suspect }));
+  const outcomes = await storeTransactionEvents(app, { roomId: room.roomId, events });
+  for (const [n, pdu] of pdus.entries()) {
+    const outcome = outcomes[n];
+    const { eventId } = pdu.event;
+    if (outcome?.kind === "missing" && !(await stagePdu(app, origin, room, pdu))) results.set(eventId, { error: TOO_MANY });
+    if (outcome?.kind !== "failed") continue;
+    const { reason } = outcome;
+    app.log("synapse.federation.federation_server").error("an event could not be stored", { origin, roomId: room.roomId, reason });
+    results.set(eventId, { error: "Internal error" });
+  }
+  return results;
+}
+
+async function rescindAll(app: App, room: RoomInfo, pdus: readonly GoodPdu[]): Promise<Results> {
+  for (const pdu of pdus) await rescind(app, room, pdu);
+  return new Map();
 }
 
 /**
  * Of a room that we are not in one thing concerns us: that an invitation is taken back, or a knock turned down. The leave cites the member
  * event that it ends, which nobody outside of the room knows.
  */
-async function rescind(app: App, room: RoomInfo, { event, checked }: GoodPdu): Promise<PduResult> {
-  if (!endsMembership(event)) return {};
+async function rescind(app: App, room: RoomInfo, { event, checked }: GoodPdu): Promise<void> {
+  if (!endsMembership(event)) return;
   const place = await placeOf(app, event.stateKey, room);
-  if (place?.membership !== "invite" && place?.membership !== "knock") return {};
+  if (place?.membership !== "invite" && place?.membership !== "knock") return;
   const ended = (await app.caches.events.byNids([place.eventNid])).get(place.eventNid);
-  if (!ended || !event.authEvents.includes(ended.row.eventId)) return {};
+  if (!ended || !event.authEvents.includes(ended.row.eventId)) return;
   await storeOutOfBand(app, { roomId: room.roomId, version: room.version.id, event: checked, strippedState: [] });
-  return {};
 }
 
 function endsMembership(event: RoomEvent): event is RoomEvent & { readonly stateKey: string } {

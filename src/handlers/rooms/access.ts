@@ -4,6 +4,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { forbidden, notFound } from "../../errors";
 import type { PowerLevels } from "../../rooms/auth/levels";
 import { levelsFrom } from "../../rooms/auth/levels";
+import { packedGet } from "../../lib/packedMap";
 import { fitsId } from "../../rooms/ids";
 import { MatrixError } from "../../errors";
 import type { App } from "../app";
@@ -42,6 +43,16 @@ export async function requireJoined(app: CachesApp, userId: string, roomId: stri
 /** One event of the current state. */
 export async function currentEvent(app: CachesApp, room: RoomInfo, type: string, stateKey = ""): Promise<StoredEvent | undefined> {
   return app.caches.roomState.event(room.nid, type, stateKey);
+}
+
+/**
+ * As currentEvent, of a type that is asked for with every event: a key that does not exist would be looked for in the database each time,
+ * so it is made to exist.
+ */
+export async function oftenAskedEvent({ caches }: CachesApp, room: RoomInfo, type: string): Promise<StoredEvent | undefined> {
+  const [[key = 0], current] = await Promise.all([caches.stateKeys.intern([[type, ""]]), caches.roomState.current(room.nid)]);
+  const nid = current && packedGet(current.state, key);
+  return nid === undefined ? undefined : (await caches.events.byNids([nid])).get(nid);
 }
 
 /** The power levels that hold now. */

@@ -10,7 +10,7 @@ import { sendEvent } from "./sendEvent";
 import { sendIntent } from "../../writers/intents";
 import type { SendIntent } from "../../writers/intents";
 import { prepareEvent, storeRemoteEvent } from "../../writers/remoteRpc";
-import type { CheckedPdu } from "../../writers/remoteRpc";
+import type { CheckedPdu } from "../../writers/checkedPdu";
 import type { App } from "../app";
 import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";

@@ -28,7 +28,7 @@ async function deepestEnds(deps: RemoteBuildDeps, tip: RoomTip): Promise<{ tip: 
  * work it out. The others stay ends of the room. Everything of the room has to be stored.
  */
 export async function buildOnSomeEnds(
-  deps: RemoteBuildDeps & { readonly caches: Caches },
+  deps: RemoteBuildDeps & { readonly caches: Pick<Caches, "stateKeys" | "events"> },
   tip: RoomTip,
   intent: SendIntent,
   contextFor: () => Promise<BuildContext>,

@@ -1,30 +1,25 @@
-import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import type { KeyedQueue } from "../../lib/keyedQueue";
-import { parseLosslessJson } from "../../lib/jsonLossless";
-import type { Pdu, RoomEvent } from "../../rooms/event";
-import { parseEvent } from "../../rooms/parseEvent";
+import type { RoomEvent } from "../../rooms/event";
 import { roomVersion } from "../../rooms/versions";
 import type { Db } from "../../storage/db";
 import { insertEvents } from "../../storage/persistEvents";
 import type { NewEventRow } from "../../storage/persistEvents";
 import { insertRooms } from "../../storage/rooms";
 import type { IdBlock } from "../idBlocks";
-import type { CheckedPdu } from "../remoteRpc";
+import { eventOf } from "../checkedPdu";
+import type { CheckedPdu } from "../checkedPdu";
+import type { RemoteCaches } from "./ahead";
 import { judgeOutliers, restsOn } from "./judgeOutliers";
 
 export interface OutlierDeps {
   readonly db: Db;
-  readonly caches: Caches;
+  readonly caches: RemoteCaches;
   readonly eventNids: IdBlock;
   readonly roomNids: IdBlock;
   readonly outliers: KeyedQueue;
   readonly now: () => number;
-}
-
-export function eventOf(room: RoomInfo, { json, eventId }: CheckedPdu): RoomEvent {
-  return parseEvent(room.version, parseLosslessJson(json) as Pdu, eventId);
 }
 
 /** The room, made known where it was not. Undefined for a version that we do not have. */
@@ -76,9 +71,9 @@ async function storeJudged(deps: OutlierDeps, room: RoomInfo, events: readonly C
   const { byIds } = deps.caches.events;
   const ids = [...new Set(events.map(({ eventId }) => eventId))];
   const known = await byIds(ids);
-  const texts = new Map(events.flatMap(({ eventId, json }) => (known.has(eventId) ? [] : [[eventId, json] as const])));
-  if (texts.size === 0) return known;
-  const fresh = new Map([...texts].map(([eventId, json]) => [eventId, eventOf(room, { eventId, json })]));
+  const unknown = new Map(events.flatMap((pdu) => (known.has(pdu.eventId) ? [] : [[pdu.eventId, pdu] as const])));
+  if (unknown.size === 0) return known;
+  const fresh = new Map([...unknown].map(([eventId, pdu]) => [eventId, eventOf(room, pdu)]));
   const cited = await byIds([...new Set([...fresh.values()].flatMap((event) => restsOn(room, event)))].filter((id) => !fresh.has(id)));
   const judged = judgeOutliers(room, fresh, (id) => {
     const stored = cited.get(id);
@@ -86,7 +81,7 @@ async function storeJudged(deps: OutlierDeps, room: RoomInfo, events: readonly C
   });
   const nids = await deps.eventNids.take(judged.length);
   const rows = judged.map(({ event, rejected }, i) => ({
-    ...outlierRow(nids[i] ?? 0, room, event, texts.get(event.eventId) ?? "", deps.now()),
+    ...outlierRow(nids[i] ?? 0, room, event, unknown.get(event.eventId)?.json ?? "", deps.now()),
     rejected,
   }));
   if (rows.length > 0) await insertEvents(deps.db, rows);

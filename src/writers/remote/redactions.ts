@@ -1,15 +1,17 @@
-import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import { mayRedact } from "../../rooms/auth/redaction";
 import type { RoomEvent } from "../../rooms/event";
 import type { Db } from "../../storage/db";
 import { redactionsOf } from "../../storage/events";
 import type { BuiltOnTip } from "../buildOnTip";
+import type { RemoteCaches } from "./ahead";
 import { lookupIn } from "./remoteBuild";
 
-interface RedactionDeps {
+export interface RedactionDeps {
   readonly db: Db;
-  readonly caches: Caches;
+  readonly caches: RemoteCaches;
+  /** Ids of events that were redacted before they came. What is forgotten is found in the database for who did not look there before. */
+  readonly redactedEarly: { get(eventId: string): true | undefined; set(eventId: string, value: true): unknown };
 }
 
 /** Redactions that are looked at for events that came after them. */
@@ -23,23 +25,34 @@ export interface RedactionEffects {
   readonly redactedBy: string | undefined;
 }
 
-/** What an event of another server redacts, or is redacted by: either may come first (rooms/v3, "Handling redactions"). */
-export async function redactionEffects(deps: RedactionDeps, built: BuiltOnTip): Promise<RedactionEffects> {
+/** Whether an event redacts another, or is known to be redacted itself: what it has to do with must be stored before its effects are looked at. */
+export const concernsRedaction = (deps: Pick<RedactionDeps, "redactedEarly">, { redacts, eventId }: RoomEvent): boolean =>
+  redacts !== undefined || deps.redactedEarly.get(eventId) === true;
+
+/**
+ * What an event of another server redacts, or is redacted by: either may come first (rooms/v3, "Handling redactions"). isFresh: no stored
+ * event redacted it when it was looked for.
+ */
+export async function redactionEffects(deps: RedactionDeps, built: BuiltOnTip, isFresh: boolean): Promise<RedactionEffects> {
   const { event } = built;
   const [target, early] = await Promise.all([
     event.redacts === undefined ? undefined : deps.caches.events.byId(event.redacts),
-    redactedEarly(deps, [event]),
+    isFresh && !deps.redactedEarly.get(event.eventId) ? undefined : redactedEarly(deps, [event]),
   ]);
+  if (event.redacts !== undefined && !target) deps.redactedEarly.set(event.redacts, true);
   const redacts = target && (await takesEffect(deps.caches, built, target)) ? target.row.eventId : undefined;
   return {
     built: target && redacts === undefined ? withoutEffect(built) : built,
     redacts,
-    redactedBy: early.get(event.eventId)?.row.eventId,
+    redactedBy: early?.get(event.eventId)?.row.eventId,
   };
 }
 
 /** Of events that are new here, the redactions that came before them, by the ids of the events. */
-export async function redactedEarly({ db, caches }: RedactionDeps, events: readonly RoomEvent[]): Promise<Map<string, StoredEvent>> {
+export async function redactedEarly(
+  { db, caches }: Pick<RedactionDeps, "db" | "caches">,
+  events: readonly RoomEvent[],
+): Promise<Map<string, StoredEvent>> {
   const byId = new Map(events.map((event) => [event.eventId, event]));
   const found = await redactionsOf(db, [...byId.keys()], MAX_EARLY);
   const redactions = await caches.events.byNids(found.map(({ nid }) => nid));
@@ -53,8 +66,8 @@ export async function redactedEarly({ db, caches }: RedactionDeps, events: reado
   return out;
 }
 
-async function takesEffect(caches: Caches, built: BuiltOnTip, target: StoredEvent): Promise<boolean> {
-  if (built.verdict.rejected !== null || built.stateGroup === null || target.row.roomNid !== built.tip.room.nid) return false;
+async function takesEffect(caches: RemoteCaches, built: BuiltOnTip, target: StoredEvent): Promise<boolean> {
+  if (built.verdict.rejected !== null || built.after === undefined || target.row.roomNid !== built.tip.room.nid) return false;
   const lookup = await lookupIn(caches, built.event, await caches.roomState.group(built.before.group.id));
   return mayRedact(built.tip.room.version, built.event, target.event, lookup);
 }

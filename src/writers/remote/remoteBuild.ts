@@ -21,7 +21,10 @@ import { resolveStates } from "./resolveGroups";
 import type { StateReads } from "./resolveGroups";
 
 /** What building on other servers' events reads. */
-export type BuildReads = StateReads & Pick<Caches, "roomState"> & { readonly stateGroups: Pick<Caches["stateGroups"], "loadMany"> };
+export type BuildReads = StateReads & {
+  readonly roomState: Pick<Caches["roomState"], "pick" | "group">;
+  readonly stateGroups: Pick<Caches["stateGroups"], "loadMany">;
+};
 
 export interface RemoteBuildDeps {
   readonly caches: BuildReads;
@@ -92,7 +95,7 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   const after = await stateAfter(deps, input);
   const groups = [...input.newGroups, ...(after.row ? [after.row] : [])];
   const replaces = after.keyNid === undefined ? undefined : await eventAt(caches, before.state, after.keyNid);
-  const base = { event, json: input.json, nid, before: tip, stateGroup: after.group.id, replaces, verdict: accepted };
+  const base = { event, json: input.json, nid, before: tip, after: after.group, replaces, verdict: accepted };
   // While most members are still to come, the present state says too little; it is asked once they are there.
   const isExempt = input.startsAnew || (await caches.partialRooms.has(tip.room.nid));
   const atCurrent = isExempt ? allow : checkAuth(event.version, event, await lookupIn(caches, event, tip.group.state));
@@ -100,7 +103,7 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   if (!atCurrent.allowed || input.suspect) return { ...apart, verdict: { rejected: null, softFailed: true } };
   const self: Extremity = { nid, ...refOf({ room: tip.room, event, row: { eventId: event.eventId } } as StoredEvent) };
   const extremities = [...(input.startsAnew ? [] : tip.extremities.filter(({ eventId }) => !input.follows.has(eventId))), self];
-  const current = await currentState(deps, extremities, unstored(apart), after.group);
+  const current = await currentState(deps, extremities, apart, after.group);
   const moves = await movesBetween(caches, input.startsAnew ? undefined : tip.group.state, current.group.state);
   const joiningNids = moves.flatMap((move) => (move.nid === undefined || move.nid === nid ? [] : [move.nid]));
   return {
@@ -132,14 +135,14 @@ async function eventAt(caches: BuildReads, state: PackedMap, keyNid: number): Pr
 async function currentState(
   deps: RemoteBuildDeps,
   extremities: readonly Extremity[],
-  self: StoredEvent,
+  self: BuiltOnTip,
   after: StateGroup,
 ): Promise<GroupToStore> {
-  const others = await deps.caches.events.byNids(extremities.flatMap(({ nid }) => (nid === self.row.nid ? [] : [nid])));
+  const others = await deps.caches.events.byNids(extremities.flatMap(({ nid }) => (nid === self.nid ? [] : [nid])));
   const ids = [...new Set([...others.values()].flatMap(({ row }) => row.stateGroup ?? []))].filter((id) => id !== after.id);
   if (ids.length === 0) return { group: after, rows: [] };
   const groups = await deps.caches.stateGroups.loadMany(ids);
-  return resolvedGroup(deps, self.room, [after, ...groups.values()], [self]);
+  return resolvedGroup(deps, self.tip.room, [after, ...groups.values()], [unstored(self)]);
 }
 
 /** One group for the state that several resolve to; a new one unless it equals one of them. Events of the states that are not stored yet come along. */

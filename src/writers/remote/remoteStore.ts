@@ -1,4 +1,3 @@
-import type { Caches } from "../../caches/caches";
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import type { Config } from "../../config/config";
@@ -11,35 +10,41 @@ import type { BuiltOnTip } from "../buildOnTip";
 import type { EventWithState, ForeignState, OutOfBandMembership, RemoteOutcome, RemoteRequest } from "../remoteRpc";
 import { newTip } from "../roomTip";
 import type { RoomTip } from "../roomTip";
-import { ensureOutliers, ensureRoom, eventOf } from "./outliers";
+import type { QueuedRequest } from "../roomWork";
+import type { RemoteCaches } from "./ahead";
+import { eventOf } from "../checkedPdu";
+import { ensureOutliers, ensureRoom } from "./outliers";
 import type { OutlierDeps } from "./outliers";
 import { withCitedMembers } from "./citedMembers";
 import { acceptRemote, resolvedGroup, snapshotGroup, verdictAt } from "./remoteBuild";
 import type { GroupToStore, RemoteBuildDeps, RemoteInput } from "./remoteBuild";
+import type { RedactionDeps } from "./redactions";
 import type { StateReads } from "./resolveGroups";
 
 export type RemoteStoreDeps = OutlierDeps &
+  RedactionDeps &
   RemoteBuildDeps & { readonly serverName: string; readonly config: Pick<Config, "enable_ephemeral_messages"> };
 
-/** What a request comes to: an answer at once, or an event to be stored. */
-export type RemoteBuild = { readonly outcome: RemoteOutcome } | { readonly built: BuiltOnTip };
+/** What a request comes to: an answer at once, or an event to be stored. `stored`: somebody else brought it, and it is stored or about to be. */
+export type RemoteBuild = { readonly outcome: RemoteOutcome } | { readonly built: BuiltOnTip } | { readonly stored: StoredEvent };
 
-type PlacedRequest = Exclude<RemoteRequest, { kind: "outliers" | "older" }>;
-
-/** Works on one room at a time: its owner calls it in the order of the room's queue, when nothing of the room waits to be stored. */
+/** Works on one room at a time: its owner calls it in the order of the room's queue. isFresh: the event was not stored a moment ago. */
 export async function buildRemote(
   deps: RemoteStoreDeps,
-  request: PlacedRequest,
-  tipOf: () => Promise<RoomTip | undefined>,
+  request: QueuedRequest,
+  tip: RoomTip | undefined,
+  isFresh: boolean,
 ): Promise<RemoteBuild> {
-  const stored = (await deps.caches.events.byIds([request.event.eventId])).get(request.event.eventId);
-  if (stored && isPlaced(stored)) return { outcome: { kind: "known" } };
+  const { eventId } = request.event;
+  const { events } = deps.caches;
+  const stored = isFresh && !events.isCached(eventId) ? undefined : await events.byId(eventId);
+  if (stored && isPlaced(stored)) return { stored };
   const nid = stored?.row.nid ?? (await deps.eventNids.take(1))[0] ?? 0;
   switch (request.kind) {
     case "event":
-      return buildEvent(deps, request, nid, await tipOf());
+      return buildEvent(deps, request, nid, tip);
     case "with_state":
-      return buildWithState(deps, request, nid, await tipOf());
+      return buildWithState(deps, request, nid, tip);
     case "out_of_band":
       return buildOutOfBand(deps, request, nid);
   }
@@ -107,7 +112,7 @@ async function groupAfterForeign(deps: RemoteStoreDeps, room: RoomInfo, { eventI
 }
 
 /** A state of those of the events that may stand in one. */
-async function stateOf(caches: Caches, room: RoomInfo, events: readonly (StoredEvent | undefined)[]): Promise<PackedMap> {
+async function stateOf(caches: RemoteCaches, room: RoomInfo, events: readonly (StoredEvent | undefined)[]): Promise<PackedMap> {
   const good = events.filter((event) => event?.row.roomNid === room.nid && event.row.stateKey !== null && event.row.rejected === null);
   const latest = new Map((good as StoredEvent[]).map(({ row }) => [pairKey(row.type, row.stateKey ?? ""), row]));
   const rows = [...latest.values()];
@@ -144,7 +149,7 @@ export async function judge(deps: RemoteBuildDeps, input: RemoteInput): Promise<
   const verdict = await verdictAt(deps.caches, input);
   if (verdict.allowed) return { built: await acceptRemote(deps, input) };
   const { newGroups: groups, before } = input;
-  return { built: { ...still(input), groups, stateGroup: before.id, verdict: { rejected: verdict.reason, softFailed: false } } };
+  return { built: { ...still(input), groups, after: before, verdict: { rejected: verdict.reason, softFailed: false } } };
 }
 
 /** An event that changes nothing of the room. */
@@ -157,7 +162,7 @@ function still({ event, json, nid, tip }: Pick<RemoteInput, "event" | "json" | "
     before: tip,
     movesTip: false,
     groups: [],
-    stateGroup: null,
+    after: undefined,
     moves: [],
     joining: new Map(),
     replaces: undefined,
@@ -217,7 +222,7 @@ async function withKnownMembers(deps: RemoteStoreDeps, { room, group }: RoomTip,
   return { group: both.group, rows: [...both.rows, ...(needed.has(given.group.id) ? given.rows : [])] };
 }
 
-async function isInRoom(caches: Caches, room: RoomInfo): Promise<boolean> {
+async function isInRoom(caches: RemoteCaches, room: RoomInfo): Promise<boolean> {
   return (await caches.memberships.ofRoom(room.nid)).local.size > 0;
 }
 

@@ -4,7 +4,6 @@ import type { StateGroup } from "../../caches/stateGroups";
 import { packedGet, packedMerge, packedSplit, packedWith, packedWithout } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
 import { FIRST_MEMBER_KEY } from "../../storage/state";
-import { nextGroup } from "../buildOnTip";
 import type { BuiltOnTip } from "../buildOnTip";
 import { newTip } from "../roomTip";
 import type { RoomTip } from "../roomTip";
@@ -71,30 +70,24 @@ export class Replay {
       // A redaction that has no effect is part of the room all the same.
       suspect: row.softFailed && row.type !== "m.room.redaction",
     });
-    if ("built" in result) await this.take(stored, result.built, before.group);
+    if ("built" in result) this.take(stored, result.built, before.group);
   }
 
-  private async take(stored: StoredEvent, built: BuiltOnTip, before: StateGroup): Promise<void> {
+  private take(stored: StoredEvent, built: BuiltOnTip, before: StateGroup): void {
     const { verdict } = built;
     const softFailed = verdict.softFailed || (verdict.rejected === null && stored.row.softFailed);
     const row = {
       ...stored.row,
-      stateGroup: built.stateGroup,
+      stateGroup: built.after?.id ?? null,
       replacesNid: built.replaces?.row.nid ?? null,
       rejected: verdict.rejected,
       softFailed,
     };
     const event = new StoredEvent(row, this.room, stored.event);
     this.events.set(row.eventId, event);
-    for (const group of [await this.groupAfter(stored, built, before), built.tip.group]) this.groups.set(group.id, group);
+    for (const group of [built.after ?? before, built.tip.group]) this.groups.set(group.id, group);
     if (built.movesTip) this.at = built.tip;
     this.done.push({ event, built });
-  }
-
-  private async groupAfter({ row }: StoredEvent, { stateGroup }: BuiltOnTip, before: StateGroup): Promise<StateGroup> {
-    if (row.stateKey === null || stateGroup === null || stateGroup === before.id) return before;
-    const [keyNid = 0] = await this.caches.stateKeys.intern([[row.type, row.stateKey]]);
-    return nextGroup({ room: this.room, group: before }, keyNid, row.nid, stateGroup).group;
   }
 
   /** From the events before it. What came before others of them only another server knew, and not all of its members. */

@@ -1,0 +1,55 @@
+import type { Caches } from "../../caches/caches";
+import type { EventReader, StoredEvent } from "../../caches/events";
+import { pickFrom } from "../../caches/roomState";
+import type { RoomState } from "../../caches/roomState";
+import type { StateGroup } from "../../caches/stateGroups";
+import type { Ahead } from "../unstored";
+
+/** What building on events of other servers reads. */
+export type RemoteCaches = Pick<Caches, "rooms" | "stateKeys" | "memberships" | "partialRooms" | "events"> & {
+  readonly stateGroups: Pick<Caches["stateGroups"], "load" | "loadMany">;
+  readonly roomState: Pick<RoomState, "pick" | "group">;
+};
+
+/** The caches as they will be once all that is on its way to the disk is stored: for events that rest on it. */
+export function cachesAhead(caches: Caches, ahead: Ahead): RemoteCaches {
+  const byNids: EventReader["byNids"] = (nids) => withAhead(nids, ahead.byNid, caches.events.byNids);
+  const byIds: EventReader["byIds"] = (ids) => withAhead(ids, ahead.byId, caches.events.byIds);
+  const loadMany = (ids: readonly number[]): Promise<Map<number, StateGroup>> =>
+    withAhead(ids, ahead.groups, (others) => caches.stateGroups.loadMany(others));
+  const load = async (id: number): Promise<StateGroup | undefined> => (await loadMany([id])).get(id);
+  const { rooms, stateKeys, memberships, partialRooms } = caches;
+  return {
+    rooms,
+    stateKeys,
+    memberships,
+    partialRooms,
+    events: {
+      ...caches.events,
+      byNids,
+      byIds,
+      byId: async (id) => ahead.byId.get(id) ?? caches.events.byId(id),
+      isCached: (id) => ahead.byId.has(id) || caches.events.isCached(id),
+    },
+    stateGroups: { load, loadMany },
+    roomState: {
+      pick: (state, pairs) => pickFrom(stateKeys, { byNids }, state, pairs),
+      group: async (id) => ahead.groups.get(id)?.state ?? caches.roomState.group(id),
+    },
+  };
+}
+
+async function withAhead<K, V extends StoredEvent | StateGroup>(
+  keys: readonly K[],
+  ahead: ReadonlyMap<K, V>,
+  load: (keys: readonly K[]) => Promise<Map<K, V>>,
+): Promise<Map<K, V>> {
+  const found = ahead.size === 0 ? [] : keys.filter((key) => ahead.has(key));
+  if (found.length === 0) return load(keys);
+  const loaded = found.length === keys.length ? new Map<K, V>() : await load(keys.filter((key) => !ahead.has(key)));
+  for (const key of found) {
+    const value = ahead.get(key);
+    if (value) loaded.set(key, value);
+  }
+  return loaded;
+}
