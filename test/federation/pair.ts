@@ -5,6 +5,7 @@ import { register } from "../builders/client";
 import type { TestClient } from "../builders/client";
 import { testValues } from "../builders/config";
 import { createTestDatabase } from "../builders/database";
+import type { TestDatabase } from "../builders/database";
 import { answers, freePorts, startProgram } from "../builders/process";
 import type { TestProcess } from "../builders/process";
 import { makeCertificates } from "./certificates";
@@ -17,6 +18,8 @@ export interface HomeServer {
   readonly name: string;
   /** Where it answers its clients. */
   readonly url: string;
+  /** Of its process that runs now. */
+  pid(): number;
   /** Registers a user; the name gets something added. */
   user(name: string): Promise<TestClient>;
   start(): Promise<void>;
@@ -27,7 +30,18 @@ export interface HomeServer {
 export interface Pair {
   readonly ours: HomeServer;
   readonly synapse: HomeServer;
+  /** Of our server, and of Synapse where that has one of PostgreSQL. */
+  readonly databases: { readonly ours: TestDatabase; readonly synapse?: TestDatabase };
   close(): Promise<void>;
+}
+
+export interface PairOptions {
+  /** SQLite unless given. */
+  readonly synapseOn?: "postgres";
+  /** Laid over the configuration of both. */
+  readonly shared?: Readonly<Record<string, unknown>>;
+  /** Of the process of our server. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Both ways round: where a room is, and where somebody comes from. */
@@ -44,13 +58,13 @@ const logConfig = {
 };
 
 /** Starts both. The configuration is theirs in common, but for names, ports and databases. */
-export async function startPair(): Promise<Pair> {
+export async function startPair({ synapseOn, shared, environment }: PairOptions = {}): Promise<Pair> {
   const directory = mkdtempSync(join(tmpdir(), "synapse-ts-federation-"));
   chmodSync(directory, 0o755);
   const certificates = makeCertificates(directory);
   const [ourPort, ourFederation, theirPort, theirFederation] = await freePorts(4);
   const database = await createTestDatabase({ empty: true });
-  const { host, port, user } = database.options;
+  const theirs = synapseOn && (await createTestDatabase({ empty: true }));
   const write = (name: string, values: object): void => writeFileSync(join(directory, name), JSON.stringify(values, undefined, 2));
   write("log.yaml", logConfig);
   write("ours.yaml", {
@@ -58,19 +72,21 @@ export async function startPair(): Promise<Pair> {
     ...addresses(ourPort, ourFederation),
     // an address in place of a name goes another way through discovery
     server_name: `127.0.0.1:${ourFederation}`,
-    database: { name: "psycopg2", args: { host, port, user, dbname: database.name, cp_min: 1, cp_max: 5 } },
+    database: postgres(database),
     media_store_path: join(directory, "our-media"),
+    ...shared,
   });
   write("synapse.yaml", {
     ...common(directory, certificates),
     ...addresses(theirPort, theirFederation),
     server_name: `localhost:${theirFederation}`,
-    database: { name: "sqlite3", args: { database: join(directory, "synapse.db") } },
+    database: theirs ? postgres(theirs) : { name: "sqlite3", args: { database: join(directory, "synapse.db") } },
     signing_key: `ed25519 synapse ${Buffer.alloc(32, 1).toString("base64")}`,
     media_store_path: join(directory, "synapse-media"),
     pid_file: join(directory, "synapse.pid"),
+    ...shared,
   });
-  const program = () => startProgram({ args: ["-c", "ours.yaml"], cwd: directory });
+  const program = () => startProgram({ args: ["-c", "ours.yaml"], cwd: directory, ...(environment && { environment }) });
   const ours = homeServer(`127.0.0.1:${ourFederation}`, ourPort, async (url) => {
     const started = await program();
     await answers(started, url);
@@ -80,9 +96,10 @@ export async function startPair(): Promise<Pair> {
   const pair: Pair = {
     ours,
     synapse,
+    databases: { ours: database, ...(theirs && { synapse: theirs }) },
     async close() {
       const stopped = await Promise.allSettled([ours.stop(), synapse.stop()]);
-      await database.drop();
+      await Promise.all([database.drop(), theirs?.drop()]);
       rmSync(directory, { recursive: true, force: true });
       for (const result of stopped) if (result.status === "rejected") throw result.reason;
     },
@@ -95,6 +112,11 @@ export async function startPair(): Promise<Pair> {
   }
   return pair;
 }
+
+const postgres = ({ name, options: { host, port, user } }: TestDatabase): object => ({
+  name: "psycopg2",
+  args: { host, port, user, dbname: name, cp_min: 1, cp_max: 5 },
+});
 
 const unlimited = { per_second: 100_000, burst_count: 100_000 };
 
@@ -125,7 +147,7 @@ function addresses(client: number | undefined, federation: number | undefined): 
   return {
     public_baseurl: `http://127.0.0.1:${client}/`,
     listeners: [
-      { ...listener, port: client, resources: [{ names: ["client"] }] },
+      { ...listener, port: client, resources: [{ names: ["client", "federation"] }] },
       { ...listener, port: federation, tls: true, resources: [{ names: ["federation"] }] },
     ],
   };
@@ -138,6 +160,7 @@ function homeServer(name: string, port: number | undefined, start: (url: string)
   return {
     name,
     url,
+    pid: () => running?.pid ?? 0,
     user: (localpart) => register(url, `${localpart}${++users}`),
     async start() {
       running = await start(url);
