@@ -29,16 +29,20 @@ const proxies: Readonly<Record<string, (folder: string) => { readonly file: stri
 interface Backend {
   readonly port: number;
   readonly server: Server;
+  /** Frozen, it takes connections and answers nothing. */
+  frozen: boolean;
 }
 
 /** Stands in for a process: says which one it is and what it was asked for. */
 async function startBackend(name: string): Promise<Backend> {
   const server = createServer((request, response) => {
+    if (backend.frozen) return;
     request.resume();
     response.end(JSON.stringify({ name, url: request.url, forwardedFor: request.headers["x-forwarded-for"] }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { port: (server.address() as AddressInfo).port, server };
+  const backend: Backend = { port: (server.address() as AddressInfo).port, server, frozen: false };
+  return backend;
 }
 
 function stopBackend({ server }: Backend): void {
@@ -96,8 +100,11 @@ describe.each([...Object.keys(proxies), OURS])("%s", (program) => {
     readonly url: string;
     readonly forwardedFor?: string;
   }
+  /** Who waits for too long asks again. */
+  const PATIENCE_MS = 15_000;
   const ask = async (method: string, path: string, token = "t"): Promise<Seen> => {
-    const response = await fetch(base + path, { method, headers: { Authorization: `Bearer ${token}` } });
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const response = await fetch(base + path, { method, headers: { Authorization: `Bearer ${token}` }, signal });
     return (await response.json()) as Seen;
   };
 
@@ -158,6 +165,19 @@ describe.each([...Object.keys(proxies), OURS])("%s", (program) => {
 
   given("lets nobody at what is only for processes", async () => {
     for (const path of ["/_synapse/replication/send_events/x", "/_synapse/metrics"]) expect((await fetch(base + path)).status).toBe(404);
+  });
+
+  given("passes over a process that is frozen", async () => {
+    const backend = backends.get("worker_a");
+    if (!backend) throw new Error("there is no worker_a");
+    backend.frozen = true;
+    const sends = Array.from({ length: 8 }, (_, i) => `/_matrix/client/v3/rooms/%21room${i}:b/send/m.room.message/1`);
+    await eventually(async () => {
+      const asked = await Promise.allSettled(sends.map((path) => ask("PUT", path)));
+      return asked.every((answer) => answer.status === "fulfilled" && answer.value.name === "worker_b");
+    }, 50_000);
+    backend.frozen = false;
+    await eventually(async () => (await Promise.all(sends.map((path) => ask("PUT", path)))).some(({ name }) => name === "worker_a"));
   });
 
   given("passes over a process that is away", async () => {

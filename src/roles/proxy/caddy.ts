@@ -48,9 +48,12 @@ export function caddyConfig({ serverName, maxBody, rules, main }: ProxyModel, { 
 }
 
 (synapse) {
-	# A process that is away is passed over.
+	# A process that is away is passed over, and so is one that is frozen; what it was asked before waits for it.
 	lb_try_duration 10s
 	fail_duration 5s
+	health_uri /health
+	health_interval 1s
+	health_timeout 2s
 	# What other rules are for, processes need not see.
 	header_up -X-Synapse-User
 	header_up -X-Synapse-Room

@@ -56,7 +56,8 @@ function cluster({ name, what, policy, targets }: Cluster): string {
     type: ${type}
     lb_policy: ${policy}
     connect_timeout: 5s
-    # A process that is away is passed over.
+    # A process that is away is passed over, and one that is frozen within some seconds: what waits for it is ended, and clients ask again.
+    close_connections_on_host_health_failure: true
     health_checks:
     - {timeout: 2s, interval: 1s, unhealthy_threshold: 2, healthy_threshold: 1, http_health_check: {path: /health}}
     load_assignment:

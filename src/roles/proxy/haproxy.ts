@@ -40,14 +40,17 @@ defaults
     # Clients choose how long they wait for news, mostly 30 s.
     timeout server 300s
     timeout http-request 30s
-    # A process that is away is passed over.
+    # A process that is away is passed over, and one that is frozen within some seconds: what waits for it is ended, and clients ask again.
+    # What was sent is sent to another one where a repetition changes nothing.
     option redispatch 1
     retries 3
-    retry-on conn-failure
+    retry-on conn-failure empty-response
     option httpchk GET /health
-    default-server inter 1s fall 2 rise 1
+    timeout check 2s
+    default-server inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
 
 frontend synapse
+    http-request disable-l7-retry if METH_POST
 ${binds.map((bind) => `    bind ${bind}`).join("\n")}
     # For TLS, and for other servers, which come to port 8448 where nothing else is said:
     # bind :::443,:::8448 v4v6 ssl crt /etc/haproxy/${serverName.replace(/:\d+$/, "")}.pem

@@ -89,22 +89,31 @@ ${sockets.map((socket) => `    listen ${socket};`).join("\n")}
         return 404;
     }
 
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Host $host:$server_port;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    # A process that is away is passed over. Whether one is frozen nginx cannot ask, and hears only of what it answers too late: run processes
+    # so that those are ended (WatchdogSec of systemd), or use a proxy that asks (haproxy, caddy).
+    proxy_connect_timeout 5s;
+    proxy_next_upstream error timeout;
+    proxy_next_upstream_tries 3;
+
     location / {
         proxy_pass http://$synapse_upstream;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_set_header Host $host:$server_port;
-        proxy_set_header X-Forwarded-For $remote_addr;
-        proxy_set_header X-Forwarded-Proto $scheme;
         # Clients choose how long they wait for news, mostly 30 s.
         proxy_read_timeout 300s;
         # Files go through as they come.
         proxy_request_buffering off;
         proxy_max_temp_file_size 0;
-        # A process that is away is passed over.
-        proxy_connect_timeout 5s;
-        proxy_next_upstream error timeout;
-        proxy_next_upstream_tries 3;
+    }
+
+    # Done at once, or a process is frozen: then another one is asked, where a repetition changes nothing. Longer than it takes to find
+    # another writer for one that died.
+    location ~ ^/_matrix/client/[^/]+/(rooms/[^/]+/(send|state|redact|typing|receipt|read_markers)(/|$)|sendToDevice/|user/[^/]+/account_data/) {
+        proxy_pass http://$synapse_upstream;
+        proxy_read_timeout 12s;
     }
 }
 `;
