@@ -59,7 +59,7 @@ export interface UserData {
 }
 
 export type UserDataDeps = Pick<App, "config" | "clock" | "random" | "log" | "db" | "streams" | "rpc" | "caches" | "notifier"> & {
-  readonly ownership: Pick<Ownership, "isMine" | "onChange">;
+  readonly ownership: Pick<Ownership, "fence" | "isMine" | "onChange">;
 };
 
 const REMEMBERED_RECEIPTS = 50_000;
@@ -68,7 +68,7 @@ const REMEMBERED_PRESENCE = 20_000;
 
 /** Makes what a process needs for the data of users. It must be made before the streams start. */
 export function createUserData(deps: UserDataDeps): UserData {
-  const { db, clock, random, streams, rpc, config } = deps;
+  const { db, clock, random, streams, rpc, config, ownership } = deps;
   const log = deps.log("synapse.handlers.user_data");
   const factor = config.caches.global_factor;
   const onError = (error: unknown): void => log.warn("presence", { error: messageOf(error) });
@@ -79,11 +79,11 @@ export function createUserData(deps: UserDataDeps): UserData {
   ) => createCache<string, V>({ name, max: Math.max(1, Math.round(max * factor)), load });
   const presence = createPresenceView(() => streams.position(presenceStream), REMEMBERED_PRESENCE);
   const userData: UserData = {
-    accountDataWriter: createAccountDataWriter({ db, streams, log }),
-    receiptWriter: createReceiptWriter({ db, streams, log }),
-    toDeviceWriter: createToDeviceWriter({ db, streams, log, clock }),
+    accountDataWriter: createAccountDataWriter({ db, streams, log, ownership }),
+    receiptWriter: createReceiptWriter({ db, streams, log, ownership }),
+    toDeviceWriter: createToDeviceWriter({ db, streams, log, clock, ownership }),
     typingWriter: new TypingWriter({ clock, streams }),
-    presenceWriter: new PresenceWriter({ db, clock, random, timers: config.presence, streams, onError }),
+    presenceWriter: new PresenceWriter({ db, clock, random, timers: config.presence, streams, ownership, onError }),
     accountDataChanges: createLastChanges(() => streams.position(accountDataStream), REMEMBERED_USERS),
     toDeviceChanges: createLastChanges(() => streams.position(toDeviceStream), REMEMBERED_USERS),
     receipts: createRecentRows(() => streams.position(receiptsStream), REMEMBERED_RECEIPTS),

@@ -1,10 +1,11 @@
 import { MatrixError } from "../errors";
+import { LeaseLostError } from "../storage/databaseError";
 import { Lane } from "./lane";
 import type { ReplicationLog } from "./log";
 import { POSITION_WAIT_MS, ownerName } from "./rpc";
 import type { AnyRpc, Rpc, RpcOptions } from "./rpc";
 import { RpcReceiver } from "./rpcReceiver";
-import { CallSender } from "./rpcSender";
+import { CallSender, DEFAULT_TIMEOUT_MS, pause } from "./rpcSender";
 
 interface Call {
   readonly input: unknown;
@@ -37,11 +38,14 @@ async function runHere(options: RpcOptions, def: AnyRpc, calls: readonly Call[])
   }
 }
 
+/** How long to wait until this process knows what the database does of its leases. */
+const LEASE_PAUSE_MS = 100;
+
 /** Handlers of batched calls work in parallel up to this; each has its own queues behind it. */
 const PARALLEL_HERE = 256;
 
 export function createRpc(options: RpcOptions): Rpc {
-  const { ownership, transport } = options;
+  const { clock, ownership, transport } = options;
   const lanes = new Map<AnyRpc, Lane<Call>>();
   const sender = transport && new CallSender({ ...options, transport });
   const receiver = new RpcReceiver(options);
@@ -63,6 +67,20 @@ export function createRpc(options: RpcOptions): Rpc {
   }
 
   async function callAnywhere(def: AnyRpc, input: unknown): Promise<unknown> {
+    const deadline = clock.monotonic() + (def.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    for (;;) {
+      try {
+        return await callOnce(def, input);
+      } catch (error) {
+        // The leases ended while the input waited here: nothing was done.
+        if (!(error instanceof LeaseLostError) || clock.monotonic() > deadline) throw error;
+        await pause(LEASE_PAUSE_MS);
+        await ownership.refresh().catch(() => undefined);
+      }
+    }
+  }
+
+  async function callOnce(def: AnyRpc, input: unknown): Promise<unknown> {
     const owner = ownerName(options, def.owner(input));
     if (owner === ownership.instance) return callHere(def, input);
     if (!sender) throw new MatrixError(500, "M_UNKNOWN", `There is no ${owner} process to talk to`);

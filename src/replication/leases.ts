@@ -2,10 +2,11 @@ import type { Clock } from "../lib/clock";
 import { runOutsideContext } from "../observe/context";
 import type { Database } from "../storage/db";
 import { evictLeases, nextLeaseEpoch, releaseLeases, renewLeases, sweepLeases, takeLeases } from "../storage/leases";
+import type { Fence } from "../storage/leases";
 import type { Bus } from "./bus";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
-import type { Fence, Ownership } from "./ownership";
+import type { Ownership } from "./ownership";
 import { rendezvous } from "./rendezvous";
 
 export interface LeasesOptions {
@@ -220,6 +221,8 @@ export class Leases implements Ownership {
     this.ownUntil = -Infinity;
     if (this.stopped) return;
     log.warn("the other processes took this one for dead; it goes on in a new life");
+    // Whatever is remembered of the old one is let go of before.
+    this.changed();
     await releaseLeases(db, { instance: this.instance, epoch: this.epoch });
     this.epoch = await nextLeaseEpoch(db);
     if (!(await this.takePatiently())) {

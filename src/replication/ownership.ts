@@ -1,9 +1,4 @@
-/** What a writer checks in its transaction, so that it cannot write after another one took its place. */
-export interface Fence {
-  readonly standsFor: string;
-  readonly instance: string;
-  readonly epoch: number;
-}
+import type { Fence } from "../storage/leases";
 
 /**
  * Who stands for what. `standsFor` is a key of `stream_writers`, "main", or the name of a duty such as "pusher". Several
@@ -23,6 +18,9 @@ export interface Ownership {
   /** fn is called when owners may have changed. Returns the way to stop. */
   onChange(fn: () => void): () => void;
 }
+
+/** What writers want of it. */
+export type Fences = Pick<Ownership, "fence">;
 
 /** Of a process that is alone: everything is its own. */
 export function soloOwnership(instance: string): Ownership {

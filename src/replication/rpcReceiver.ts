@@ -1,4 +1,5 @@
 import { MatrixError, badJson, notFound } from "../errors";
+import { LeaseLostError } from "../storage/databaseError";
 import { FORGOTTEN, NOT_OWNER, POSITION_WAIT_MS, ownerName } from "./rpc";
 import type { AnyRpc, RpcAnswer, RpcOptions, RpcRequest, RpcResult } from "./rpc";
 
@@ -55,15 +56,22 @@ export class RpcReceiver {
   }
 
   private async answer(def: AnyRpc, request: RpcRequest, handle: Handle): Promise<RpcAnswer> {
-    const { streams, log, ownership } = this.options;
-    const mine = request.inputs.every((input) => ownerName(this.options, def.owner(input)) === ownership.instance);
-    if (!mine) throw new MatrixError(421, NOT_OWNER, `${ownership.instance} is not the owner`);
+    const { streams, log } = this.options;
+    this.requireOwner(def, request);
     if (!(await streams.waitFor(request.positions, POSITION_WAIT_MS)))
       log.warn(`still waiting for what the caller of ${def.name} has seen; going on without`);
+    // Once more: it may have taken a while, and the writers go by the life in which they are called.
+    this.requireOwner(def, request);
     const before = streams.horizon();
     const results = await Promise.all(request.inputs.map((input) => this.result(def, input, handle)));
     const moved = Object.entries(streams.horizon()).filter(([name, position]) => before[name] !== position);
     return { life: this.life, positions: Object.fromEntries(moved), results };
+  }
+
+  private requireOwner(def: AnyRpc, { inputs }: RpcRequest): void {
+    const { instance } = this.options.ownership;
+    const isMine = inputs.every((input) => ownerName(this.options, def.owner(input)) === instance);
+    if (!isMine) throw new MatrixError(421, NOT_OWNER, `${instance} is not the owner`);
   }
 
   private async result(def: AnyRpc, input: unknown, handle: Handle): Promise<RpcResult> {
@@ -71,6 +79,7 @@ export class RpcReceiver {
       return { output: await handle(def, input) };
     } catch (error) {
       if (error instanceof MatrixError) return { error: { status: error.status, body: error.body() } };
+      if (error instanceof LeaseLostError) return { error: { status: 421, body: { errcode: NOT_OWNER, error: error.message } } };
       this.options.log.error(`${def.name} failed for another process`, { error });
       return { error: { status: 500, body: { errcode: "M_UNKNOWN", error: "Internal server error" } } };
     }

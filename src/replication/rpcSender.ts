@@ -27,11 +27,11 @@ interface Parcel {
 const PARALLEL_BATCHES = 4;
 const PARALLEL_SINGLES = 64;
 const MAX_BATCH_CHARACTERS = 4_000_000;
-const DEFAULT_TIMEOUT_MS = 60_000;
+export const DEFAULT_TIMEOUT_MS = 60_000;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function errorOf(status: number, body: JsonObject): MatrixError {
   const { errcode, error, ...extra } = body;
@@ -159,10 +159,11 @@ export class CallSender {
     const { streams, log } = this.options;
     if (!(await streams.waitFor(positions, POSITION_WAIT_MS)))
       log.warn(() => `still waiting for what ${instance} wrote, ${JSON.stringify(positions)}; going on without`);
-    return results.map((result) =>
-      "error" in result
-        ? { kind: "failed", error: errorOf(result.error.status, result.error.body) }
-        : { kind: "done", output: result.output },
-    );
+    return results.map((result): Outcome => {
+      if (!("error" in result)) return { kind: "done", output: result.output };
+      const error = errorOf(result.error.status, result.error.body);
+      // It was the owner when it was asked, and not any more when it was to write.
+      return { kind: error.errcode === NOT_OWNER ? "notDone" : "failed", error };
+    });
   }
 }

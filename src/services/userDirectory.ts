@@ -18,6 +18,7 @@ export function startUserDirectory(app: App): () => Promise<void> {
         refreshAfter(
           app,
           rows.map(({ row }) => row),
+          app.ownership.fence(duty),
         ),
       begin: (signal) => buildDirectory(app, signal),
     }),
@@ -26,7 +27,7 @@ export function startUserDirectory(app: App): () => Promise<void> {
       duty,
       stream: accountsStream,
       concerns: ({ what }) => what !== "tokens",
-      handle: (rows) => refreshUsers(app, new Set(rows.map(({ row }) => row.userId))),
+      handle: (rows) => refreshUsers(app, new Set(rows.map(({ row }) => row.userId)), app.ownership.fence(duty)),
       // The build for the events stream covers the accounts, too.
       begin: () => Promise.resolve(),
     }),

@@ -1,4 +1,6 @@
 import type { Db } from "./db";
+import { fenceOf } from "./leases";
+import type { StreamLock } from "./streamIds";
 
 /** One piece of account data. roomId is "" for what belongs to no room; content is JSON text. */
 export interface AccountDataRow {
@@ -69,12 +71,13 @@ export interface NewAccountData extends AccountDataKey {
 
 /**
  * Stores pieces; of several with one key the last counts, of markers the furthest. One statement that holds the stream's lock
- * (lockKey) only from its ids to its commit. Gives what changed, in stream order.
+ * only from its ids to its commit. Gives what changed, in stream order.
  */
-export async function insertAccountData(db: Db, lockKey: number, rows: readonly NewAccountData[]): Promise<AccountDataChange[]> {
+export async function insertAccountData(db: Db, lock: StreamLock, rows: readonly NewAccountData[]): Promise<AccountDataChange[]> {
+  const { standsFor, instance, epoch } = fenceOf(lock.fence);
   // Stale markers drop out before they take an id, since readers take ids that are missing for rows that they missed.
   const stored = await db<AccountDataChange["row"] & { id: number }>`
-    with locked as materialized (select pg_advisory_xact_lock(${lockKey}::int8)),
+    with locked as materialized (select lock_stream(${lock.lockKey}::int8, ${standsFor}::text, ${instance}::text, ${epoch}::int8)),
     input as (
       select distinct on (n.user_id, n.room_id, n.type) n.*, e.stream_ordering
       from unnest(${rows.map((r) => r.userId)}::text[], ${rows.map((r) => r.roomId)}::text[], ${rows.map((r) => r.type)}::text[],

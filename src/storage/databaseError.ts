@@ -25,6 +25,10 @@ export class DatabaseError extends Error {
   }
 }
 
+/** This process was taken for dead, and another one may own what it wanted to write (migration 0046). Nothing was written. */
+export class LeaseLostError extends DatabaseError {}
+const LEASE_LOST = "ST001";
+
 /**
  * The database could not be reached, went away, or had no connection free in time. `executed` says what became of the
  * work: "no", it never began; "rolled back", a transaction was cut off before its commit and left no trace; "unknown", it
@@ -86,7 +90,8 @@ export function toDatabaseError(cause: unknown, statement?: string): Error {
   }
   if (unavailable.test(code)) return new DatabaseUnavailableError(error.message, "unknown", false, cause);
   const hint = code === "22021" ? " (text in PostgreSQL cannot hold U+0000)" : "";
-  return new DatabaseError(error.message + hint, code, {
+  const Kind = code === LEASE_LOST ? LeaseLostError : DatabaseError;
+  return new Kind(error.message + hint, code, {
     constraint: error.constraint_name,
     table: error.table_name,
     detail: error.detail,

@@ -1,4 +1,6 @@
 import type { Db } from "./db";
+import { fenceOf } from "./leases";
+import type { Fence } from "./leases";
 
 /** How a server that does not answer is treated. */
 export interface RetryState {
@@ -50,10 +52,19 @@ export async function noteMissed(db: Db, missed: readonly Missed[]): Promise<voi
 
 /**
  * A server that had missed what came after `from` now has all up to `to`; with undefined, all there is. Where something earlier has
- * been noted meanwhile, that stays.
+ * been noted meanwhile, that stays, and so does all where another process sends to the server by now.
  */
-export async function moveMissed(db: Db, destination: string, from: number, to: number | undefined): Promise<void> {
-  await db`update destinations set missed_after = ${to ?? null} where destination = ${destination} and missed_after = ${from}`;
+export async function moveMissed(
+  db: Db,
+  destination: string,
+  move: { readonly from: number; readonly to: number | undefined },
+  fence?: Fence,
+): Promise<void> {
+  const { standsFor, instance, epoch } = fenceOf(fence);
+  await db`
+    update destinations set missed_after = ${move.to ?? null}
+    where destination = ${destination} and missed_after = ${move.from}
+      and holds_lease(${standsFor}::text, ${instance}::text, ${epoch}::int8)`;
 }
 
 /** A server for which something waits. */

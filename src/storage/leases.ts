@@ -6,6 +6,15 @@ export interface LeaseHolder {
   readonly epoch: number;
 }
 
+/** What a statement checks, so that a process cannot write after another one took its place. */
+export interface Fence extends LeaseHolder {
+  readonly standsFor: string;
+}
+
+/** As parameters of holds_lease and lock_stream: where nobody else could write, nothing is checked. */
+export const fenceOf = (fence: Fence | undefined): { [K in keyof Fence]: Fence[K] | null } =>
+  fence ?? { standsFor: null, instance: null, epoch: null };
+
 export interface Lease extends LeaseHolder {
   readonly standsFor: string;
   /** Until it expires unless it is renewed; by the clock of the database, since those of processes may differ. */
@@ -47,10 +56,7 @@ export async function renewLeases(db: Db, holder: LeaseHolder, ttlMs: number): P
   return rows.map((row) => row.name);
 }
 
-/**
- * Deletes what has expired and answers the rest. A row that a writer's unfinished transaction has checked stays until that
- * transaction has ended, and so does its owner.
- */
+/** Deletes what has expired and answers the rest. What somebody else is deleting or renewing is left to them. */
 export async function sweepLeases(db: Db): Promise<Lease[]> {
   return db<Lease>`
     with expired as (
@@ -81,18 +87,4 @@ export async function releaseLeases(db: Db, holder: LeaseHolder): Promise<void> 
 /** Ends all lives of an instance. */
 export async function evictLeases(db: Db, instance: string): Promise<void> {
   await db`delete from leases where instance = ${instance}`;
-}
-
-/** This process was taken for dead and another one may own what it wanted to write. */
-export class LeaseLostError extends Error {
-  override readonly name = "LeaseLostError";
-}
-
-/** Fails unless the lease is held, and keeps it from being taken away until the transaction has ended. */
-export async function requireLease(tx: Db, lease: LeaseHolder & { readonly standsFor: string }): Promise<void> {
-  const rows = await tx`
-    select 1 from leases
-    where stands_for = ${lease.standsFor} and instance = ${lease.instance} and epoch = ${lease.epoch}
-    for key share`;
-  if (rows.length === 0) throw new LeaseLostError(`${lease.instance} no longer stands for ${lease.standsFor}`);
 }

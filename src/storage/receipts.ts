@@ -1,4 +1,6 @@
 import type { Db } from "./db";
+import { fenceOf } from "./leases";
+import type { StreamLock } from "./streamIds";
 
 /** A receipt. threadId is "" when unthreaded; data is JSON text: {"ts", and "thread_id" when threaded}. */
 export interface Receipt {
@@ -16,12 +18,13 @@ export interface StoredReceipt extends Receipt {
 
 /**
  * Stores receipts unless they are behind what is stored; of several with one key the furthest counts. One statement that
- * holds the stream's lock (lockKey) only from its ids to its commit. Gives those that were stored, in stream order.
+ * holds the stream's lock only from its ids to its commit. Gives those that were stored, in stream order.
  */
-export async function insertReceipts(db: Db, lockKey: number, receipts: readonly Receipt[]): Promise<StoredReceipt[]> {
+export async function insertReceipts(db: Db, lock: StreamLock, receipts: readonly Receipt[]): Promise<StoredReceipt[]> {
+  const { standsFor, instance, epoch } = fenceOf(lock.fence);
   // Stale ones drop out before they take an id, since readers take ids that are missing for rows that they missed.
   const rows = await db<StoredReceipt>`
-    with locked as materialized (select pg_advisory_xact_lock(${lockKey}::int8)),
+    with locked as materialized (select lock_stream(${lock.lockKey}::int8, ${standsFor}::text, ${instance}::text, ${epoch}::int8)),
     input as (
       select distinct on (i.room_id, i.user_id, i.receipt_type, i.thread_id) i.*, e.stream_ordering
       from unnest(${receipts.map((r) => r.roomId)}::text[], ${receipts.map((r) => r.userId)}::text[],

@@ -1,9 +1,17 @@
 import type { Db } from "./db";
+import { fenceOf } from "./leases";
+import type { Fence } from "./leases";
 
 /** A fact of a stream with its id. */
 export interface StreamRow<Row> {
   readonly id: number;
   readonly row: Row;
+}
+
+/** The lock that a writer takes, and what it has to stand for then; undefined where anybody may write. */
+export interface StreamLock {
+  readonly lockKey: number;
+  readonly fence?: Fence | undefined;
 }
 
 /** What ids are taken from; a StreamDef has these. */
@@ -19,10 +27,12 @@ function sequenceOf(stream: IdSource): string {
 
 /**
  * Keeps all others from taking ids of the stream until this transaction ends, so that ids commit in order. Call it as late as
- * can be, for several streams in the order of `StreamDef.order`, and do nothing slow while holding it.
+ * can be, for several streams in the order of `StreamDef.order`, and do nothing slow while holding it. With a fence it throws LeaseLostError
+ * where the process no longer stands for the stream: until then nobody else has written as its owner.
  */
-export async function lockStream(tx: Db, stream: IdSource): Promise<void> {
-  await tx`select pg_advisory_xact_lock(${stream.lockKey}::int8)`;
+export async function lockStream(tx: Db, { lockKey, fence }: StreamLock): Promise<void> {
+  const { standsFor, instance, epoch } = fenceOf(fence);
+  await tx`select lock_stream(${lockKey}::int8, ${standsFor}::text, ${instance}::text, ${epoch}::int8)`;
 }
 
 /** Takes n consecutive ids, ascending. Takes the lock of the stream too, so lockStream need not be called before. */

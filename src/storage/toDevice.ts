@@ -1,4 +1,6 @@
 import type { Db } from "./db";
+import { fenceOf } from "./leases";
+import type { StreamLock } from "./streamIds";
 
 /** A message that waits for a device; message is the JSON text of the event as the client gets it. */
 export interface ToDeviceMessage {
@@ -25,19 +27,20 @@ export interface ToDeviceChange {
 
 /**
  * Queues messages in one statement: repeated transactions and unknown devices drop out, wildcards expand, and the stream's lock
- * (lockKey) is held only from the ids to the commit. Gives the last position of each entity and the first of all, in order:
+ * is held only from the ids to the commit. Gives the last position of each entity and the first of all, in order:
  * readers take a step past the first for rows that they missed.
  */
 export async function insertToDevice(
   db: Db,
-  lockKey: number,
+  lock: StreamLock,
   now: number,
   requests: readonly ToDeviceRequest[],
 ): Promise<ToDeviceChange[]> {
+  const { standsFor, instance, epoch } = fenceOf(lock.fence);
   const local = requests.flatMap((request, n) => request.local.map((m) => ({ n: n + 1, ...m })));
   const remote = requests.flatMap((request, n) => request.remote.map((m) => ({ n: n + 1, ...m })));
   const changes = await db<ToDeviceChange & { first: number }>`
-    with locked as materialized (select pg_advisory_xact_lock(${lockKey}::int8)),
+    with locked as materialized (select lock_stream(${lock.lockKey}::int8, ${standsFor}::text, ${instance}::text, ${epoch}::int8)),
     requests as (
       select sender, device_id, txn_id, min(n) as n
       from unnest(${requests.map((r) => r.sender)}::text[], ${requests.map((r) => r.deviceId)}::text[],

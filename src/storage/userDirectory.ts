@@ -1,4 +1,6 @@
 import type { Db } from "./db";
+import { fenceOf } from "./leases";
+import type { Fence } from "./leases";
 
 /** What the directory needs to know of a user. */
 export interface DirectoryFacts {
@@ -43,20 +45,25 @@ export interface DirectoryEntry {
   readonly words: string;
 }
 
-export async function upsertDirectory(db: Db, rows: readonly DirectoryEntry[]): Promise<void> {
+export async function upsertDirectory(db: Db, rows: readonly DirectoryEntry[], fence?: Fence): Promise<void> {
+  const { standsFor, instance, epoch } = fenceOf(fence);
   await db`
     insert into user_directory as d (user_id, display_name, avatar_url, is_local, in_public, folded, words)
     select user_id, display_name, avatar_url, is_local, in_public, folded, words::tsvector
     from unnest(${rows.map((r) => r.userId)}::text[], ${rows.map((r) => r.displayName)}::text[], ${rows.map((r) => r.avatarUrl)}::text[],
       ${rows.map((r) => r.isLocal)}::bool[], ${rows.map((r) => r.inPublic)}::bool[], ${rows.map((r) => r.folded)}::text[],
       ${rows.map((r) => r.words)}::text[]) as r(user_id, display_name, avatar_url, is_local, in_public, folded, words)
+    where holds_lease(${standsFor}::text, ${instance}::text, ${epoch}::int8)
     on conflict (user_id) do update set display_name = excluded.display_name, avatar_url = excluded.avatar_url,
       is_local = excluded.is_local, in_public = excluded.in_public, folded = excluded.folded, words = excluded.words
       where (d.display_name, d.avatar_url, d.in_public) is distinct from (excluded.display_name, excluded.avatar_url, excluded.in_public)`;
 }
 
-export async function deleteFromDirectory(db: Db, userIds: readonly string[]): Promise<void> {
-  await db`delete from user_directory where user_id = any(${userIds}::text[])`;
+export async function deleteFromDirectory(db: Db, userIds: readonly string[], fence?: Fence): Promise<void> {
+  const { standsFor, instance, epoch } = fenceOf(fence);
+  await db`
+    delete from user_directory
+    where user_id = any(${userIds}::text[]) and holds_lease(${standsFor}::text, ${instance}::text, ${epoch}::int8)`;
 }
 
 /** A page of all who may belong in the directory, in the order of their ids. */

@@ -1,6 +1,7 @@
 import { isJsonObject, own } from "../lib/json";
 import type { JsonObject, JsonValue } from "../lib/json";
 import type { ReplicationLog } from "../replication/log";
+import type { Fences } from "../replication/ownership";
 import { defineRpc } from "../replication/rpc";
 import { createStreamWriter } from "../replication/streamWriter";
 import type { Streams } from "../replication/streams";
@@ -8,6 +9,7 @@ import { getAccountData, insertAccountData, replaceIgnoredUsers } from "../stora
 import type { AccountDataChange, AccountDataKey, NewAccountData } from "../storage/accountData";
 import type { Database, Db } from "../storage/db";
 import { lockStream } from "../storage/streamIds";
+import type { StreamLock } from "../storage/streamIds";
 import { accountDataStream } from "../streams/accountData";
 import { oneStatement } from "./oneStatement";
 
@@ -34,16 +36,24 @@ const needsTransaction = (op: AccountDataOp): boolean =>
   op.kind === "tag" || (op.kind === "set" && op.type === IGNORED && op.roomId === "");
 
 /** Stores account data, many changes at once. */
-export function createAccountDataWriter(deps: { db: Database; streams: Streams; log: ReplicationLog }): AccountDataWriter {
+export function createAccountDataWriter(deps: {
+  db: Database;
+  streams: Streams;
+  log: ReplicationLog;
+  ownership: Fences;
+}): AccountDataWriter {
+  const fence = () => deps.ownership.fence(accountDataStream.writer);
   const plain = createStreamWriter<AccountDataOp, AccountDataChange["row"]>({
     stream: accountDataStream,
     ...deps,
     db: oneStatement(deps.db),
-    insert: (db, ops) => insertAccountData(db, accountDataStream.lockKey, ops.flatMap(plainRow)),
+    fence,
+    insert: (db, ops, lock) => insertAccountData(db, lock, ops.flatMap(plainRow)),
   });
   const careful = createStreamWriter<AccountDataOp, AccountDataChange["row"]>({
     stream: accountDataStream,
     ...deps,
+    fence,
     insert: insertInTransaction,
   });
   return {
@@ -62,15 +72,15 @@ function plainRow(op: AccountDataOp): NewAccountData[] {
 }
 
 /** The stream's lock comes first here: it keeps what is read from changing until it is written. */
-async function insertInTransaction(tx: Db, ops: readonly AccountDataOp[]): Promise<AccountDataChange[]> {
-  await lockStream(tx, accountDataStream);
+async function insertInTransaction(tx: Db, ops: readonly AccountDataOp[], lock: StreamLock): Promise<AccountDataChange[]> {
+  await lockStream(tx, lock);
   const rows = [...ops.flatMap(plainRow), ...(await changedTags(tx, ops))];
   if (rows.length === 0) return [];
   const lists = new Map<string, readonly string[]>();
   for (const row of rows)
     if (row.type === IGNORED && row.roomId === "") lists.set(row.userId, ignoredIn(row.userId, JSON.parse(row.content)));
   const [stored] = await Promise.all([
-    insertAccountData(tx, accountDataStream.lockKey, rows),
+    insertAccountData(tx, lock, rows),
     lists.size > 0
       ? replaceIgnoredUsers(
           tx,

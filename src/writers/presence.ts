@@ -1,7 +1,9 @@
 import { createDeadlines } from "../lib/deadlines";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
+import type { Fences } from "../replication/ownership";
 import type { Db } from "../storage/db";
+import type { Fence } from "../storage/leases";
 import { getPresence, presentUsers, upsertPresence } from "../storage/presence";
 import type { PresenceRow, PresenceState } from "../storage/presence";
 import type { StreamDef } from "../streams/defineStream";
@@ -45,6 +47,7 @@ export interface PresenceWriterDeps {
     append<Row>(stream: StreamDef<Row>, rows: readonly Row[]): number;
     provide<Row>(stream: StreamDef<Row>, snapshot: () => readonly Row[]): void;
   };
+  readonly ownership: Fences;
   readonly onError: (error: unknown) => void;
 }
 
@@ -71,6 +74,8 @@ export class PresenceWriter {
   private readonly unwritten = new Set<string>();
   private writtenTs: number;
   private loaded: Promise<void> | undefined;
+  /** Of the life of this process in which everybody was loaded. */
+  private fence: Fence | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly deps: PresenceWriterDeps) {
@@ -172,6 +177,7 @@ export class PresenceWriter {
 
   /** Everybody is as last written until the timers say otherwise: after a restart, clients have the usual time to come back. */
   private async load(): Promise<void> {
+    this.fence = this.deps.ownership.fence(presenceStream.writer);
     const rows = await presentUsers(this.deps.db);
     for (const row of rows) {
       const user = this.track(row);
@@ -243,7 +249,7 @@ export class PresenceWriter {
     const rows = [...this.unwritten].flatMap((userId) => this.users.get(userId)?.row ?? []);
     this.unwritten.clear();
     for (let i = 0; i < rows.length; i += WRITE_ROWS) {
-      await upsertPresence(this.deps.db, rows.slice(i, i + WRITE_ROWS)).catch((error: unknown) => {
+      await upsertPresence(this.deps.db, rows.slice(i, i + WRITE_ROWS), this.fence).catch((error: unknown) => {
         for (const row of rows.slice(i)) this.unwritten.add(row.userId);
         throw error;
       });

@@ -1,4 +1,5 @@
 import type { ReplicationLog } from "../replication/log";
+import type { Fences } from "../replication/ownership";
 import { defineRpc } from "../replication/rpc";
 import { createStreamWriter } from "../replication/streamWriter";
 import type { StreamWriter } from "../replication/streamWriter";
@@ -12,13 +13,14 @@ import { oneStatement } from "./oneStatement";
 export type ReceiptWriter = StreamWriter<Receipt>;
 
 /** Stores receipts many at once. */
-export function createReceiptWriter(deps: { db: Database; streams: Streams; log: ReplicationLog }): ReceiptWriter {
+export function createReceiptWriter(deps: { db: Database; streams: Streams; log: ReplicationLog; ownership: Fences }): ReceiptWriter {
   return createStreamWriter<Receipt, Receipt>({
     stream: receiptsStream,
     ...deps,
     db: oneStatement(deps.db),
-    insert: async (db, receipts) => {
-      const stored = await insertReceipts(db, receiptsStream.lockKey, receipts);
+    fence: () => deps.ownership.fence(receiptsStream.writer),
+    insert: async (db, receipts, lock) => {
+      const stored = await insertReceipts(db, lock, receipts);
       return stored.map(({ streamId, ...row }) => ({ id: streamId, row }));
     },
   });

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock";
 import type { ReplicationLog } from "../replication/log";
+import type { Fences } from "../replication/ownership";
 import { defineRpc } from "../replication/rpc";
 import { createStreamWriter } from "../replication/streamWriter";
 import type { StreamWriter } from "../replication/streamWriter";
@@ -13,15 +14,22 @@ import { oneStatement } from "./oneStatement";
 export type ToDeviceWriter = StreamWriter<ToDeviceRequest>;
 
 /** Queues messages for devices, many requests at once. */
-export function createToDeviceWriter(deps: { db: Database; streams: Streams; log: ReplicationLog; clock: Clock }): ToDeviceWriter {
+export function createToDeviceWriter(deps: {
+  db: Database;
+  streams: Streams;
+  log: ReplicationLog;
+  clock: Clock;
+  ownership: Fences;
+}): ToDeviceWriter {
   return createStreamWriter<ToDeviceRequest, { entity: string }>({
     stream: toDeviceStream,
     ...deps,
     db: oneStatement(deps.db),
     // A request may go to hundreds of devices with 64 KiB for each.
     maxBatch: 100,
-    insert: async (db, requests) => {
-      const changes = await insertToDevice(db, toDeviceStream.lockKey, deps.clock.now(), requests);
+    fence: () => deps.ownership.fence(toDeviceStream.writer),
+    insert: async (db, requests, lock) => {
+      const changes = await insertToDevice(db, lock, deps.clock.now(), requests);
       return changes.map(({ id, entity }) => ({ id, row: { entity } }));
     },
   });

@@ -191,14 +191,15 @@ export class Destinations {
   /** What the database says of the server is brought up to what it has. */
   private async settle(queue: DestinationQueue): Promise<void> {
     const { notedAfter, missedAfter, name } = queue;
-    if (notedAfter === undefined || queue.pdus.length > 0) return;
+    if (notedAfter === undefined || queue.pdus.length > 0 || !this.isCurrent(queue)) return;
+    const fence = this.app.ownership.fence(SENDER_DUTY);
     if (missedAfter === undefined) {
       // From here on, what comes holds the position back until it is noted anew.
       queue.notedAfter = undefined;
       queue.clearing = true;
-      await moveMissed(this.app.db, name, notedAfter, undefined).finally(() => (queue.clearing = false));
+      await moveMissed(this.app.db, name, { from: notedAfter, to: undefined }, fence).finally(() => (queue.clearing = false));
     } else if (missedAfter > notedAfter) {
-      await moveMissed(this.app.db, name, notedAfter, missedAfter);
+      await moveMissed(this.app.db, name, { from: notedAfter, to: missedAfter }, fence);
       queue.notedAfter = missedAfter;
     }
   }

@@ -1,3 +1,4 @@
+import { LeaseLostError } from "../../../src/storage/databaseError";
 import type { Database, Db, Param } from "../../../src/storage/db";
 import type { Actor, Simulation } from "./simulation";
 
@@ -12,7 +13,7 @@ export interface EventRow {
 
 /** What a broken version of the protocol leaves out. */
 export interface Mutation {
-  readonly without?: "fencing" | "catch-up" | "lock" | "transactions";
+  readonly without?: "fencing" | "tip versions" | "catch-up" | "lock" | "transactions";
 }
 
 interface LeaseRow {
@@ -22,10 +23,17 @@ interface LeaseRow {
   expires: number;
 }
 
+/** A value that somebody put in the place of another. */
+export interface Note {
+  readonly key: string;
+  readonly value: number;
+}
+
 interface Transaction {
   readonly actor: Actor;
   readonly inserted: EventRow[];
   readonly tips: Map<string, Tip>;
+  readonly notes: Note[];
   readonly locks: Set<string>;
   doomed: string | undefined;
   over: boolean;
@@ -40,7 +48,7 @@ export interface Tip {
 type Rows = Record<string, unknown>[];
 type Statement = (params: readonly Param[], tx: Transaction | undefined) => Rows | { readonly waitsFor: string; readonly shared?: true };
 
-const IDLE_MS = 10_000;
+const IDLE_MS = 5_000;
 const LOCK_MS = 20_000;
 
 /**
@@ -49,6 +57,8 @@ const LOCK_MS = 20_000;
  */
 export class SimulatedDatabase {
   readonly events: EventRow[] = [];
+  /** In the order in which they took effect. */
+  readonly notes: Note[] = [];
   private readonly tips = new Map<string, Tip>();
   private readonly leases: LeaseRow[] = [];
   private epochs = 0;
@@ -98,6 +108,7 @@ export class SimulatedDatabase {
       actor,
       inserted: [],
       tips: new Map(),
+      notes: [],
       locks: new Set(),
       doomed: undefined,
       over: false,
@@ -179,6 +190,7 @@ export class SimulatedDatabase {
     this.events.push(...tx.inserted);
     this.events.sort((a, b) => a.id - b.id);
     for (const [room, tip] of tx.tips) this.tips.set(room, tip);
+    this.notes.push(...tx.notes);
     this.end(tx);
     return [];
   }
@@ -247,6 +259,19 @@ export class SimulatedDatabase {
     for (let i = this.leases.length - 1; i >= 0; i--) if (which(this.leases[i] as LeaseRow)) this.leases.splice(i, 1);
   }
 
+  lockStream([key, standsFor, instance, epoch]: readonly Param[], tx: Transaction | undefined): ReturnType<Statement> {
+    if (!tx) throw new Error("locks are taken in transactions");
+    if (this.mutation.without !== "lock" && !this.lock(tx, `stream ${key}`)) return { waitsFor: `stream ${key}` };
+    const holds = this.leases.some((lease) => lease.name === standsFor && lease.instance === instance && lease.epoch === epoch);
+    if (!holds && this.mutation.without !== "fencing") throw new LeaseLostError("the lease is lost", "ST001");
+    return [];
+  }
+
+  putNote([key, value]: readonly Param[], tx: Transaction | undefined): Rows {
+    tx?.notes.push({ key: String(key), value: Number(value) });
+    return [];
+  }
+
   nextIds([key, , n]: readonly Param[], tx: Transaction | undefined): ReturnType<Statement> {
     if (!tx) throw new Error("ids are taken in transactions");
     if (this.mutation.without !== "lock" && !this.lock(tx, `stream ${key}`)) return { waitsFor: `stream ${key}` };
@@ -269,7 +294,7 @@ export class SimulatedDatabase {
     const key = `room ${room}`;
     if (!this.lock(tx, key)) return { waitsFor: key };
     const tip = tx.tips.get(String(room)) ?? this.tips.get(String(room)) ?? { version: 0, last: 0 };
-    if (tip.version !== version && this.mutation.without !== "fencing") return [];
+    if (tip.version !== version && this.mutation.without !== "tip versions") return [];
     tx.tips.set(String(room), { version: tip.version + 1, last: Number(last) });
     return [{ moved: 1 }];
   }
@@ -304,6 +329,8 @@ const statements: readonly (readonly [string, (this: SimulatedDatabase, ...args:
   ["update leases set expires_at", SimulatedDatabase.prototype.renewLeases],
   ["with expired as", SimulatedDatabase.prototype.sweepLeases],
   ["delete from leases where instance", SimulatedDatabase.prototype.releaseLeases],
+  ["select lock_stream(", SimulatedDatabase.prototype.lockStream],
+  ["put note", SimulatedDatabase.prototype.putNote],
   ["pg_advisory_xact_lock_shared", SimulatedDatabase.prototype.streamHead],
   ["pg_advisory_xact_lock(", SimulatedDatabase.prototype.nextIds],
   ["select tip", SimulatedDatabase.prototype.readTip],

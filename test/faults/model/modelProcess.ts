@@ -7,12 +7,12 @@ import { createStreamWriter } from "../../../src/replication/streamWriter";
 import type { StreamWriter } from "../../../src/replication/streamWriter";
 import { Streams } from "../../../src/replication/streams";
 import type { Db } from "../../../src/storage/db";
-import { nextIds, streamHead } from "../../../src/storage/streamIds";
+import { lockStream, nextIds, streamHead } from "../../../src/storage/streamIds";
 import type { StreamRow } from "../../../src/storage/streamIds";
 import { defineStream } from "../../../src/streams/defineStream";
 import { tuple } from "../../../src/streams/tuple";
 import { quietLog } from "../../builders/replication";
-import type { EventRow, Mutation, SimulatedDatabase, Tip } from "./database";
+import type { EventRow, Mutation, Note, SimulatedDatabase, Tip } from "./database";
 import type { Network } from "./network";
 import type { Actor, Simulation } from "./simulation";
 
@@ -31,6 +31,7 @@ export interface Intent extends Row {
 
 interface ModelApp {
   readonly writer: StreamWriter<Intent>;
+  readonly notes: StreamWriter<Note>;
 }
 
 export const sendRpc = defineRpc<ModelApp, Row, number>({
@@ -42,6 +43,15 @@ export const sendRpc = defineRpc<ModelApp, Row, number>({
     const outcomes = await Promise.allSettled(intents.map((intent) => writer.submit(intent)));
     return outcomes.map((outcome, i) => (outcome.status === "fulfilled" ? (intents[i]?.id ?? 0) : new Error(String(outcome.reason))));
   },
+});
+
+/** As account data: the last one counts, and nothing tells a repetition from news. */
+export const noteRpc = defineRpc<ModelApp, Note, number>({
+  name: "change_account_data",
+  owner: ({ key }) => ({ stream: "events", key }),
+  batch: 8,
+  repeatable: true,
+  handle: ({ notes }, rows) => Promise.all(rows.map((row) => notes.submit(row))),
 });
 
 export interface ModelWorld {
@@ -94,7 +104,7 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
     bus,
     channel: "leases",
     instance: name,
-    standsFor: ["process", ...(writers.includes(name) ? ["events"] : ["main"])],
+    standsFor: ["process", ...(writers.includes(name) ? ["events"] : name === "main" ? ["main"] : [])],
     candidates,
     clock,
     log: quietLog,
@@ -122,9 +132,21 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
     log: quietLog,
     insert: (tx, intents) => insertEvents(tx, intents, { tips, take: (n) => nextIds(tx, stream, n) }),
   });
-  const app: ModelApp = { writer };
+  const notes = createStreamWriter<Note, Row>({
+    stream,
+    db,
+    streams,
+    log: quietLog,
+    fence: () => leases.fence("events"),
+    insert: async (tx, items, lock) => {
+      await lockStream(tx, lock);
+      await Promise.all(items.map(({ key, value }) => tx`put note ${key} ${value}`));
+      return [];
+    },
+  });
+  const app: ModelApp = { writer, notes };
   const rpc = createRpc({
-    defs: [sendRpc] as never,
+    defs: [sendRpc, noteRpc] as never,
     app: () => app,
     ownership: leases,
     streams,
@@ -149,7 +171,7 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
     },
     async stop() {
       network.unlisten(actor);
-      await writer.drain();
+      await Promise.all([writer.drain(), notes.drain()]);
       streams.stop();
       await rpc.close();
       await leases.stop();

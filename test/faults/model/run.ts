@@ -1,6 +1,6 @@
 import { SimulatedDatabase } from "./database";
 import type { Mutation } from "./database";
-import { createModelProcess, sendRpc, writers } from "./modelProcess";
+import { createModelProcess, noteRpc, sendRpc, writers } from "./modelProcess";
 import type { ModelProcess, ModelWorld } from "./modelProcess";
 import { Network } from "./network";
 import { Simulation } from "./simulation";
@@ -15,9 +15,12 @@ export interface Sent {
 }
 
 const names = ["main", ...writers];
+/** Nothing ever happens to it. */
+const CALLER = "caller";
 const rooms = ["!a", "!b", "!c"];
 const ATTEMPT_MS = 6_000;
 const RETRY_MS = 100;
+const NOTE_MS = 250;
 
 /** Some processes of one server, and somebody who sends through them. */
 export class Model implements ModelWorld {
@@ -104,6 +107,19 @@ export class Model implements ModelWorld {
     return sent;
   }
 
+  /** Changes a value again and again, each time once the last change is acknowledged, by way of a process that nothing happens to. */
+  note(key: string, value: number, until: number): void {
+    const again = (next: number): void => void this.sim.after(NOTE_MS, this.client, () => this.note(key, next, until));
+    const process = this.live.get(CALLER);
+    if (!process || this.sim.now > until) return;
+    this.sim.after(1, process.actor, () => {
+      void process.rpc.call(noteRpc, { key, value }).then(
+        () => again(value + 1),
+        () => again(value),
+      );
+    });
+  }
+
   /** All that the protocol promises and that does not hold; to be asked once nothing is under way any more. */
   problems(): string[] {
     const { events } = this.database;
@@ -122,6 +138,11 @@ export class Model implements ModelWorld {
         if (prev !== last) problems.push(`event ${id} of ${room} comes after ${prev} and not ${last}`);
         last = id;
       }
+    }
+    for (const key of rooms) {
+      const values = this.database.notes.filter((note) => note.key === key).map(({ value }) => value);
+      const at = values.findIndex((value, i) => value < (values[i - 1] ?? 0));
+      if (at >= 0) problems.push(`${values[at]} was put in the place of ${values[at - 1]} for ${key}`);
     }
     for (const { actor, seen, startedAt, position, leases } of this.live.values()) {
       const from = startedAt() ?? 0;
@@ -174,8 +195,11 @@ export async function runModel(seed: number, mutation: Mutation = {}): Promise<s
   const model = new Model(seed, mutation);
   const { sim } = model;
   return sim.withTimers(async () => {
-    for (const name of names) model.start(name);
+    for (const name of [...names, CALLER]) model.start(name);
     planFaults(model);
+    // Not in all runs: it costs as much as all the rest.
+    const changes = seed % 3 === 0 || mutation.without === "fencing";
+    if (changes) for (const key of rooms) sim.after(3_000, undefined, () => model.note(key, 1, FAULTS_MS + 10_000));
     for (let i = 0; i < 40; i++)
       sim.after(3_000 + sim.random.below(FAULTS_MS), undefined, () => void model.send(sim.random.pick(rooms), `t${i}`));
     await sim.run(FAULTS_MS + 12_000);

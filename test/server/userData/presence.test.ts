@@ -7,6 +7,7 @@ import { systemRandom } from "../../../src/lib/random";
 import type { PresenceRow } from "../../../src/storage/presence";
 import { getPresence, upsertPresence } from "../../../src/storage/presence";
 import { presenceStream } from "../../../src/streams/presence";
+import { soloOwnership } from "../../../src/replication/ownership";
 import { PresenceWriter } from "../../../src/writers/presence";
 import type { SyncReport } from "../../../src/writers/presence";
 import { offlineRow } from "../../../src/writers/presenceMachine";
@@ -123,7 +124,15 @@ describe("the writer", () => {
       append: (_: unknown, added: readonly unknown[]) => rows.push(...(added as PresenceRow[])),
       provide: () => undefined,
     };
-    return new PresenceWriter({ db: server.app.db, clock, random: systemRandom, timers, streams, onError: (error) => errors.push(error) });
+    return new PresenceWriter({
+      db: server.app.db,
+      clock,
+      random: systemRandom,
+      timers,
+      streams,
+      ownership: soloOwnership("main"),
+      onError: (error) => errors.push(error),
+    });
   }
   const told = (): [string, string][] => {
     const out = rows.map((row): [string, string] => [row.userId, row.state]);

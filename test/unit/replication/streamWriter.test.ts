@@ -1,7 +1,9 @@
 import { createStreamWriter } from "../../../src/replication/streamWriter";
+import { LeaseLostError } from "../../../src/storage/databaseError";
+import type { Fence } from "../../../src/storage/leases";
 import { noDatabase, quietLog, receiptTable, testProcess } from "../../builders/replication";
 
-async function setUp(options: { maxQueue?: number; maxBatch?: number; commit?: () => Promise<void> } = {}) {
+async function setUp(options: { maxQueue?: number; maxBatch?: number; commit?: () => Promise<void>; fence?: () => Fence } = {}) {
   const table = receiptTable();
   const { streams } = testProcess({ defs: [table.stream] });
   await streams.start();
@@ -19,8 +21,9 @@ async function setUp(options: { maxQueue?: number; maxBatch?: number; commit?: (
     streams,
     log: quietLog,
     ...options,
-    insert: async (_tx, items) => {
+    insert: async (_tx, items, { fence }) => {
       flushes.push([...items]);
+      if (fence?.epoch === 1 && items.includes("late")) throw new LeaseLostError("w1 no longer stands for receipts", "ST001");
       if (items.includes("bad")) throw new Error("bad item");
       return table.insert(...items.filter((item) => item !== "nothing").map((roomId) => ({ roomId, userId: "@u" })));
     },
@@ -66,4 +69,17 @@ test("batches and the queue are bounded", async () => {
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "fulfilled", "rejected"]);
   expect(flushes).toEqual([["a", "b"], ["c"]]);
   await writer.drain();
+});
+
+test("what waited while the leases ended fails, all of it at once, and is not written in another life", async () => {
+  let epoch = 1;
+  const { writer, flushes } = await setUp({ fence: () => ({ standsFor: "receipts", instance: "w1", epoch }) });
+  const old = ["late", "a"].map((item) => writer.submit(item));
+  epoch = 2;
+  const results = await Promise.allSettled([...old, writer.submit("late"), writer.submit("b")]);
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled", "fulfilled"]);
+  expect(flushes).toEqual([
+    ["late", "a"],
+    ["late", "b"],
+  ]);
 });

@@ -2,7 +2,11 @@ import { systemClock } from "../../../src/lib/clock";
 import { createSoloBus } from "../../../src/replication/bus";
 import { Leases } from "../../../src/replication/leases";
 import type { LeasesOptions } from "../../../src/replication/leases";
-import { LeaseLostError, requireLease, sweepLeases } from "../../../src/storage/leases";
+import type { Db } from "../../../src/storage/db";
+import { LeaseLostError } from "../../../src/storage/databaseError";
+import { sweepLeases } from "../../../src/storage/leases";
+import type { Fence } from "../../../src/storage/leases";
+import { lockStream } from "../../../src/storage/streamIds";
 import { createTestDatabase } from "../../builders/database";
 import type { TestDatabase } from "../../builders/database";
 import { eventually } from "../../builders/eventually";
@@ -48,6 +52,9 @@ async function standUp(instance: string, options: Partial<LeasesOptions> = {}) {
   return { leases, clock, replaced, look };
 }
 
+/** Takes a stream's lock as a writer does. */
+const underLock = (fence: Fence, db: Db = database.db): Promise<void> => lockStream(db, { lockKey: 1, fence });
+
 /** As if the process had not renewed its leases in time. */
 async function expire(instance: string): Promise<void> {
   await database.db`update leases set expires_at = clock_timestamp() - interval '1 ms' where instance = ${instance}`;
@@ -78,26 +85,27 @@ test("when one dies the other takes over, and the dead one cannot write when it 
   const changes: number[] = [];
   w2.leases.onChange(() => changes.push(1));
   const old = w1.leases.fence("events");
-  await database.db.tx((tx) => requireLease(tx, old));
+  await underLock(old);
   await expire("w1");
   await w2.look();
   expect(changes.length).toBe(1);
   expect(w2.leases.isLive("w1")).toBe(false);
   expect(rooms.every((room) => w2.leases.isMine("events", room))).toBe(true);
-  await expect(database.db.tx((tx) => requireLease(tx, old))).rejects.toThrow(LeaseLostError);
+  await expect(underLock(old)).rejects.toThrow(LeaseLostError);
 });
 
-test("a writer that is in the middle of a transaction stays the owner until it has ended", async () => {
+test("a writer whose lease ends while it waits for the lock does not write after whoever has it", async () => {
   const [w1, w2] = [await standUp("w1"), await standUp("w2")];
+  const [first, second] = [w1.leases.fence("events"), w2.leases.fence("events")];
+  let late: Promise<void> = Promise.resolve();
   await database.db.tx(async (tx) => {
-    await requireLease(tx, w1.leases.fence("events"));
-    await expire("w1").catch(() => undefined);
+    await underLock(second, tx);
+    late = underLock(first);
+    late.catch(() => undefined);
+    await expire("w1");
     await w2.look();
-    expect(w2.leases.isLive("w1")).toBe(true);
   });
-  await expire("w1");
-  await w2.look();
-  expect(w2.leases.isLive("w1")).toBe(false);
+  await expect(late).rejects.toThrow(LeaseLostError);
 });
 
 test("a process that could not renew in time does not trust its own leases", async () => {
@@ -114,12 +122,10 @@ test("a process taken for dead stands up again in another life", async () => {
   await eventually(() => leases.fence("events").epoch !== epoch);
   // It believes in itself a moment before the database does.
   const holds = (): Promise<boolean> =>
-    database.db
-      .tx((tx) => requireLease(tx, leases.fence("events")))
-      .then(
-        () => true,
-        () => false,
-      );
+    underLock(leases.fence("events")).then(
+      () => true,
+      () => false,
+    );
   await eventually(holds);
   expect(leases.isMine("events", "!a")).toBe(true);
 });
