@@ -53,8 +53,6 @@ export function caddyConfig({ serverName, maxBody, rules, main }: ProxyModel, { 
 	fail_duration 5s
 	health_uri /health
 	health_interval 1s
-	health_timeout 2s
-	# What other rules are for, processes need not see.
 	header_up -X-Synapse-User
 	header_up -X-Synapse-Room
 	# Clients choose how long they wait for news, mostly 30 s.
