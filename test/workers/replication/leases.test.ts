@@ -100,7 +100,8 @@ test("a writer whose lease ends while it waits for the lock does not write after
   let late: Promise<void> = Promise.resolve();
   await database.db.tx(async (tx) => {
     await underLock(second, tx);
-    late = underLock(first);
+    // On a connection of its own: what is sent behind it on a shared one waits too.
+    late = database.db.tx((other) => underLock(first, other));
     late.catch(() => undefined);
     await expire("w1");
     await w2.look();
