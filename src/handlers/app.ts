@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
 import type { LoggerFactory } from "../observe/logger";
 import type { Federation } from "../remote/federation";
+import type { Attention } from "../replication/attention";
 import type { Freshness } from "../replication/freshness";
 import type { Notifier } from "../replication/notifier";
 import type { Rpc } from "../replication/rpc";
@@ -55,6 +56,7 @@ export interface App {
   readonly signingKey: OwnSigningKey;
   readonly caches: Caches;
   readonly streams: Streams;
+  readonly attention: Attention;
   readonly notifier: Notifier;
   /** Absent in a process that is alone. */
   readonly freshness: Freshness | undefined;

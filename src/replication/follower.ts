@@ -31,7 +31,7 @@ export interface FollowerOptions {
   /** Reads up to `to` or less from where the rows are kept. */
   readonly fetch: (epoch: string, from: number, to: number) => Promise<CaughtUp>;
   /** How long a missing batch may take before its rows are read from the database: it is often just behind. */
-  readonly graceMs: number;
+  readonly graceMs: () => number;
   readonly retryMs: number;
 }
 
@@ -84,7 +84,7 @@ export class StreamFollower {
     this.ready = true;
     this.target = Math.max(this.target, position);
     this.connect();
-    if (this.behind()) this.readIn(this.options.graceMs);
+    if (this.behind()) this.readIn(this.options.graceMs());
   }
 
   receive(batch: StreamBatch): void {
@@ -138,7 +138,7 @@ export class StreamFollower {
       this.held = [];
       this.heldSize = 0;
     }
-    if (this.ready && !this.reading) this.readIn(this.options.graceMs);
+    if (this.ready && !this.reading) this.readIn(this.options.graceMs());
   }
 
   /** Applies held batches that connect by now. */

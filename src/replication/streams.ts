@@ -53,6 +53,10 @@ export interface StreamsOptions {
   readonly announceMs?: number;
   /** How long a missing batch may take to arrive before it is read from the database, default 30. */
   readonly graceMs?: number;
+  /** How much later than at once messages of the bus come, in ms; absent, 0. */
+  readonly lateness?: () => number;
+  /** Called when somebody waits for a position that is not reached. */
+  readonly onWait?: () => void;
 }
 
 interface Followed {
@@ -212,7 +216,22 @@ export class Streams {
       const late = setTimeout(() => this.hurry(stream, position), LATE_MS).unref();
       waits.push(stream.waiters.wait(position, timeoutMs, signal).finally(() => clearTimeout(late)));
     }
-    return waits.length === 0 || (await Promise.all(waits)).every(Boolean);
+    if (waits.length === 0) return true;
+    this.options.onWait?.();
+    return (await Promise.all(waits)).every(Boolean);
+  }
+
+  /** Applies what is in the database by now. Resolves to false when that took too long, or the database is away. */
+  async catchUp(timeoutMs: number): Promise<boolean> {
+    const stored = [...this.byName.values()].filter(({ def }) => def.sequence !== undefined);
+    try {
+      const heads = await Promise.all(stored.map(async ({ def }) => [def.name, await this.head(def)] as const));
+      stored.forEach(({ follower }, i) => follower.reach(heads[i]?.[1] ?? 0));
+      return await this.waitFor(Object.fromEntries(heads), timeoutMs);
+    } catch (error) {
+      this.options.log.warn(`cannot read where the streams stand: ${messageOf(error)}`);
+      return false;
+    }
   }
 
   /** Of a stream in the memory of this process there is nothing to wait for: what its writer before said last can't come any more. */
@@ -223,7 +242,7 @@ export class Streams {
   }
 
   private follow(def: AnyStream): Followed {
-    const { graceMs = 30, pollMs = 1_000, log } = this.options;
+    const { graceMs = 30, pollMs = 1_000, lateness, log } = this.options;
     const followed: Followed = {
       def,
       subscribers: new Set(),
@@ -238,7 +257,7 @@ export class Streams {
       follower: new StreamFollower({
         name: def.name,
         log,
-        graceMs,
+        graceMs: () => graceMs + (lateness?.() ?? 0),
         retryMs: pollMs,
         apply: (batch) => this.apply(followed, batch),
         fetch: (epoch, from, to) => this.fetch(def, epoch, from, to),

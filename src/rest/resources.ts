@@ -43,3 +43,11 @@ export function compressedGroups(listener: Pick<Listener, "resources">, served: 
 export function hasPages(listener: Pick<Listener, "resources">): boolean {
   return listener.resources.some(({ names }) => names.some((name) => RESOURCES[name]?.includes("pages")));
 }
+
+/** Families whose answers don't depend on what other processes have just written. */
+const AT_REST = ["health", "metrics", "media"];
+
+/** Whether requests to the group want to know what is in the streams by now. */
+export function asksOfStreams(group: string): boolean {
+  return !belongs(group, AT_REST);
+}

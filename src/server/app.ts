@@ -31,11 +31,13 @@ import { createBackground } from "../observe/background";
 import type { LoggerFactory } from "../observe/logger";
 import type { Metrics } from "../observe/metrics";
 import type { Bus } from "../replication/bus";
+import { createAttention } from "../replication/attention";
 import { createRpc } from "../replication/createRpc";
 import { createFreshness } from "../replication/freshness";
 import { createReplicationMetrics, watchReplication } from "../replication/metrics";
 import { Notifier } from "../replication/notifier";
 import type { Ownership } from "../replication/ownership";
+import { PacedBus } from "../replication/pacedBus";
 import { STATUS_CHANNEL, createRollCall } from "../replication/rollCall";
 import type { RpcTransport } from "../replication/rpcTransport";
 import { Streams } from "../replication/streams";
@@ -78,6 +80,10 @@ export interface RunningApp {
   stop(): Promise<void>;
 }
 
+const DIGEST_CHANNEL = "synapse-ts/v1/digest";
+/** How long a request may wait for what others wrote before it came; then it is served what is known. */
+const CATCH_UP_MS = 1_000;
+
 /** Who writes a stream, and by which key its rows are spread over several writers. */
 function writerOf(name: string, key: string | undefined): { standsFor: string; key?: string } {
   const stream = allStreams.find((def) => def.name === name);
@@ -91,11 +97,21 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const common = { log: log("synapse.replication"), clock, random, metrics: replicationMetrics };
   const notifier = new Notifier({ clock, metrics: replicationMetrics });
   const { ownership, transport, bus } = deployment;
+  const onError = (error: unknown): void => common.log.error("a message could not be handled", { error });
+  const paced = bus.shared ? new PacedBus({ bus, channel: `${config.server_name}/${DIGEST_CHANNEL}`, clock, onError }) : undefined;
+  const attention = createAttention({
+    bus: paced,
+    clock,
+    isAwaited: () => !notifier.idle(),
+    catchUp: async () => void (await streams.catchUp(CATCH_UP_MS)),
+  });
   const streams: Streams = new Streams({
     ...common,
     defs: allStreams,
     db,
-    bus,
+    bus: paced ?? bus,
+    lateness: paced && (() => paced.lateness()),
+    onWait: () => void attention.pay(),
     notifier,
     caches: accounts,
     instance: config.derived.instanceName,
@@ -107,7 +123,15 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, transport });
   const describe = () => describeProcess({ config, metrics, streams, busConnected: () => bus.connected() });
   const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });
-  return { notifier, streams, rpc, ownership, freshness: createFreshness(streams, bus), cluster: { rollCall, describe } };
+  const disconnect = async (): Promise<void> => {
+    attention.close();
+    rollCall.close();
+    streams.stop();
+    await paced?.close();
+    await rpc.close();
+  };
+  const freshness = createFreshness(streams, bus);
+  return { app: { notifier, streams, attention, freshness, rpc, ownership, cluster: { rollCall, describe } }, disconnect };
 }
 
 const cachePositions = (streams: Streams): CachePositions => ({
@@ -123,7 +147,7 @@ export function createApp(options: AppOptions): RunningApp {
   if (!signingKey) throw new Error("there is no signing key");
   const onError = (error: unknown): void => log("synapse.handlers.account").error("an account task failed", { error });
   const accounts = createAccounts({ config, db, clock, onError });
-  const replication = createReplication(options, accounts, () => app);
+  const { app: replication, disconnect } = createReplication(options, accounts, () => app);
   const { streams } = replication;
   const caches = createCaches({ db, serverName, factor: config.caches.global_factor, positions: cachePositions(streams) });
   const base = {
@@ -174,7 +198,7 @@ export function createApp(options: AppOptions): RunningApp {
   };
   connect(app);
   watchCaches(metrics, app);
-  return { app, start: () => start(app), stop: () => stop(app) };
+  return { app, start: () => start(app), stop: () => stop(app, disconnect) };
 }
 
 /** What follows what: before the streams start. */
@@ -193,7 +217,8 @@ async function start({ streams, accounts, userData }: App): Promise<void> {
   await userData.start();
 }
 
-async function stop({ notifier, roomWriter, userData, keys, accounts, streams, rpc, federation, media, cluster }: App): Promise<void> {
+async function stop(app: App, disconnect: () => Promise<void>): Promise<void> {
+  const { notifier, roomWriter, userData, keys, accounts, federation, media } = app;
   notifier.close();
   await roomWriter?.drain();
   await userData.stop();
@@ -201,7 +226,5 @@ async function stop({ notifier, roomWriter, userData, keys, accounts, streams, r
   await accounts.seen.stop();
   await stopMedia(media);
   await Promise.all([accounts.web.close(), accounts.guardedWeb.close(), federation.client.close()]);
-  cluster.rollCall.close();
-  streams.stop();
-  await rpc.close();
+  await disconnect();
 }

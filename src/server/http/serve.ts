@@ -4,6 +4,7 @@ import type { AuthMode, RequesterOf } from "../../handlers/request";
 import type { JsonValue } from "../../lib/json";
 import { logRequest } from "../../observe/accessLog";
 import { newContext, runInContext } from "../../observe/context";
+import { asksOfStreams } from "../../rest/resources";
 import type { CompiledRoute } from "../../rest/router";
 import { ClientLeftError } from "./body";
 import { checkedBody, checkedParams, checkedQuery } from "./checks";
@@ -53,10 +54,12 @@ function started(exchange: Exchange): void {
 
 /** Never rejects. */
 async function serve(exchange: Exchange, compiled: CompiledRoute, segments: readonly string[]): Promise<void> {
-  const { freshness } = exchange.listening.app;
+  const { attention, freshness } = exchange.listening.app;
   const { auth, readOnly = exchange.method === "GET" || exchange.method === "HEAD" } = compiled.route.definition;
   let answer: unknown;
   try {
+    const attentive = asksOfStreams(compiled.group) ? attention.pay() : undefined;
+    if (attentive) await attentive;
     // Calls between processes carry positions of their own.
     if (freshness && auth !== "replication") await freshness.listened();
     answer = await run(exchange, compiled, segments);

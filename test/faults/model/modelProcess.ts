@@ -1,6 +1,7 @@
 import { createRpc } from "../../../src/replication/createRpc";
 import { ANYBODY, Leases } from "../../../src/replication/leases";
 import { Notifier } from "../../../src/replication/notifier";
+import { PacedBus } from "../../../src/replication/pacedBus";
 import { defineRpc } from "../../../src/replication/rpc";
 import type { Rpc } from "../../../src/replication/rpc";
 import { createStreamWriter } from "../../../src/replication/streamWriter";
@@ -18,6 +19,10 @@ import type { Actor, Simulation } from "./simulation";
 
 export const writers = ["writer1", "writer2", "writer3"];
 const candidates = { main: ["main"], events: writers, process: [ANYBODY] };
+
+const fail = (error: unknown): never => {
+  throw error;
+};
 
 interface Row {
   readonly room: string;
@@ -80,6 +85,7 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
   const { sim, network, database, mutation } = world;
   const actor: Actor = { name, frozen: false, dead: false };
   const [clock, random, db, bus] = [sim.clock(), sim.letters(), database.connect(actor), network.bus(actor)];
+  const paced = new PacedBus({ bus, channel: "digests", clock, onError: fail });
   const seen: number[] = [];
   let startedAt: number | undefined;
   const stream = defineStream<Row>({
@@ -113,7 +119,8 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
   const streams = new Streams({
     defs: [stream],
     db,
-    bus,
+    bus: paced,
+    lateness: () => paced.lateness(),
     notifier: new Notifier({ clock }),
     caches: undefined,
     log: quietLog,
@@ -156,6 +163,12 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
     clock,
     random,
   });
+  /** As if requests came and stayed away. */
+  const changePace = (): void => {
+    if (sim.random.fraction() < 0.5) paced.slacken();
+    else void paced.quicken();
+    sim.after(sim.random.below(4_000), actor, changePace);
+  };
   return {
     actor,
     leases,
@@ -168,11 +181,13 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
       await leases.start();
       await streams.start();
       network.listen(actor, rpc);
+      changePace();
     },
     async stop() {
       network.unlisten(actor);
       await Promise.all([writer.drain(), notes.drain()]);
       streams.stop();
+      await paced.close();
       await rpc.close();
       await leases.stop();
     },
