@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import type { Clock } from "../lib/clock";
 
 export interface EventLoopMonitor {
@@ -6,27 +7,40 @@ export interface EventLoopMonitor {
   stop(): void;
 }
 
-/** Coarse, since each sample wakes the process: an idle worker must cost next to nothing. */
+/** Coarse, and coarser still while there is little to do, since each sample wakes the process: an idle worker must cost next to nothing. */
 const INTERVAL_MS = 100;
-const WINDOW_SAMPLES = 50;
+const IDLE_INTERVAL_MS = 1_000;
+const WINDOW_MS = 5_000;
+/** The share of its time that an event loop is busy at most of which nobody can have waited long. */
+const IDLE_UTILIZATION = 0.05;
 
 /** Measures how late a timer fires, which is how long the event loop kept everybody waiting. `observe` gets each delay in ms. */
 export function monitorEventLoop(clock: Clock, observe: (delayMs: number) => void): EventLoopMonitor {
-  let last = clock.monotonic();
-  let samples = 0;
+  let due = 0;
+  let windowEnd = clock.monotonic() + WINDOW_MS;
   let worst = 0;
   let worstBefore = 0;
-  const timer = setInterval(() => {
+  let used = performance.eventLoopUtilization();
+  let timer: NodeJS.Timeout;
+  const schedule = (ms: number): void => {
+    due = clock.monotonic() + ms;
+    timer = setTimeout(sample, ms).unref();
+  };
+  const sample = (): void => {
     const now = clock.monotonic();
-    const delay = Math.max(0, now - last - INTERVAL_MS);
-    last = now;
-    if (++samples % WINDOW_SAMPLES === 0) {
+    const delay = Math.max(0, now - due);
+    if (now >= windowEnd) {
       worstBefore = worst;
       worst = 0;
+      windowEnd = now + WINDOW_MS;
     }
     worst = Math.max(worst, delay);
     observe(delay);
-  }, INTERVAL_MS);
-  timer.unref();
-  return { worstDelay: () => Math.max(worst, worstBefore), stop: () => clearInterval(timer) };
+    const total = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(total, used);
+    used = total;
+    schedule(utilization < IDLE_UTILIZATION ? IDLE_INTERVAL_MS : INTERVAL_MS);
+  };
+  schedule(INTERVAL_MS);
+  return { worstDelay: () => Math.max(worst, worstBefore), stop: () => clearTimeout(timer) };
 }
