@@ -53,7 +53,7 @@ export interface StreamsOptions {
   readonly announceMs?: number;
   /** How long a missing batch may take to arrive before it is read from the database, default 30. */
   readonly graceMs?: number;
-  /** How much later than at once messages of the bus come, in ms; absent, 0. */
+  /** How late messages of the bus are at most, in ms; absent, 0. */
   readonly lateness?: () => number;
   /** Called when somebody waits for a position that is not reached. */
   readonly onWait?: () => void;
@@ -216,17 +216,16 @@ export class Streams {
       const late = setTimeout(() => this.hurry(stream, position), LATE_MS).unref();
       waits.push(stream.waiters.wait(position, timeoutMs, signal).finally(() => clearTimeout(late)));
     }
-    if (waits.length === 0) return true;
-    this.options.onWait?.();
+    if (waits.length > 0) this.options.onWait?.();
     return (await Promise.all(waits)).every(Boolean);
   }
 
   /** Applies what is in the database by now. Resolves to false when that took too long, or the database is away. */
   async catchUp(timeoutMs: number): Promise<boolean> {
-    const stored = [...this.byName.values()].filter(({ def }) => def.sequence !== undefined);
+    const stored = [...this.byName].filter(([, { def }]) => def.sequence !== undefined);
     try {
-      const heads = await Promise.all(stored.map(async ({ def }) => [def.name, await this.head(def)] as const));
-      stored.forEach(({ follower }, i) => follower.reach(heads[i]?.[1] ?? 0));
+      const heads = await Promise.all(stored.map(async ([name, { def }]) => [name, await this.head(def)] as const));
+      for (const [name, head] of heads) this.byName.get(name)?.follower.reach(head);
       return await this.waitFor(Object.fromEntries(heads), timeoutMs);
     } catch (error) {
       this.options.log.warn(`cannot read where the streams stand: ${messageOf(error)}`);
@@ -289,10 +288,8 @@ export class Streams {
     return { epoch, upTo, rows: await def.catchUp(this.options.db, from, upTo), reset: false };
   }
 
-  /**
-   * The log of this life of ours as the writer; a new one where another process wrote in between, or may have while this one slept. It begins beyond `seen`, a position
-   * of the life before that somebody claims to have seen, as far as clocks may differ.
-   */
+  /** The log of this life of ours as the writer; a new one where another process wrote in between, or may have while this one slept. It begins
+   * beyond `seen`, a position of the life before that somebody claims to have seen, as far as clocks may differ. */
   private memoryLog(stream: Followed, seen = 0): MemoryLog {
     const { clock, random, writes } = this.options;
     const { follower } = stream;

@@ -13,6 +13,8 @@ import { createSenderMetrics, exposePending } from "./metrics";
 import type { CountingApp, SenderApp } from "./senderApp";
 
 const SAVE_MS = 1_000;
+/** After so many of these times a position is stored that nothing of concern lies behind: whoever takes over has that much to look through. */
+const SAVE_ANYWAY = 10;
 const RETRY_MS = 1_000;
 const allSlots = Array.from({ length: SLOTS }, (_, slot) => slot);
 
@@ -34,6 +36,7 @@ class FederationSender {
   private readonly saved = new Map<number, number>();
   private reconciling: Promise<void> = Promise.resolve();
   private saving: Promise<void> | undefined;
+  private unsaved = 0;
   private stopping = false;
 
   constructor(private readonly app: CountingApp) {
@@ -130,6 +133,9 @@ class FederationSender {
 
   private save(): void {
     if (this.saving) return;
+    const isOfConcern = this.events.relevantTo > Math.min(...this.saved.values()) || this.saved.size < this.events.slots.slots().length;
+    if (!isOfConcern && ++this.unsaved < SAVE_ANYWAY) return;
+    this.unsaved = 0;
     this.saving = this.saveNow()
       .catch((error: unknown) => this.warn("save its position", error))
       .finally(() => (this.saving = undefined));

@@ -38,6 +38,16 @@ export class SlotPositions {
     return lowest === Infinity ? 0 : lowest;
   }
 
+  /** Whether there are slots, and all of them have been read up to exactly this position. */
+  standAt(position: number): boolean {
+    for (const place of this.places.values()) if (place.position !== position) return false;
+    return this.places.size > 0;
+  }
+
+  moveTo(position: number): void {
+    for (const place of this.places.values()) place.position = Math.max(place.position, position);
+  }
+
   slots(): number[] {
     return [...this.places.keys()];
   }
