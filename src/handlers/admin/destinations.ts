@@ -8,6 +8,7 @@ import { eventsStream } from "../../streams/events";
 import { wakeDestination } from "../../writers/wakeDestination";
 import type { App } from "../app";
 import { refuse } from "./targets";
+import { nextPage } from "./nextPage";
 
 /** A server as administrators see it. Times are in ms, 0 and null for those that answer. */
 interface ShownDestination {
@@ -52,12 +53,12 @@ const compare = (a: string | number | null, b: string | number | null): number =
 };
 
 /** `GET /federation/destinations`. */
-export async function readDestinations(app: ReadApp, name: string | undefined, { from, limit, orderBy, dir }: DestinationPage) {
+export async function readDestinations(app: ReadApp, name: string | undefined, page: DestinationPage) {
+  const { from, limit, orderBy, dir } = page;
   const all = await shown(app, await knownDestinations(app.db, name, "part"));
   const sign = dir === "f" ? 1 : -1;
-  const page = all.sort((a, b) => sign * compare(a[orderBy], b[orderBy])).slice(from, from + limit);
-  const next = from + page.length;
-  return { destinations: page, total: all.length, ...(from + limit < all.length && { next_token: String(next) }) };
+  const destinations = all.sort((a, b) => sign * compare(a[orderBy], b[orderBy])).slice(from, from + limit);
+  return { destinations, total: all.length, ...nextPage(page, destinations.length, all.length, String) };
 }
 
 async function requireDestination(app: ReadApp, name: string): Promise<ShownDestination> {
@@ -73,7 +74,7 @@ export const readDestination = requireDestination;
 export async function readRoomsOfDestination(app: ReadApp, name: string, page: Parameters<typeof roomsOfDestination>[2]) {
   await requireDestination(app, name);
   const { rooms, total } = await roomsOfDestination(app.db, name, page);
-  return { rooms, total, ...(page.from + page.limit < total && { next_token: String(page.from + rooms.length) }) };
+  return { rooms, total, ...nextPage(page, rooms.length, total, String) };
 }
 
 /** `POST /federation/destinations/{destination}/reset_connection`: what waits for the server is sent now. 400 where it answers. */

@@ -10,6 +10,7 @@ import {
 } from "../../storage/adminReports";
 import type { EventReportFilter, ListedEventReport, ListedUserReport, ReportPage } from "../../storage/adminReports";
 import type { App } from "../app";
+import { nextPage } from "./nextPage";
 
 type ReportsApp = Pick<App, "db">;
 export type ReportListPage = ReportPage;
@@ -23,12 +24,10 @@ function numberOf(id: string): number {
   return number;
 }
 
-const nextOf = ({ from, limit }: ReportPage, shown: number, total: number) => (from + limit < total ? { next_token: from + shown } : {});
-
 /** `GET /event_reports`. */
 export async function readEventReports(app: ReportsApp, filter: EventReportFilter, page: ReportPage) {
   const { reports, total } = await listEventReports(app.db, filter, page);
-  return { event_reports: reports, total, ...nextOf(page, reports.length, total) };
+  return { event_reports: reports, total, ...nextPage(page, reports.length, total, Number) };
 }
 
 /** `GET /event_reports/{id}`: with the event, as far as it is still here. */
@@ -46,7 +45,7 @@ export async function removeEventReport(app: ReportsApp, id: string): Promise<vo
 /** `GET /user_reports`. */
 export async function readUserReports(app: ReportsApp, filter: Parameters<typeof listUserReports>[1], page: ReportPage) {
   const { reports, total } = await listUserReports(app.db, filter, page);
-  return { user_reports: reports, total, ...nextOf(page, reports.length, total) };
+  return { user_reports: reports, total, ...nextPage(page, reports.length, total, Number) };
 }
 
 export async function readUserReport(app: ReportsApp, id: string): Promise<ListedUserReport> {

@@ -10,6 +10,7 @@ import { getThreepidOwner, getThreepids } from "../../storage/threepids";
 import type { App } from "../app";
 import { clientPusher } from "../push/pushers";
 import { checkOwn, requireOwn } from "./targets";
+import { nextPage } from "./nextPage";
 
 export type UserListFilter = UserFilter;
 export type UserListOrder = UserOrder;
@@ -28,8 +29,7 @@ export async function readUsers(app: ReadApp, filter: UserFilter, page: UserPage
   // Where nobody waits for approval, everybody is shown.
   const { isApproved } = app.config.experimental_features.msc3866.enabled ? filter : { isApproved: undefined };
   const { users, total } = await listUsers(app.db, { ...filter, isApproved }, page);
-  const next = page.from + users.length;
-  return { users: users.map((user) => shownUser(app, user)), total, ...(page.from + page.limit < total && { next_token: String(next) }) };
+  return { users: users.map((user) => shownUser(app, user)), total, ...nextPage(page, users.length, total, String) };
 }
 
 /** `GET /v2/users/{userId}`. */

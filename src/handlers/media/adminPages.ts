@@ -2,6 +2,7 @@ import { mediaUse } from "../../storage/mediaLists";
 import type { MediaUse, MediaUsePage } from "../../storage/mediaLists";
 import { quarantineChangesAfter } from "../../storage/quarantine";
 import type { MediaApp } from "./media";
+import { nextPage } from "../admin/nextPage";
 
 const CHANGES = 100;
 
@@ -17,6 +18,5 @@ export async function listChanges({ db }: MediaApp, from: number) {
 /** How much each user uploaded, page by page. */
 export async function listUse({ db }: MediaApp, page: MediaUsePage): Promise<{ users: MediaUse[]; total: number; next_token?: number }> {
   const { users, total } = await mediaUse(db, page);
-  const next = page.from + users.length;
-  return { users, total, ...(next < total && { next_token: next }) };
+  return { users, total, ...nextPage(page, users.length, total, Number) };
 }

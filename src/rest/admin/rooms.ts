@@ -16,13 +16,15 @@ const orders = [
   "join_rules",
   "guest_access",
   "history_visibility",
+  "federatable",
+  "state_events",
 ] as const satisfies readonly RoomListOrder[];
 
 /** Names that orders once had. */
 const oldOrders = { alphabetical: "name", size: "joined_members" } as const satisfies Record<string, RoomListOrder>;
 
 /** The other way round unless asked otherwise: the largest and newest first. */
-const fromTheTop: ReadonlySet<RoomListOrder> = new Set(["joined_members", "joined_local_members", "version"]);
+const fromTheTop: ReadonlySet<RoomListOrder> = new Set(["joined_members", "joined_local_members", "version", "state_events"]);
 
 const count = integerText({ minimum: 0 });
 const listQuery = object({

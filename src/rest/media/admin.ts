@@ -18,6 +18,7 @@ import type { Infer } from "../../lib/schema";
 import type { AdminPage } from "../../handlers/media/admin";
 import { listChanges, listUse } from "../../handlers/media/adminPages";
 import { group, route } from "../route";
+import { nextPage } from "../../handlers/admin/nextPage";
 
 const count = integerText({ minimum: 0 });
 const listQuery = object({
@@ -69,7 +70,7 @@ export const mediaAdminRoutes = group("media.admin", [
     handle: async ({ app, params, query }) => {
       const page = pageOf(query);
       const { media, total } = await listOfUser(app, params.userId, page);
-      return { media, total, ...(page.from + page.limit < total && { next_token: page.from + media.length }) };
+      return { media, total, ...nextPage(page, media.length, total, Number) };
     },
   }),
   route("DELETE /_synapse/admin/v1/users/:userId/media", {

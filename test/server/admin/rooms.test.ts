@@ -22,6 +22,10 @@ test("rooms are listed in orders, by page and by what is looked for", async () =
   expect(names(await list(""))).toEqual(["Apples", "Berries", "Cherries 100%"]);
   expect(names(await list("dir=b"))).toEqual(["Cherries 100%", "Berries", "Apples"]);
   expect(names(await list("order_by=joined_members&limit=1"))).toEqual(["Apples"]);
+  expect(names(await list("order_by=state_events&limit=1"))).toEqual(["Apples"]);
+  expect(names(await list("order_by=federatable&limit=1"))).toEqual(["Berries"]);
+  const counts = (await list("order_by=state_events&dir=b")).rooms.map((room: { state_events: number }) => room.state_events);
+  expect(counts).toEqual(counts.toSorted((one: number, other: number) => one - other));
   expect(await list("limit=1&from=1")).toMatchObject({ offset: 1, total_rooms: 3, next_batch: 2, prev_batch: 0 });
   expect(names(await list("search_term=100%25"))).toEqual(["Cherries 100%"]);
   expect(names(await list("search_term=orch"))).toEqual(["Apples"]);
