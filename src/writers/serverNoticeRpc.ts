@@ -3,6 +3,7 @@ import { defineRpc } from "../replication/rpc";
 
 /** What the server itself says to a user. */
 export interface ServerNotice {
+  readonly kind?: undefined;
   readonly userId: string;
   readonly type: string;
   /** Set for state. */
@@ -14,13 +15,19 @@ export interface ServerNotice {
   readonly asksForConsentTo?: string;
 }
 
+/** Says in the user's room of notices whether the server is full, if it does not say so yet. */
+export interface UsageLimitNotice {
+  readonly kind: "usage_limit";
+  readonly userId: string;
+}
+
 /** What delivers notices on the process whose affair they are: it makes the rooms, so that nobody gets two. Gives the id of the event. */
 export interface ServerNotices {
-  deliver(notice: ServerNotice): Promise<string | null>;
+  deliver(notice: ServerNotice | UsageLimitNotice): Promise<string | null>;
 }
 
 /** Sends a notice, from whichever process. Null for one that was not to be sent. */
-export const deliverServerNotice = defineRpc<{ readonly serverNotices: ServerNotices }, ServerNotice, string | null>({
+export const deliverServerNotice = defineRpc<{ readonly serverNotices: ServerNotices }, ServerNotice | UsageLimitNotice, string | null>({
   name: "deliver_server_notice",
   owner: () => ({ stream: "background" }),
   batch: 20,

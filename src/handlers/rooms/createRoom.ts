@@ -10,6 +10,7 @@ import { createWholeRoom } from "../../writers/eventsRpc";
 import { sendIntent } from "../../writers/intents";
 import type { SendIntent } from "../../writers/intents";
 import type { App } from "../app";
+import { requireServed } from "../auth/served";
 import { requireConsent } from "../consent/required";
 import type { Requester } from "../requester";
 import { claimAlias, releaseAlias } from "./aliases";
@@ -56,6 +57,7 @@ export async function createRoom(
   request: CreateRoomRequest,
 ): Promise<{ roomId: string; roomAlias: string | undefined }> {
   const plan = planOf(app, requester, request);
+  await requireServed(app, requester);
   await requireConsent(app, requester, { kind: "event" });
   const create = buildCreate(app, plan);
   if (plan.alias !== undefined) await claimAlias(app, requester, plan.alias, create.roomId);

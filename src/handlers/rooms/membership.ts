@@ -15,6 +15,7 @@ import { DELAYED_DEVICE, sendIntent } from "../../writers/intents";
 import type { SendIntent, SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { provideUser } from "../appservices/ask";
+import { requireServed } from "../auth/served";
 import { requireConsent } from "../consent/required";
 import type { ConsentedAction } from "../consent/required";
 import { limitUser } from "../rateLimiter";
@@ -72,6 +73,7 @@ const resulting: Readonly<Record<MembershipAction, string>> = {
 export async function changeMembership(app: App, requester: Requester, request: MembershipRequest): Promise<SentEvent> {
   const { roomId, target, action } = request;
   if (!isUserId(target)) throw new MatrixError(400, "M_INVALID_PARAM", `${String(target).slice(0, 300)} is not a user id`);
+  await requireServed(app, requester);
   await requireConsent(app, requester, consentedAction(request));
   if (request.action === "invite" && requester.shadowBanned) return pretendToSend(app);
   const room = await findRoom(app, roomId);

@@ -10,6 +10,7 @@ import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";
 import { checkThreadRoot } from "../events/relations";
+import { requireServed } from "../auth/served";
 import { requireConsent } from "../consent/required";
 import { limitUser } from "../rateLimiter";
 import type { Requester } from "../requester";
@@ -61,6 +62,7 @@ export async function sendRoomEvent(app: App, requester: Requester, request: Sen
   const isAdminRedaction = type === "m.room.redaction" && requester.isAdmin && app.config.rc_admin_redaction;
   limitUser(app, requester, isAdminRedaction ? "rc_admin_redaction" : "rc_message");
   if (!isCanonicalValue(content)) throw badJson("Event content is not canonical JSON");
+  await requireServed(app, requester);
   await requireConsent(app, requester, { kind: "event" });
   if (requester.shadowBanned) return pretendToSend(app);
   if (stateKey !== undefined) await checkStateContent(app, roomId, type, content);

@@ -4,15 +4,18 @@ import { getUser, setConsentNoticed } from "../../storage/users";
 import { changeAccounts } from "../../writers/accountChanges";
 import { sendEvent } from "../../writers/eventsRpc";
 import { sendIntent } from "../../writers/intents";
-import type { ServerNotice, ServerNotices } from "../../writers/serverNoticeRpc";
+import type { ServerNotice, ServerNotices, UsageLimitNotice } from "../../writers/serverNoticeRpc";
 import type { App } from "../app";
 import { provideNoticeRoom } from "./noticeRoom";
 import { noticeUser } from "./noticeUser";
+import { usageNoticeFor } from "./usageLimit";
 
 /** Delivers notices of the server, those of one user one after another. */
 export function createServerNotices(appOf: () => App): ServerNotices {
   const users = createKeyedQueue();
-  return { deliver: (notice) => users.run(notice.userId, () => deliver(appOf(), notice)) };
+  const deliverOne = (notice: ServerNotice | UsageLimitNotice) =>
+    notice.kind === "usage_limit" ? deliverUsageNotice(appOf(), notice.userId) : deliver(appOf(), notice);
+  return { deliver: (notice) => users.run(notice.userId, () => deliverOne(notice)) };
 }
 
 async function deliver(app: App, notice: ServerNotice): Promise<string | null> {
@@ -31,6 +34,14 @@ async function deliver(app: App, notice: ServerNotice): Promise<string | null> {
   );
   if (version !== undefined) await noteAsked(app, userId, version);
   return eventId;
+}
+
+async function deliverUsageNotice(app: App, userId: string): Promise<string | null> {
+  const due = await usageNoticeFor(app, userId);
+  if (!due) return null;
+  const said = due.notice && (await deliver(app, { userId, type: "m.room.message", content: due.notice }));
+  const pinned = [...(typeof said === "string" ? [said] : []), ...due.otherPins];
+  return deliver(app, { userId, type: "m.room.pinned_events", stateKey: "", content: { pinned } });
 }
 
 async function isToBeAsked(app: App, userId: string, version: string): Promise<boolean> {

@@ -2,7 +2,9 @@ import { unrecognized } from "../../errors";
 import type { StreamToken } from "../../lib/streamToken";
 import type { ConnectionKey } from "../../storage/slidingSync";
 import type { App } from "../app";
+import { requireServed } from "../auth/served";
 import { askForConsent } from "../consent/required";
+import { tellOfUsageLimit } from "../serverNotices/usageLimit";
 import { hasFeature } from "../features";
 import type { Requester } from "../requester";
 import type { Tree } from "../sync/roomSections";
@@ -33,7 +35,9 @@ interface Answer {
 export async function slidingSync(app: App, requester: Requester, request: SlidingSyncRequest): Promise<Tree> {
   const { userId, deviceId = "" } = requester;
   if (!(await hasFeature(app, userId, "msc3575"))) throw unrecognized();
+  await requireServed(app, requester);
   await askForConsent(app, requester);
+  tellOfUsageLimit(app, requester);
   if (request.extensions.to_device) toDevicePosition(request.extensions.to_device);
   const key: ConnectionKey = { userId, deviceId, connId: request.connId };
   const from = request.pos === undefined ? undefined : await standpointOf(app, key, request.pos);

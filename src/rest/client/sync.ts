@@ -1,4 +1,6 @@
+import { requireServed } from "../../handlers/auth/served";
 import { askForConsent } from "../../handlers/consent/required";
+import { tellOfUsageLimit } from "../../handlers/serverNotices/usageLimit";
 import { filterOf } from "../../handlers/filters";
 import { presenceState } from "../../handlers/presence";
 import { sync } from "../../handlers/sync/sync";
@@ -25,7 +27,9 @@ export const syncRoutes = group("client.sync", [
     handle: async ({ app, requester, query, request }) => {
       const setPresence = query.set_presence === undefined ? "online" : presenceState(app, query.set_presence);
       if (setPresence === undefined) throw invalidParam("set_presence must be online, offline or unavailable");
+      await requireServed(app, requester);
       await askForConsent(app, requester);
+      tellOfUsageLimit(app, requester);
       const wanted = {
         filter: await filterOf(app, requester.userId, query.filter),
         since: query.since === "" ? undefined : query.since,

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isMonthlyActive } from "../../../src/storage/monthlyActive";
 import { createRoomsServer, enc, roomPath } from "../rooms/harness";
 import type { Answer, Client, RoomsServer } from "../rooms/harness";
 import { eventually } from "../../builders/eventually";
@@ -184,4 +185,50 @@ describe("consent to a policy", () => {
     await bob.post(`/join/${enc(roomId)}`);
     expect((await bob.call("POST", `${roomPath(roomId)}/leave`, {})).status).toBe(200);
   });
+});
+
+describe("a server that is full", () => {
+  test("tells its active users by a pinned message, until it is not full any more", async () => {
+    const server = await createRoomsServer({
+      server_notices: { ...noticeSettings, auto_join: true },
+      limit_usage_by_mau: true,
+      max_mau_value: 1,
+      admin_contact: "mailto:root@test.local",
+    });
+    try {
+      const [alice, bob] = [await server.client("alice"), await server.client("bob")];
+      // Her first sync makes her an active one, and with her the server is full. What the count says is believed for ten seconds.
+      await server.app.db`insert into monthly_active_users (user_id, last_active_ts) values (${alice.userId}, ${Date.now()})`;
+      let roomId = "";
+      const pinned = async (): Promise<string[]> => {
+        const { join: rooms = {} } = (await alice.get("/sync?timeout=0&full_state=true")).rooms ?? {};
+        roomId = Object.keys(rooms)[0] ?? "";
+        const answer = await alice.call("GET", `${roomPath(roomId)}/state/m.room.pinned_events`);
+        return answer.status === 200 ? answer.body.pinned : [];
+      };
+      await eventually(async () => (await pinned()).length === 1, 30_000);
+      const [eventId = ""] = await pinned();
+      expect((await alice.get(`${roomPath(roomId)}/event/${enc(eventId)}`)).content).toEqual({
+        msgtype: "m.server_notice",
+        server_notice_type: "m.server_notice.usage_limit_reached",
+        body: "Monthly Active User Limit Exceeded",
+        limit_type: "monthly_active_user",
+        admin_contact: "mailto:root@test.local",
+      });
+      const messages = async () =>
+        (await alice.get(`${roomPath(roomId)}/messages?dir=b&limit=50`)).chunk.filter(({ type }: Stripped) => type === "m.room.message");
+      expect(await messages()).toHaveLength(1);
+      // Others, though they are logged in, neither get anything nor become active by asking.
+      const refused = { status: 403, body: { errcode: "M_RESOURCE_LIMIT_EXCEEDED" } };
+      expect(await bob.call("GET", "/sync?timeout=0")).toMatchObject(refused);
+      expect(await bob.call("POST", "/createRoom", {})).toMatchObject(refused);
+      expect(await isMonthlyActive(server.app.db, bob.userId)).toBe(false);
+      expect((await alice.call("POST", "/createRoom", {})).status).toBe(200);
+      Object.assign(server.app.config, { max_mau_value: 5 });
+      await eventually(async () => (await pinned()).length === 0, 30_000);
+      expect(await messages()).toHaveLength(1);
+    } finally {
+      await server.close();
+    }
+  }, 90_000);
 });
