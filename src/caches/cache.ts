@@ -37,6 +37,9 @@ export interface Cache<K extends string | number, V extends object> {
   clear(): void;
 }
 
+/** Keys that are looked up, and loaded, at once: what is read of more than that would keep everybody else waiting. */
+const MAX_BATCH = 1_000;
+
 /** Makes a bounded cache. Only streams and writers empty it (architecture, section 7). */
 export function createCache<K extends string | number, V extends object>(options: CacheOptions<K, V>): Cache<K, V> {
   return new LoadingCache(options);
@@ -45,7 +48,7 @@ export function createCache<K extends string | number, V extends object>(options
 class LoadingCache<K extends string | number, V extends object> implements Cache<K, V> {
   readonly stats: CacheStats;
   private readonly entries: LRUCache<K, V>;
-  private readonly loading = new Map<K, Promise<V | undefined>>();
+  private readonly loading = new Map<K, Promise<ReadonlyMap<K, V>>>();
 
   constructor(private readonly options: CacheOptions<K, V>) {
     const { name, max, sizeOf } = options;
@@ -70,6 +73,15 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
   }
 
   async loadMany(keys: readonly K[]): Promise<Map<K, V>> {
+    if (keys.length <= MAX_BATCH) return this.loadBatch(keys);
+    const out = new Map<K, V>();
+    for (let i = 0; i < keys.length; i += MAX_BATCH) {
+      for (const [key, value] of await this.loadBatch(keys.slice(i, i + MAX_BATCH))) out.set(key, value);
+    }
+    return out;
+  }
+
+  private async loadBatch(keys: readonly K[]): Promise<Map<K, V>> {
     const out = new Map<K, V>();
     const waiting: K[] = [];
     const missing = new Set<K>();
@@ -85,12 +97,13 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     this.stats.misses += waiting.length;
     if (waiting.length === 0) return out;
     if (missing.size > 0) this.startLoading([...missing]);
-    await Promise.all(
-      waiting.map(async (key) => {
-        const value = await this.loading.get(key);
-        if (value !== undefined) out.set(key, value);
-      }),
-    );
+    const batches = waiting.map((key) => this.loading.get(key));
+    const found = new Map<unknown, ReadonlyMap<K, V>>();
+    for (const batch of new Set(batches)) if (batch) found.set(batch, await batch);
+    waiting.forEach((key, i) => {
+      const value = found.get(batches[i])?.get(key);
+      if (value !== undefined) out.set(key, value);
+    });
     return out;
   }
 
@@ -121,25 +134,19 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     this.entries.clear();
   }
 
+  /** Keys of one load share its promise: one for each key would cost more than the key's value. */
   private startLoading(keys: readonly K[]): void {
     const batch = this.options.load(keys).then((found) => new Map(found));
-    for (const key of keys) {
-      const promise: Promise<V | undefined> = batch.then(
-        (found) => {
-          const value = found.get(key);
-          if (this.loading.get(key) === promise) {
-            this.loading.delete(key);
-            if (value !== undefined) this.entries.set(key, value);
-          }
-          return value;
-        },
-        (error: unknown) => {
-          if (this.loading.get(key) === promise) this.loading.delete(key);
-          throw error;
-        },
-      );
-      promise.catch(() => undefined);
-      this.loading.set(key, promise);
-    }
+    for (const key of keys) this.loading.set(key, batch);
+    const arrived = (found: ReadonlyMap<K, V>): void => {
+      for (const key of keys) {
+        // What was dropped or set meanwhile is not put back.
+        if (this.loading.get(key) !== batch) continue;
+        this.loading.delete(key);
+        const value = found.get(key);
+        if (value !== undefined) this.entries.set(key, value);
+      }
+    };
+    batch.then(arrived, () => arrived(new Map()));
   }
 }

@@ -1,3 +1,4 @@
+import type { Turns } from "../lib/turns";
 import type { Db } from "../storage/db";
 import { createEventReader } from "./events";
 import type { EventReader } from "./events";
@@ -48,13 +49,13 @@ export interface CachePositions {
 }
 
 /** factor: `caches.global_factor`. */
-export function createCaches(deps: { db: Db; serverName: string; factor: number; positions: CachePositions }): Caches {
-  const { db, serverName, factor, positions } = deps;
+export function createCaches(deps: { db: Db; turns: Turns; serverName: string; factor: number; positions: CachePositions }): Caches {
+  const { db, turns, serverName, factor, positions } = deps;
   const eventsHead = positions.events;
   const scaled = (size: number): number => Math.max(1, Math.round(size * factor));
   const rooms = createRoomDirectory(db, scaled(40_000));
   const stateKeys = createStateKeys(db, scaled(100_000));
-  const stateGroups = createStateGroupCache(db, scaled(24 * MIB));
+  const stateGroups = createStateGroupCache(db, turns, scaled(24 * MIB));
   const events = createEventReader(db, rooms, { bytes: scaled(48 * MIB), ids: scaled(40_000) });
   const roomState = createRoomState({ db, groups: stateGroups, keys: stateKeys, events }, scaled(24 * MIB));
   return {

@@ -1,5 +1,6 @@
 import { packedBytes, packedKeys, packedMapOf, packedMerge, packedValues } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
+import type { Turns } from "../lib/turns";
 import type { Db } from "../storage/db";
 import { getStateGroupChains } from "../storage/state";
 import type { StateGroupRow } from "../storage/state";
@@ -32,17 +33,15 @@ function groupOf(rows: readonly StateGroupRow[]): StateGroup | undefined {
   return { id: head.id, state, chain, snapshotId: snapshot.id };
 }
 
-async function loadGroups(db: Db, ids: readonly number[]): Promise<[number, StateGroup][]> {
+async function loadGroups(db: Db, turns: Turns, ids: readonly number[]): Promise<[number, StateGroup][]> {
   const chains = new Map<number, StateGroupRow[]>();
   for (const row of await getStateGroupChains(db, ids)) {
     const chain = chains.get(row.root);
     if (chain) chain.push(row);
     else chains.set(row.root, [row]);
   }
-  return [...chains].flatMap(([id, rows]) => {
-    const group = groupOf(rows);
-    return group ? [[id, group] as [number, StateGroup]] : [];
-  });
+  const groups = await turns.map([...chains.values()], groupOf);
+  return groups.flatMap((group) => (group ? [[group.id, group] as [number, StateGroup]] : []));
 }
 
 /** What a group takes in memory if it shares nothing. */
@@ -52,12 +51,12 @@ export const stateGroupBytes = ({ state, chain }: StateGroup): number =>
 const FIXED_BYTES = 250;
 
 /** Resolved states by group, bounded by bytes. */
-export function createStateGroupCache(db: Db, maxBytes: number): Cache<number, StateGroup> {
+export function createStateGroupCache(db: Db, turns: Turns, maxBytes: number): Cache<number, StateGroup> {
   return createCache<number, StateGroup>({
     name: "state_groups",
     max: maxBytes,
     sizeOf: (group) => stateGroupBytes(group),
-    load: (ids) => loadGroups(db, ids),
+    load: (ids) => loadGroups(db, turns, ids),
   });
 }
 

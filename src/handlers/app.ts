@@ -2,6 +2,7 @@ import type { Caches } from "../caches/caches";
 import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
+import type { Turns } from "../lib/turns";
 import type { LoggerFactory } from "../observe/logger";
 import type { Federation } from "../remote/federation";
 import type { Attention } from "../replication/attention";
@@ -50,6 +51,7 @@ export interface App {
   /** Name of this process: `main`, or its `worker_name`. */
   readonly instanceName: string;
   readonly clock: Clock;
+  readonly turns: Turns;
   readonly random: Random;
   readonly log: LoggerFactory;
   readonly db: Database;

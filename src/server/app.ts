@@ -27,6 +27,7 @@ import { createLazyMembers } from "../handlers/sync/lazyMembers";
 import { createUserData } from "../handlers/userData";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
+import { createTurns } from "../lib/turns";
 import { createBackground } from "../observe/background";
 import type { LoggerFactory } from "../observe/logger";
 import type { Metrics } from "../observe/metrics";
@@ -149,16 +150,13 @@ export function createApp(options: AppOptions): RunningApp {
   const accounts = createAccounts({ config, db, clock, onError });
   const { app: replication, disconnect } = createReplication(options, accounts, () => app);
   const { streams } = replication;
-  const caches = createCaches({ db, serverName, factor: config.caches.global_factor, positions: cachePositions(streams) });
+  const turns = createTurns(clock);
+  const { global_factor: factor } = config.caches;
+  const caches = createCaches({ db, turns, serverName, factor, positions: cachePositions(streams) });
   const base = {
-    config,
+    ...{ config, db, clock, turns, random, log, metrics },
     serverName,
     instanceName: config.derived.instanceName,
-    clock,
-    random,
-    log,
-    metrics,
-    db,
     signingKey,
     caches,
     accounts,

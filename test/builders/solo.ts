@@ -25,9 +25,10 @@ export interface SoloOptions {
   readonly shared?: Readonly<Record<string, unknown>>;
   /** Runs it as this user. */
   readonly uid?: number;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
-export async function createSolo({ shared = {}, uid }: SoloOptions = {}): Promise<Solo> {
+export async function createSolo({ shared = {}, uid, environment = {} }: SoloOptions = {}): Promise<Solo> {
   const directory = emptyDirectory(uid);
   const [port] = await freePorts(1);
   const log = {
@@ -57,7 +58,7 @@ export async function createSolo({ shared = {}, uid }: SoloOptions = {}): Promis
       return current;
     },
     async start() {
-      current = await startProgram({ cwd: directory, args: ["-c", "homeserver.yaml"], uid });
+      current = await startProgram({ cwd: directory, args: ["-c", "homeserver.yaml"], uid, environment });
       await answers(current, url);
     },
     killDatabase: () => killDatabase(directory),

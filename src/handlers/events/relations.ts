@@ -9,9 +9,11 @@ import type { App } from "../app";
 import { withoutErased } from "../rooms/erasure";
 import { renderEvents } from "./render";
 
-export type RelationsApp = Pick<App, "accounts" | "caches" | "clock" | "db" | "userData">;
+export type RelationsApp = Pick<App, "accounts" | "caches" | "clock" | "db" | "turns" | "userData">;
 
-const relTypeOf = (event: StoredEvent): string | undefined => relationOf(event.shown)?.relType;
+/** Most events have no relation, which shows without parsing them: the text is canonical JSON. */
+const relTypeOf = (event: StoredEvent): string | undefined =>
+  event.row.json.includes('"m.relates_to"') ? relationOf(event.shown)?.relType : undefined;
 
 /** State has no aggregations, and neither have replacements and annotations. */
 function takesRelations(event: StoredEvent): boolean {

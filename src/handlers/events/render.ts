@@ -25,10 +25,10 @@ export interface RenderOptions {
 
 /**
  * Events as clients see them, ready to be spliced into an answer: the shared part is rendered once and kept, `unsigned` is made for
- * this reader. Parallel to the request.
+ * this reader. Parallel to the request. Many are made in slices, so that others get their turn.
  */
 export async function renderEvents(
-  app: Pick<App, "caches" | "clock">,
+  app: Pick<App, "caches" | "clock" | "turns">,
   events: readonly StoredEvent[],
   options: RenderOptions,
 ): Promise<JsonText[]> {
@@ -39,7 +39,7 @@ export async function renderEvents(
     redactions.length > 0 ? app.caches.events.byIds(redactions) : undefined,
   ]);
   const now = app.clock.now();
-  return events.map((event) => {
+  return app.turns.map(events, (event) => {
     const { replacesNid, redactedBy } = event.row;
     const unsigned = unsignedOf(event, options, now, {
       replaced: replacesNid === null ? undefined : replaced?.get(replacesNid),

@@ -42,7 +42,7 @@ function parseFrom(from: string | undefined): number {
  * since they joined each room, and invites.
  */
 export async function listNotifications(
-  app: Pick<App, "db" | "caches" | "streams" | "clock"> & { readonly push: Push },
+  app: Pick<App, "db" | "caches" | "streams" | "clock" | "turns"> & { readonly push: Push },
   requester: Requester,
   query: NotificationQuery,
 ): Promise<{ notifications: Notification[]; next_token?: string }> {
@@ -68,7 +68,7 @@ export async function listNotifications(
 }
 
 async function shown(
-  app: Pick<App, "caches" | "clock">,
+  app: Pick<App, "caches" | "clock" | "turns">,
   { userId, deviceId }: Requester,
   rows: readonly NotificationRow[],
   positions: ReadonlyMap<string, RoomPositions>,

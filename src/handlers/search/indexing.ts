@@ -8,13 +8,14 @@ import { isSearched, prepareText, searchableText } from "./text";
 export const concernsSearch = ({ type, redacts }: EventStreamRow): boolean => isSearched(type) || redacts !== null;
 
 /** Adds what was said to the index, and takes out what was redacted. */
-export async function indexEvents(app: Pick<App, "db" | "caches">, rows: readonly StreamRow<EventStreamRow>[]): Promise<void> {
+export async function indexEvents(app: Pick<App, "db" | "caches" | "turns">, rows: readonly StreamRow<EventStreamRow>[]): Promise<void> {
   const events = await app.caches.events.byNids(rows.flatMap(({ row }) => (isSearched(row.type) ? [row.nid] : [])));
-  const found = [...events.values()].flatMap((event) => {
+  const texts = await app.turns.map([...events.values()], (event) => {
     const said = searchableText(event);
     const { nid, roomNid, streamOrdering, originServerTs } = event.row;
     return said ? [{ nid, roomNid, key: said.key, streamOrdering: streamOrdering ?? 0, originServerTs, text: prepareText(said.text) }] : [];
   });
+  const found = texts.flat();
   if (found.length > 0) await insertSearchRows(app.db, found);
   const redacted = rows.flatMap(({ row }) => row.redacts ?? []);
   if (redacted.length > 0) await deleteSearchRows(app.db, redacted);

@@ -55,6 +55,7 @@ export async function roomSections(
   const heroes = await app.caches.events.byNids([...summaries.values()].flatMap(({ heroEvents }) => heroEvents));
   return Promise.all(
     jobs.map(async (job) => {
+      await app.turns.breathe();
       const timeline = timelines.get(job.room.nid) ?? { events: [], limited: false, start: job.since };
       const summary = summaries.get(job.room.nid);
       const state = withHeroes(states.get(job.room.nid) ?? [], summary, heroes, timeline);

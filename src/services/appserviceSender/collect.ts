@@ -13,7 +13,7 @@ import type { Feed, Passing } from "./feed";
 import type { Interest } from "./interest";
 import { changedUsers, deviceListField, keyFields, wantsKeys } from "./keyExtensions";
 
-export type CollectApp = Pick<App, "caches" | "clock" | "config" | "db" | "keys" | "log">;
+export type CollectApp = Pick<App, "caches" | "clock" | "config" | "db" | "keys" | "log" | "turns">;
 
 /** Where a service stands in the streams, by their names. */
 export interface Places {

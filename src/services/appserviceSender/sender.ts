@@ -8,7 +8,7 @@ import type { Places, Source } from "./collect";
 import type { SenderMetrics } from "./metrics";
 import { createPause } from "../pause";
 
-export type SenderApp = Pick<App, "appservices" | "caches" | "clock" | "config" | "db" | "keys" | "log" | "ownership">;
+export type SenderApp = Pick<App, "appservices" | "caches" | "clock" | "config" | "db" | "keys" | "log" | "turns" | "ownership">;
 
 /** The doubled seconds of Synapse: 2 at first, at most 2^9, some eight minutes. */
 const MAX_DOUBLINGS = 9;

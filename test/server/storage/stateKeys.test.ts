@@ -1,4 +1,6 @@
 import { createStateGroupCache, storedGroup } from "../../../src/caches/stateGroups";
+import { systemClock } from "../../../src/lib/clock";
+import { createTurns } from "../../../src/lib/turns";
 import type { StateGroup } from "../../../src/caches/stateGroups";
 import { createStateKeys } from "../../../src/caches/stateKeys";
 import type { StatePair } from "../../../src/caches/stateKeys";
@@ -46,7 +48,7 @@ test("stored groups read back as the states that they were made of", async () =>
     rows.push(next.row);
   }
   await insertStateGroups(database.db, rows);
-  const read = await createStateGroupCache(database.db, 1_000_000).loadMany(groups.map(({ id }) => id));
+  const read = await createStateGroupCache(database.db, createTurns(systemClock), 1_000_000).loadMany(groups.map(({ id }) => id));
   expect(read.size).toBe(groups.length);
   for (const group of groups) {
     const found = read.get(group.id) as StateGroup;
