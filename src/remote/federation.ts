@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { JsonObject } from "../lib/json";
 import type { JsonText } from "../lib/jsonText";
+import type { ElementSink } from "./largeAnswer";
 import type { VerifyKey } from "../rooms/signing";
 
 export interface FederationRequestOptions {
@@ -15,8 +16,12 @@ export interface FederationRequestOptions {
   readonly retries?: "none" | "short" | "long";
   /** Asks even a server that did not answer lately, and does not hold a failure against it. */
   readonly ignoreBackoff?: boolean;
-  /** Largest answer in bytes; 100 MiB unless given. */
+  /** Of one attempt with its whole answer, ms; five times timeoutMs unless given, as a body may take longer than its beginning. */
+  readonly totalMs?: number;
+  /** Largest answer in bytes; 100 MiB unless given, 500 MiB where its elements are taken as they come. */
   readonly maxBytes?: number;
+  /** Takes the elements of large arrays, which come empty in the answer. Where there are several attempts, some may come twice. */
+  readonly elements?: ElementSink;
 }
 
 /**

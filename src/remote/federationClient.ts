@@ -13,6 +13,7 @@ import type { Backoff, FederationClient, FederationRequestOptions, FederationStr
 import { readBytes } from "./federationConnections";
 import type { Connections } from "./federationConnections";
 import type { Target } from "./federationDiscovery";
+import { MAX_LARGE_BYTES, readLarge } from "./largeAnswer";
 import { BackingOffError, FederationDeniedError, FederationError, ServerUnreachableError } from "./federationErrors";
 
 export interface FederationClientDeps {
@@ -112,7 +113,7 @@ async function openOnce(deps: FederationClientDeps, message: Message, options: F
     const targets = await deps.discover(message.destination);
     const answer = await toFirstReachable(deps, targets, message, options);
     const { statusCode: status, headers, body } = answer;
-    if (status < 200 || status >= 400) await readAnswer(message.destination, answer, options.maxBytes ?? MAX_ERROR_BYTES);
+    if (status < 200 || status >= 400) await readAnswer(message.destination, answer, { maxBytes: MAX_ERROR_BYTES, ...options });
     const header = (name: string): string | undefined => {
       const value = headers[name];
       return Array.isArray(value) ? value[0] : value;
@@ -144,7 +145,7 @@ async function withRetries(deps: FederationClientDeps, message: Message, options
       return await attemptOnce(deps, message, options);
     } catch (error) {
       const worthwhile = !(error instanceof FederationError) || error.status >= 500 || error.status === 429;
-      if (attempt >= times || !worthwhile) throw error;
+      if (attempt >= times || !worthwhile || options.elements?.hasBegun) throw error;
       const delay =
         retries === "long"
           ? Math.min(4_000 * 4 ** attempt, tuning.max_long_retry_delay)
@@ -159,7 +160,7 @@ async function attemptOnce(deps: FederationClientDeps, message: Message, options
   return reported(deps, message, async () => {
     const targets = await deps.discover(destination);
     const answer = await toFirstReachable(deps, targets, message, options);
-    return readAnswer(destination, answer, options.maxBytes ?? MAX_ANSWER_BYTES);
+    return readAnswer(destination, answer, options);
   });
 }
 
@@ -224,7 +225,7 @@ async function dispatch(
     body: content ?? null,
     headersTimeout: timeout,
     bodyTimeout: timeout,
-    signal: AbortSignal.timeout(timeout * BODY_FACTOR),
+    signal: AbortSignal.timeout(options.totalMs ?? timeout * BODY_FACTOR),
   });
 }
 
@@ -234,12 +235,17 @@ function authorizationOf({ serverName, signingKey }: FederationClientDeps, { met
   return `X-Matrix origin="${serverName}",key="${signingKey.keyId}",sig="${signature}",destination="${destination}"`;
 }
 
-async function readAnswer(destination: string, { statusCode, body }: Dispatcher.ResponseData, maxBytes: number): Promise<JsonObject> {
-  const bytes = await readBytes(body as AsyncIterable<Buffer>, maxBytes);
+async function readAnswer(
+  destination: string,
+  { statusCode, body }: Dispatcher.ResponseData,
+  { elements, maxBytes }: Pick<FederationRequestOptions, "elements" | "maxBytes">,
+): Promise<JsonObject> {
+  const pieces = body as AsyncIterable<Buffer>;
   const failed = statusCode < 200 || statusCode >= 300;
   let value: JsonValue | undefined;
   try {
-    value = parseLosslessJson(bytes);
+    if (elements && !failed) value = await readLarge(pieces, elements, maxBytes ?? MAX_LARGE_BYTES);
+    else value = parseLosslessJson(await readBytes(pieces, maxBytes ?? MAX_ANSWER_BYTES));
   } catch (error) {
     if (!failed) throw error;
   }

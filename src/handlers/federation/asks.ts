@@ -4,6 +4,7 @@ import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/js
 import { JsonText } from "../../lib/jsonText";
 import { canonicalJson, quote } from "../../lib/canonicalJson";
 import type { FederationRequestOptions } from "../../remote/federation";
+import type { ElementSink } from "../../remote/largeAnswer";
 import { roomVersions } from "../../rooms/versions";
 import type { App } from "../app";
 import { arrayIn, idsIn, objectIn, textIn } from "./answers";
@@ -33,8 +34,6 @@ export async function askTemplate(app: AskApp, host: string, action: Entering, r
 }
 
 export interface JoinAnswer {
-  readonly state: readonly JsonValue[];
-  readonly authChain: readonly JsonValue[];
   /** Our join as the other server signed it, too. */
   readonly event: JsonObject | undefined;
   /** The servers in the room, where the state lacks members; undefined where it is whole. */
@@ -47,17 +46,21 @@ export interface Join {
   readonly json: string;
   /** Whether the room's members may come later. */
   readonly extent: JoinExtent;
+  /** Gets the events of `state` and `auth_chain`. */
+  readonly events: ElementSink;
 }
 
 /** `PUT /send_join`, version 2 or, where that does not exist, 1. */
-export async function sendJoin(app: AskApp, host: string, { roomId, eventId, json, extent }: Join): Promise<JoinAnswer> {
+export async function sendJoin(app: AskApp, host: string, { roomId, eventId, json, extent, events }: Join): Promise<JoinAnswer> {
   // The first name is the specification's, the other that of servers which are older (MSC3706).
   const omits = extent === "without_members" ? "?omit_members=true&org.matrix.msc3706.partial_state=true" : "";
-  const answer = await putEitherVersion(app, host, `send_join/${enc(roomId)}/${enc(eventId)}`, new JsonText(json), omits);
+  const answer = await putEitherVersion(app, host, `send_join/${enc(roomId)}/${enc(eventId)}`, new JsonText(json), {
+    query: omits,
+    elements: events,
+  });
+  for (const array of events.arrays) arrayIn(answer, array);
   const event = own(answer, "event");
   return {
-    state: arrayIn(answer, "state"),
-    authChain: arrayIn(answer, "auth_chain"),
     event: isJsonObject(event) ? event : undefined,
     lackingHosts: omits === "" ? undefined : lackingHosts(answer),
   };
@@ -86,13 +89,20 @@ export async function sendKnock(app: AskApp, host: string, roomId: string, event
 }
 
 /** query: of version 2. */
-async function putEitherVersion(app: AskApp, host: string, path: string, body: JsonText, query = ""): Promise<JsonObject> {
+async function putEitherVersion(
+  app: AskApp,
+  host: string,
+  path: string,
+  body: JsonText,
+  { query = "", elements }: { readonly query?: string; readonly elements?: ElementSink } = {},
+): Promise<JsonObject> {
+  const options = elements ? { elements } : {};
   try {
-    return await app.federation.client.put(host, `${V2}/${path}${query}`, body);
+    return await app.federation.client.put(host, `${V2}/${path}${query}`, body, options);
   } catch (error) {
     if (!isUnknownEndpoint(error)) throw error;
   }
-  return app.federation.client.put(host, `${V1}/${path}`, body);
+  return app.federation.client.put(host, `${V1}/${path}`, body, options);
 }
 
 export interface InviteRequest {
@@ -140,10 +150,10 @@ export async function askStateIds(app: AskApp, host: string, roomId: string, eve
   return { state: idsIn(answer, "pdu_ids"), authChain: idsIn(answer, "auth_chain_ids") };
 }
 
-/** `GET /state`: the same with whole events; state and auth chain together. */
-export async function askState(app: AskApp, host: string, roomId: string, eventId: string): Promise<JsonValue[]> {
-  const answer = await app.federation.client.get(host, `${V1}/state/${enc(roomId)}`, { query: { event_id: eventId } });
-  return [...arrayIn(answer, "pdus"), ...arrayIn(answer, "auth_chain")];
+/** `GET /state`: the same with whole events, which the sink gets: of `pdus` and `auth_chain`. */
+export async function askState(app: AskApp, host: string, roomId: string, eventId: string, elements: ElementSink): Promise<void> {
+  const answer = await app.federation.client.get(host, `${V1}/state/${enc(roomId)}`, { query: { event_id: eventId }, elements });
+  for (const array of elements.arrays) arrayIn(answer, array);
 }
 
 export interface Gap {

@@ -6,6 +6,7 @@ import { eventIdsOfRoom, historyForwards } from "../../storage/events";
 import { getTips } from "../../storage/rooms";
 import { type ForeignState, storeOutliers } from "../../writers/remoteRpc";
 import type { App } from "../app";
+import { type KeptPdu, createEventSink } from "./eventSink";
 import { type StateIds, askEvent, askEventAuth, askMissingEvents, askState, askStateIds } from "./asks";
 import { type GoodPdu, goodPdus } from "./checkPdu";
 
@@ -70,14 +71,18 @@ async function fetchUnknown(
   eventId: string,
   ids: StateIds,
   known: ReadonlySet<string>,
-): Promise<GoodPdu[]> {
+): Promise<KeptPdu[]> {
   const unknown = [...new Set([eventId, ...ids.state, ...ids.authChain])].filter((id) => !known.has(id));
-  const pdus =
-    unknown.length > MANY_UNKNOWN
-      ? [await fetchEvent(app, origin, eventId), ...(await askState(app, origin, room.roomId, eventId))]
-      : await fetchEvents(app, origin, unknown);
-  const given = pdus.filter((pdu) => pdu !== undefined);
-  return goodPdus(app, room.version, room.roomId, given);
+  const events = createEventSink(app, room.version, room.roomId, ["pdus", "auth_chain"]);
+  const isMany = unknown.length > MANY_UNKNOWN;
+  const pdus = isMany ? [await fetchEvent(app, origin, eventId)] : await fetchEvents(app, origin, unknown);
+  await events.take(
+    "pdus",
+    pdus.filter((pdu) => pdu !== undefined),
+  );
+  if (isMany) await askState(app, origin, room.roomId, eventId, events);
+  // what was known takes memory to no end
+  return [...events.events.values()].filter(({ event }) => !known.has(event.eventId));
 }
 
 function fetchEvents(app: App, origin: string, ids: readonly string[]): Promise<(JsonValue | undefined)[]> {

@@ -8,7 +8,8 @@ import { wakePartialJoins } from "../../writers/partialRpc";
 import type { App } from "../app";
 import { areWeIn } from "./access";
 import { type JoinAnswer, sendJoin } from "./asks";
-import { type GoodPdu, checkPdu, goodPdus } from "./checkPdu";
+import { checkPdu } from "./checkPdu";
+import { type EventSink, createEventSink, versionIn } from "./eventSink";
 import { type FilledTemplate, type RemoteMembership, fillTemplate } from "./enter";
 import type { JoinExtent } from "./joinedRoom";
 import { sentOf } from "./outcomes";
@@ -23,21 +24,18 @@ export async function joinRemotely(app: App, hosts: readonly string[], membershi
   const extent = await extentFor(app, roomId);
   const join = await askInTurn(hosts, "join the room", (host) => fillTemplate(app, host, membership));
   // Whoever made the template knows the events that it cites; others may not.
+  const events = createEventSink(app, join.version, roomId, ["state", "auth_chain"]);
   const answer = await askInTurn([join.host], "join the room", (host) =>
-    sendJoin(app, host, { roomId, eventId: join.event.eventId, json: join.json, extent }),
+    sendJoin(app, host, { roomId, eventId: join.event.eventId, json: join.json, extent, events }),
   );
-  const [event, state, authChain] = await Promise.all([
-    signedByBoth(app, join, answer),
-    goodPdus(app, join.version, roomId, answer.state),
-    goodPdus(app, join.version, roomId, answer.authChain),
-  ]);
-  checkCreate(join.version, [...state, ...authChain]);
+  const event = await signedByBoth(app, join, answer);
+  checkCreate(join.version, events);
   const outcome = await storeWithState(app, {
     roomId,
     version: join.version.id,
     event,
-    state: state.map(({ checked }) => checked),
-    authChain: authChain.map(({ checked }) => checked),
+    state: events.of("state").map(({ checked }) => checked),
+    authChain: events.of("auth_chain").map(({ checked }) => checked),
     lacking: answer.lackingHosts && { via: join.host, hosts: answer.lackingHosts },
   });
   if (answer.lackingHosts) {
@@ -66,9 +64,8 @@ async function signedByBoth(app: App, join: FilledTemplate, { event }: JoinAnswe
 }
 
 /** The room has to be one, of the version that the template named. */
-function checkCreate(version: RoomVersion, events: readonly GoodPdu[]): void {
-  const create = events.find(({ event }) => event.type === "m.room.create" && event.stateKey === "");
-  const claimed = create && (own(create.event.content, "room_version") ?? "1");
-  if (claimed !== version.id)
+function checkCreate(version: RoomVersion, events: EventSink): void {
+  const create = events.create();
+  if (!create || versionIn(create) !== version.id)
     throw new MatrixError(502, "M_UNKNOWN", "The room's create event is missing, or of another version than promised");
 }

@@ -11,10 +11,10 @@ import type { DirectoryRequest } from "../rooms/publicRooms";
 type AskApp = Pick<App, "federation">;
 
 const V1 = "/_matrix/federation/v1";
-/** Somebody waits: one attempt has so long. ms */
+/** Somebody waits: the one attempt has so long, however slowly the answer drips. ms */
 const TIMEOUT_MS = 20_000;
 const MAX_BYTES = 5 * 1024 * 1024;
-const options = { timeoutMs: TIMEOUT_MS, retries: "none", ignoreBackoff: true, maxBytes: MAX_BYTES } as const;
+const options = { timeoutMs: TIMEOUT_MS, totalMs: TIMEOUT_MS, retries: "none", ignoreBackoff: true, maxBytes: MAX_BYTES } as const;
 
 /** Another server has nothing of that name. Other errors of it are no business of the client. */
 function asClientError(error: unknown, missing: string): unknown {
