@@ -7,12 +7,13 @@ import type { Peer } from "../builders/peer";
 import { hostRoom } from "../builders/peerRoom";
 import type { PeerRoom } from "../builders/peerRoom";
 
-/** A room of a peer with many members of the peer. */
-export function crowdedRoom(peer: Peer, members: number): PeerRoom {
+/** A room of a peer with many members of the peer. padding: characters that each of their events has beside what is usual. */
+export function crowdedRoom(peer: Peer, members: number, padding = 0): PeerRoom {
   const room = hostRoom(peer, peer.user("creator"));
+  const pad = padding > 0 ? { "org.example.padding": "x".repeat(padding) } : {};
   for (let i = 0; i < members; i++) {
     const sender = memberOf(peer, i);
-    room.make({ type: "m.room.member", sender, stateKey: sender, content: { membership: "join", displayname: `Member ${i}` } });
+    room.make({ type: "m.room.member", sender, stateKey: sender, content: { membership: "join", displayname: `Member ${i}`, ...pad } });
   }
   return room;
 }
