@@ -62,8 +62,9 @@ async function up(options: UpOptions, io: Io): Promise<void> {
       for (const program of [...programs, ...workers.slice(0, count)]) await supervisor.start(program);
       router = await openFront(deployment, config, say);
       io.out(`All ${supervisor.pids().size} processes run.\n`);
-      const { notifySystemd } = await import("../server/systemd");
+      const { notifySystemd, startWatchdog } = await import("../server/systemd");
       notifySystemd("READY=1");
+      startWatchdog();
       scale(supervisor, deployment, say);
     };
     process.on("SIGHUP", () => {

@@ -10,7 +10,7 @@ import { createMetrics } from "../observe/metrics";
 import { requirePlan } from "../roles/plan";
 import { openDatabase } from "./database";
 import type { RunningProcess, StartOptions } from "./process";
-import { notifySystemd } from "./systemd";
+import { notifySystemd, startWatchdog } from "./systemd";
 
 export interface RunOptions {
   readonly config: Config;
@@ -31,6 +31,7 @@ export async function runProcess({ config, onReady }: RunOptions): Promise<void>
     process.on("SIGHUP", () => void reload(config, { logging, running, log }));
     log.info(`${config.derived.instanceName} is ready at ${running.addresses.join(", ")}`);
     notifySystemd("READY=1");
+    startWatchdog();
     onReady?.();
     const error = await ended;
     notifySystemd("STOPPING=1");
