@@ -1,7 +1,15 @@
 import type { App } from "../handlers/app";
-import { addQuietAccounts, buildDirectory, concernsDirectory, refreshAfter, refreshUsers } from "../handlers/userDirectory/refresh";
+import {
+  addQuietAccounts,
+  buildDirectory,
+  concernsDirectory,
+  refreshAfter,
+  refreshMembers,
+  refreshUsers,
+} from "../handlers/userDirectory/refresh";
 import { accountsStream } from "../streams/accounts";
 import { eventsStream } from "../streams/events";
+import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
 import { startConsumer } from "./consumer";
 
 const duty = "user_directory";
@@ -29,6 +37,19 @@ export function startUserDirectory(app: App): () => Promise<void> {
       concerns: ({ what }) => what !== "tokens",
       handle: (rows) => refreshUsers(app, new Set(rows.map(({ row }) => row.userId)), app.ownership.fence(duty)),
       // The build for the events stream covers the accounts, too.
+      begin: () => Promise.resolve(),
+    }),
+    startConsumer(app, {
+      name: "user_directory_rooms",
+      duty,
+      stream: unPartialStatedRoomStream,
+      concerns: () => true,
+      handle: (rows) =>
+        refreshMembers(
+          app,
+          rows.map(({ row }) => row.roomNid),
+          app.ownership.fence(duty),
+        ),
       begin: () => Promise.resolve(),
     }),
   ];

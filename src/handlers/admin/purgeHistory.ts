@@ -26,6 +26,8 @@ const GROUPS_AT_ONCE = 1000;
  */
 export async function startPurge(app: App, { roomId, eventId, ts, deleteLocal }: HistoryPurge): Promise<string> {
   const room = await requireRoom(app, roomId);
+  if (await app.caches.partialRooms.has(room.nid))
+    throw new MatrixError(400, "M_UNKNOWN", "The members of the room are still being fetched");
   const before = await depthOf(app, room, eventId, ts);
   return startTask(app, "purge_history", roomId, { before, delete_local: deleteLocal });
 }

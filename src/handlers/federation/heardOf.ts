@@ -4,8 +4,10 @@ import { wakeDestination } from "../../writers/wakeDestination";
 import type { App } from "../app";
 
 /** When a server is back of which this process hears, the one that sends to it must know. */
-export function followReturns({ federation, ownership, rpc, log }: Pick<App, "federation" | "ownership" | "rpc" | "log">): void {
+export function followReturns(app: Pick<App, "federation" | "ownership" | "rpc" | "log" | "partialJoins">): void {
+  const { federation, ownership, rpc, log, partialJoins } = app;
   federation.backoff.onBack((destination) => {
+    partialJoins.retry(destination);
     if (ownership.isMine(SENDER_DUTY, slotKey(slotOf(destination)))) return;
     rpc
       .call(wakeDestination, destination)

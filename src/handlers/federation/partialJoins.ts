@@ -1,6 +1,8 @@
 import type { RoomInfo } from "../../caches/rooms";
 import type { PartialRoom } from "../../storage/partialRooms";
+import { getDevices } from "../../storage/devices";
 import { partialRooms } from "../../storage/partialRooms";
+import { changeAccounts } from "../../writers/accountChanges";
 import { completePartialState } from "../../writers/partialRpc";
 import type { App } from "../app";
 import { areWeIn } from "./access";
@@ -10,6 +12,8 @@ import { fetchStateBefore } from "./gaps";
 export interface PartialJoins {
   /** There may be something to do. */
   wake(): void;
+  /** A server that did not answer is back: rooms that it is in need not wait longer. */
+  retry(host: string): void;
 }
 
 /** A state of a large room takes much memory while it is read. */
@@ -23,6 +27,7 @@ const MAX_PAUSE_MS = 3_600_000;
 interface Pause {
   readonly until: number;
   readonly ms: number;
+  readonly hosts: readonly string[];
 }
 
 export function createPartialJoins(appOf: () => App): PartialJoins {
@@ -44,18 +49,24 @@ export function createPartialJoins(appOf: () => App): PartialJoins {
       app.background("sync_partial_state_room", async () => {
         const isOver = await complete(app, partial).finally(() => running.delete(roomNid));
         if (isOver) pauses.delete(roomNid);
-        else pauses.set(roomNid, longer(pauses.get(roomNid), app));
+        else pauses.set(roomNid, longer(app, partial, pauses.get(roomNid)?.ms));
         wake();
       });
     }
   }
 
-  return { wake };
+  return {
+    wake,
+    retry(host) {
+      for (const [roomNid, { hosts }] of pauses) if (hosts.includes(host)) pauses.delete(roomNid);
+      wake();
+    },
+  };
 }
 
-function longer(pause: Pause | undefined, { clock, random }: Pick<App, "clock" | "random">): Pause {
-  const ms = Math.min(pause ? pause.ms * 2 : FIRST_PAUSE_MS, MAX_PAUSE_MS);
-  return { ms, until: clock.now() + ms * (0.75 + random.fraction() / 2) };
+function longer({ clock, random }: Pick<App, "clock" | "random">, { hosts, joinedVia }: PartialRoom, before: number | undefined): Pause {
+  const ms = Math.min(before === undefined ? FIRST_PAUSE_MS : before * 2, MAX_PAUSE_MS);
+  return { ms, until: clock.now() + ms * (0.75 + random.fraction() / 2), hosts: [joinedVia, ...hosts] };
 }
 
 /** Asks one server after another for the state. False where none gave it. */
@@ -90,6 +101,7 @@ async function completeFrom(app: App, room: RoomInfo, joinId: string, origin: st
     const began = app.clock.monotonic();
     const { state } = await fetchStateBefore(app, { room, origin }, joinId);
     const report = await completePartialState(app, { roomId, state });
+    if (report && report.unnamedHosts > 0) await tellOfDevices(app, room);
     const seconds = Math.round(app.clock.monotonic() - began) / 1_000;
     log.info("The state of a room is complete", { roomId, origin, stateEvents: state.length, seconds, ...report });
     return true;
@@ -98,4 +110,13 @@ async function completeFrom(app: App, room: RoomInfo, joinId: string, origin: st
     log.info("A server did not give the whole state of a room", { roomId, origin, error });
     return false;
   }
+}
+
+/** Servers that were not named when we joined did not hear what became of our users' devices since. */
+async function tellOfDevices(app: App, room: RoomInfo): Promise<void> {
+  const { local } = await app.caches.memberships.ofRoom(room.nid);
+  const devices = await getDevices(app.db, [...local.keys()]);
+  await changeAccounts(app, () =>
+    Promise.resolve({ value: undefined, devices: devices.map(({ userId, deviceId }) => ({ userId, deviceId })) }),
+  );
 }

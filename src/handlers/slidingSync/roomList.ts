@@ -1,10 +1,12 @@
 import type { UserRoom } from "../../caches/memberships";
 import { itemsInRanges } from "../../rooms/sliding/ranges";
-import { noState, requiredState, unionOfStates } from "../../rooms/sliding/requiredState";
+import type { StreamToken } from "../../lib/streamToken";
+import { noState, requiredState, unionOfStates, wantsAllMembers } from "../../rooms/sliding/requiredState";
 import type { RequiredState } from "../../rooms/sliding/requiredState";
 import type { RoomGlanceRow } from "../../storage/roomGlances";
 import { ignoredUsersOf } from "../accountData";
 import type { App } from "../app";
+import { partialRoomsAt } from "../sync/partialRooms";
 import type { ConnectionState } from "./connectionState";
 import { createListFilter } from "./listFilter";
 import type { ListConfig, RoomConfig, SlidingSyncRequest } from "./request";
@@ -32,21 +34,24 @@ export interface RoomList {
 export async function listRooms(
   app: App,
   userId: string,
-  { request, known, now }: { readonly request: SlidingSyncRequest; readonly known: ConnectionState; readonly now: number },
+  { request, known, now }: { readonly request: SlidingSyncRequest; readonly known: ConnectionState; readonly now: StreamToken },
 ): Promise<RoomList> {
   const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
   const places = new Map<number, UserRoom>();
   for (const place of all.values()) {
-    if (place.streamOrdering <= now && isListed(place, { userId, known, ignored })) places.set(place.roomNid, place);
+    if (place.streamOrdering <= now.events && isListed(place, { userId, known, ignored })) places.set(place.roomNid, place);
   }
   const collect = createCollector(app, userId);
+  const lacksMembers = await partialRoomsAt(app, now);
+  // Who wants all members of a room sees it when they are there.
+  const isReady = (from: RoomConfig | ListConfig) => (place: UserRoom) => !lacksMembers(place) || !wantsAllMembers(collect.stateOf(from));
   const counts = new Map<string, number>();
   if (request.lists.size > 0) {
     const glances = await app.caches.glances.of([...places.keys()]);
     const sorted = sortByActivity([...places.values()], glances);
     const filter = await createListFilter(app, { userId, places, glances, lists: [...request.lists.values()] });
     for (const [name, list] of request.lists) {
-      const passing = list.filters ? sorted.filter(filter(list.filters)) : sorted;
+      const passing = (list.filters ? sorted.filter(filter(list.filters)) : sorted).filter(isReady(list));
       counts.set(name, passing.length);
       for (const place of itemsInRanges(passing, list.ranges ?? undefined)) collect.add(place, list, name);
     }
@@ -54,7 +59,7 @@ export async function listRooms(
   if (request.subscriptions.size > 0) {
     for (const place of places.values()) {
       const subscription = request.subscriptions.get(place.roomId);
-      if (subscription) collect.add(place, subscription, undefined);
+      if (subscription && isReady(subscription)(place)) collect.add(place, subscription, undefined);
     }
   }
   return { places, wanted: collect.wanted, counts };
@@ -107,6 +112,7 @@ function createCollector({ config }: Pick<App, "config">, userId: string) {
   }
 
   return {
+    stateOf,
     wanted: wanted as ReadonlyMap<number, WantedRoom>,
     add(place: UserRoom, from: RoomConfig, list: string | undefined): void {
       const before = wanted.get(place.roomNid);

@@ -64,7 +64,12 @@ export async function refreshAfter(app: DirectoryApp, rows: readonly EventStream
   // What happens in a room that nobody here is in any more is not known, so its members are no neighbours.
   if (left.size > 0) for (const roomNid of await roomsWithoutUs(app.db, [...left])) whole.add(roomNid);
   await refreshUsers(app, users, fence);
-  for (const roomNid of whole) await eachPage(app, (after) => joinedMembersAfter(app.db, roomNid, after, PAGE), { fence });
+  await refreshMembers(app, whole, fence);
+}
+
+/** Puts the entries right of all who are in some rooms. */
+export async function refreshMembers(app: DirectoryApp, roomNids: Iterable<number>, fence?: Fence): Promise<void> {
+  for (const roomNid of roomNids) await eachPage(app, (after) => joinedMembersAfter(app.db, roomNid, after, PAGE), { fence });
 }
 
 /** Puts the next entries right, of all that there are and should be. Gives after which to go on, undefined at the end. */

@@ -46,6 +46,9 @@ export function wantsState(wanted: RequiredState, type: string, stateKey: string
   return wanted.types.has(type) || wanted.keys.has(stateKey) || wanted.pairs.get(type)?.has(stateKey) === true;
 }
 
+/** Whether nothing less than all members of a room will do. */
+export const wantsAllMembers = ({ everything, types }: RequiredState): boolean => everything === "yes" || types.has(MEMBER);
+
 /** What satisfies both: rooms that match several lists or subscriptions get all that any of them asks for. */
 export function unionOfStates(a: RequiredState, b: RequiredState): RequiredState {
   if (a === b || b === noState) return a;

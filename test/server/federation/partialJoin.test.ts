@@ -2,7 +2,7 @@ import type { JsonObject } from "../../../src/lib/json";
 import { startFederationSender } from "../../../src/services/federationSender/sender";
 import { eventually } from "../../builders/eventually";
 import { createPeer } from "../../builders/peer";
-import { hostRoom, withholdMembers } from "../../builders/peerRoom";
+import { createPeerRoom, hostRoom, withholdMembers } from "../../builders/peerRoom";
 import type { PeerRoom, Withheld } from "../../builders/peerRoom";
 import { enc, roomPath } from "../rooms/harness";
 import { createFederated } from "./harness";
@@ -147,6 +147,42 @@ async function sentWith(roomId: string, matches: (content: JsonObject) => boolea
   await eventually(() => find() !== undefined);
   return find() ?? {};
 }
+
+test("a list of sliding sync that wants all members has the room when they are there", async () => {
+  const partial = await joined();
+  const { roomId } = partial.room;
+  const shownIn = async (name: string): Promise<string[]> => {
+    const list = (required: readonly string[][]) => ({ ranges: [[0, 50]], required_state: required, timeline_limit: 1 });
+    const body = { lists: { all: list([["m.room.member", "*"]]), lazy: list([["m.room.member", "$LAZY"]]) } };
+    const wanted = { lists: { [name]: body.lists[name as keyof typeof body.lists] } };
+    return Object.keys((await f.alice.post("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0", wanted)).rooms);
+  };
+  expect(await shownIn("lazy")).toContain(roomId);
+  expect(await shownIn("all")).not.toContain(roomId);
+  await complete(partial);
+  expect(await shownIn("all")).toContain(roomId);
+});
+
+test("servers that were not named with the join hear of devices once they are known to be there", async () => {
+  const other = await createPeer({ url: f.server.url, serverName: "test.local" });
+  other.answer("PUT /_matrix/federation/v1/send/", () => ({ pdus: {} }));
+  const room = hostRoom(f.peer, f.bob);
+  const theirs = createPeerRoom(other, room.roomId, "10");
+  for (const [key, event] of room.state) theirs.state.set(key, event);
+  theirs.tip = room.tip;
+  const hidden = theirs.make(membership(other.user("hidden"), "join"));
+  room.take(hidden.pdu);
+  const withheld = withholdMembers(f.peer, room);
+  await f.alice.post(`/join/${enc(room.roomId)}?server_name=${enc(f.peer.name)}`);
+  const heard = () => other.requests.flatMap(({ body }) => (body?.edus ?? []) as { edu_type: string; content: JsonObject }[]);
+  await f.alice.text(room.roomId, "hello");
+  await complete({ room, withheld, members: [] });
+  await eventually(() =>
+    heard().some(({ edu_type: type, content }) => type === "m.device_list_update" && content["user_id"] === f.alice.userId),
+  );
+  expect(other.requests.flatMap(({ body }) => body?.pdus ?? [])).toEqual([]);
+  await other.close();
+});
 
 test("other servers are told that the room is not complete, and may join elsewhere", async () => {
   const partial = await joined();
