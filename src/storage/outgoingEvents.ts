@@ -67,7 +67,7 @@ export async function hostsOfRooms(db: Db, serverName: string, roomNids: readonl
            select substr(m.user_id, strpos(m.user_id, ':') + 1) as host from room_members m
            where m.room_nid = r.room_nid and m.membership = 'join' and not m.is_local
            union all
-           select unnest(p.hosts) from partial_rooms p where p.room_nid = r.room_nid and p.full_at is null) one
+           select unnest(p.hosts) from partial_rooms p where p.room_nid = r.room_nid) one
          where host <> ${serverName} group by 1) h) as hosts,
       (select coalesce(json_agg(json_build_object('roomNid', d.room_nid, 'position', d.stream_ordering, 'userId', k.state_key,
                                                   'prevNid', d.prev_nid, 'nid', d.nid) order by d.stream_ordering), '[]')

@@ -32,7 +32,7 @@ export async function insertPartialRoom(db: Db, room: Omit<PartialRoom, "fullAt"
 
 /** The room was joined anew, with its members. */
 export async function deletePartialRoom(db: Db, roomNid: number): Promise<void> {
-  await db`delete from partial_rooms where room_nid = ${roomNid} and full_at is null`;
+  await db`delete from partial_rooms where room_nid = ${roomNid}`;
 }
 
 /** Rooms without all of their members, and those that got them after a position. */
@@ -42,15 +42,16 @@ export async function partialRooms(db: Db, after: number): Promise<PartialRoom[]
     from partial_rooms where full_at is null or full_at > ${after}`;
 }
 
-/** The servers in such rooms, by room. */
+/** The servers that are said to be in rooms, by room, where members do not tell it. */
 export async function partialHosts(db: Db, roomNids: readonly number[]): Promise<{ roomNid: number; hosts: readonly string[] }[]> {
   return db`
-    select room_nid as "roomNid", hosts from partial_rooms where full_at is null and room_nid = any(${roomNids}::int4[])`;
+    select room_nid as "roomNid", hosts from partial_rooms where cardinality(hosts) > 0 and room_nid = any(${roomNids}::int4[])`;
 }
 
-/** The room is whole from a position on. */
-export async function markWhole(tx: Db, roomNid: number, fullAt: number): Promise<void> {
-  await tx`update partial_rooms set full_at = ${fullAt}, hosts = '{}' where room_nid = ${roomNid}`;
+/** A room is whole from a position on, or not waited for any more: then the servers named with the join are all that is known of it. */
+export async function markWhole(tx: Db, roomNid: number, fullAt: number, hosts: "known" | "as_named"): Promise<void> {
+  await tx`
+    update partial_rooms set full_at = ${fullAt}, hosts = case when ${hosts === "known"} then '{}' else hosts end where room_nid = ${roomNid}`;
 }
 
 /** Catch-up of the stream un_partial_stated_room, and what became whole between two tokens. */
@@ -116,5 +117,7 @@ export async function memberEvents(db: Db, roomNid: number): Promise<Pick<Member
 
 /** Users of other servers who turned out to have nothing to do with the room. */
 export async function deleteStrangers(tx: Db, roomNid: number, eventNids: readonly number[]): Promise<void> {
-  await tx`delete from room_members where room_nid = ${roomNid} and not is_local and event_nid <> all(${eventNids}::int8[])`;
+  await tx`
+    delete from room_members m where room_nid = ${roomNid} and not is_local
+      and not exists (select from unnest(${eventNids}::int8[]) as k(nid) where k.nid = m.event_nid)`;
 }

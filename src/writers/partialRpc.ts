@@ -9,7 +9,7 @@ import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
 import { writerOf } from "./eventsRpc";
 import type { EventWriterApp } from "./eventsRpc";
 import { becomeWhole } from "./remote/becomeWhole";
-import type { Completion } from "./remote/becomeWhole";
+import type { Completion, WholeState } from "./remote/becomeWhole";
 
 interface CompletingApp extends EventWriterApp {
   readonly db: Database;
@@ -17,17 +17,12 @@ interface CompletingApp extends EventWriterApp {
   readonly streams: Pick<Streams, "publish" | "position">;
 }
 
-/** The state before the join of a room that came without members. */
-export interface WholeState {
-  readonly roomId: string;
-  /** Ids of events that are stored. */
-  readonly state: readonly string[];
-}
+type WholeRoomState = WholeState & { readonly roomId: string };
 
 /** null: the room lacks nothing. */
 export type CompletionReport = Omit<Completion, "rows"> | null;
 
-async function complete(app: CompletingApp, { roomId, state }: WholeState): Promise<CompletionReport> {
+async function complete(app: CompletingApp, { roomId, ...state }: WholeRoomState): Promise<CompletionReport> {
   const room = await app.caches.rooms.byId(roomId);
   if (!room) return null;
   const writer = writerOf(app);
@@ -44,15 +39,15 @@ async function complete(app: CompletingApp, { roomId, state }: WholeState): Prom
 
 const completeState = defineRpc({
   name: "complete_partial_state",
-  owner: ({ roomId }: WholeState) => ({ stream: "events", key: roomId }),
+  owner: ({ roomId }: WholeRoomState) => ({ stream: "events", key: roomId }),
   repeatable: true,
   // Everything since the join is looked at again.
   timeoutMs: 600_000,
-  handle: (app: CompletingApp, requests: readonly WholeState[]) => Promise.all(requests.map((request) => complete(app, request))),
+  handle: (app: CompletingApp, requests: readonly WholeRoomState[]) => Promise.all(requests.map((request) => complete(app, request))),
 });
 
 /** Gives a room the members that were left out when it was joined. */
-export function completePartialState(app: { readonly rpc: Rpc }, whole: WholeState): Promise<CompletionReport> {
+export function completePartialState(app: { readonly rpc: Rpc }, whole: WholeRoomState): Promise<CompletionReport> {
   return app.rpc.call(completeState, whole);
 }
 

@@ -76,7 +76,7 @@ async function complete(app: App, partial: PartialRoom): Promise<boolean> {
   const join = (await app.caches.events.byNids([partial.joinNid])).get(partial.joinNid);
   if (!room) return true;
   if (!join || !(await areWeIn(app, room))) {
-    await completePartialState(app, { roomId: room.roomId, state: [] });
+    await completePartialState(app, { roomId: room.roomId, joinId: join?.row.eventId ?? "", state: [] });
     log.info("Nobody of this server is in a room any more whose state was to be fetched", { roomId: room.roomId });
     return true;
   }
@@ -100,7 +100,7 @@ async function completeFrom(app: App, room: RoomInfo, joinId: string, origin: st
   try {
     const began = app.clock.monotonic();
     const { state } = await fetchStateBefore(app, { room, origin }, joinId);
-    const report = await completePartialState(app, { roomId, state });
+    const report = await completePartialState(app, { roomId, joinId, state });
     if (report && report.unnamedHosts > 0) await tellOfDevices(app, room);
     const seconds = Math.round(app.clock.monotonic() - began) / 1_000;
     log.info("The state of a room is complete", { roomId, origin, stateEvents: state.length, seconds, ...report });

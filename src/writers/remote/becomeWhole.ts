@@ -29,6 +29,13 @@ import { shownIn } from "../roomStats";
 import type { RemoteStoreDeps } from "./remoteStore";
 import { Replay } from "./replay";
 
+/** The whole state before a join that came without members. */
+export interface WholeState {
+  readonly joinId: string;
+  /** Ids of events that are stored. */
+  readonly state: readonly string[];
+}
+
 type WholeDeps = RemoteStoreDeps & { readonly db: Database };
 
 /** A room whose members were left out when it was joined, as it is with them. */
@@ -48,10 +55,9 @@ const PAGE = 500;
 
 /**
  * Gives a room the state that it really had when we joined it, and works out anew what came of it since. Call it while the room stands
- * still; what is remembered of the room is void afterwards. state: ids of stored events, the state before the join. Undefined where the
- * room lacks nothing.
+ * still; what is remembered of the room is void afterwards. Undefined where the room lacks nothing, or was joined anew meanwhile.
  */
-export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readonly string[]): Promise<Completion | undefined> {
+export async function becomeWhole(deps: WholeDeps, room: RoomInfo, { joinId, state }: WholeState): Promise<Completion | undefined> {
   deps.caches.partialRooms.forget();
   const partial = (await deps.caches.partialRooms.all()).get(room.nid);
   if (partial?.fullAt !== null) return undefined;
@@ -59,9 +65,10 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readon
   const position = join?.row.streamOrdering ?? null;
   const { local } = await deps.caches.memberships.ofRoom(room.nid);
   if (position === null || local.size === 0) {
-    const rows = await deps.db.tx((tx) => announce(tx, room));
+    const rows = await deps.db.tx((tx) => announce(tx, room, "as_named"));
     return { rows, kind: "abandoned", events: 0, changed: 0, unnamedHosts: 0 };
   }
+  if (join?.row.eventId !== joinId) return undefined;
   const replay = new Replay(deps, room, { nid: partial.joinNid, before: await stateOf(deps, room, state) });
   const before = await replayFrom(deps, room, replay, position);
   if (replay.tip.extremities.length === 0) throw new Error("the state does not allow our join");
@@ -78,7 +85,7 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readon
     const ends = extremities.map(({ nid }) => nid);
     const next = { ...tip, extremities: ends, depth, stateGroup: group.id, expected: tip.tipVersion, tipVersion: tip.tipVersion + 1 };
     if ((await moveTips(tx, [next])) !== 1) throw new TipConflict("the room has another tip");
-    return { rows: await announce(tx, room), hosts };
+    return { rows: await announce(tx, room, "known"), hosts };
   });
   const isOtherwise = ({ nid, rejected, softFailed }: Verdict & { readonly nid: number }): boolean => {
     const was = before.get(nid);
@@ -93,9 +100,9 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, state: readon
   };
 }
 
-async function announce(tx: Db, { nid: roomNid, roomId }: RoomInfo): Promise<StreamRow<WholeRoom>[]> {
+async function announce(tx: Db, { nid: roomNid, roomId }: RoomInfo, hosts: "known" | "as_named"): Promise<StreamRow<WholeRoom>[]> {
   const [id = 0] = await nextIds(tx, unPartialStatedRoomStream, 1);
-  await markWhole(tx, roomNid, id);
+  await markWhole(tx, roomNid, id, hosts);
   return [{ id, row: { roomNid, roomId } }];
 }
 
