@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { attempt, v3 } from "../builders/attempt";
+import type { Reply } from "../builders/attempt";
 import type { Body, TestClient } from "../builders/client";
 import type { Seeded } from "../builders/seeded";
 import type { History, Operation, Reader, Repetition, SeenEvent } from "./history";
@@ -22,37 +24,11 @@ export interface Crew {
   close(): Promise<void>;
 }
 
-/** Longer than this, and the client asks again. */
-const ATTEMPT_MS = 6_000;
 const RETRY_MS = 100;
 const PACE_MS = 150;
 const SYNC_MS = 2_000;
 const FILTER = JSON.stringify({ room: { timeline: { limit: 1_000 } }, presence: { types: [] } });
 
-interface Reply {
-  /** 0 where there was none. */
-  readonly status: number;
-  readonly body: Body;
-}
-
-/** One attempt; whatever fails on the way is no reply. */
-async function attempt(url: string, client: TestClient, method: string, path: string, body?: unknown): Promise<Reply> {
-  try {
-    const response = await fetch(url + path, {
-      method,
-      signal: AbortSignal.timeout(ATTEMPT_MS),
-      headers: { authorization: `Bearer ${client.token}`, ...(typeof body === "string" && { "content-type": "text/plain" }) },
-      ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
-    return { status: response.status, body: isJson ? JSON.parse(text) : text };
-  } catch {
-    return { status: 0, body: undefined };
-  }
-}
-
-export const v3 = (path: string): string => `/_matrix/client/v3${path}`;
 const inPath = encodeURIComponent;
 
 export function startCrew(options: CrewOptions): Crew {

@@ -23,14 +23,14 @@ if (python === undefined) process.stderr.write(`skipped: ${MISSING}\n`);
 /** Tests with a real Synapse; where there is none they are skipped, and say so. */
 export const describeWithSynapse: jest.Describe = python === undefined ? describe.skip : describe;
 
-/** Starts Synapse with the synapse.yaml of a directory, and waits until it answers at the URL. */
-export async function startSynapse(directory: string, url: string): Promise<TestProcess> {
-  const started = startCommand([requirePython(), "-m", "synapse.app.homeserver", "-c", "synapse.yaml"], directory);
+/** Starts Synapse with a file in a directory, and waits until it answers at the URL. */
+export async function startSynapse(directory: string, url: string, file = "synapse.yaml"): Promise<TestProcess> {
+  const started = startCommand([requirePython(), "-m", "synapse.app.homeserver", "-c", file], directory);
   await answers(started, url);
   return started;
 }
 
-function requirePython(): string {
+export function requirePython(): string {
   if (python === undefined) throw new Error(MISSING);
   return python;
 }

@@ -1,0 +1,87 @@
+import type { Records, Standing } from "../records";
+
+/** A room as one server tells it when all is quiet. */
+export interface View {
+  /** What to call the server. */
+  readonly server: string;
+  /** All of the current state: by type and state key, what stands there, as text that begins with its event id. */
+  readonly state: ReadonlyMap<string, string>;
+  /** The history as somebody reads it who may see all: events as text, by id, in order. */
+  readonly history: readonly (readonly [id: string, text: string])[];
+  readonly records: Records;
+}
+
+/** An event that a server acknowledged. */
+export interface Said {
+  readonly server: string;
+  readonly eventId: string;
+}
+
+/** A room, as each server sees it. */
+export interface Views {
+  readonly roomId: string;
+  readonly views: readonly View[];
+  readonly said: readonly Said[];
+}
+
+/**
+ * All in which servers differ that should agree on a room, in words. What was allowed in its place and not by the state that a server
+ * had when it came, is hidden there (server-server API, "Soft failure") and may be seen elsewhere; besides that all have to be equal.
+ */
+export function disagreements({ roomId, views, said }: Views): string[] {
+  return [...differingState(views), ...differingEvents(views), ...differingEnds(views), ...losses(views, said)].map(
+    (one) => `${roomId}: ${one}`,
+  );
+}
+
+function differingState(views: readonly View[]): string[] {
+  const keys = new Set(views.flatMap(({ state }) => [...state.keys()]));
+  return [...keys].flatMap((key) => {
+    const values = views.map(({ state }) => state.get(key));
+    return new Set(values).size === 1 ? [] : [`state ${key}: ${perServer(views, (_, i) => values[i] ?? "nothing")}`];
+  });
+}
+
+function differingEvents(views: readonly View[]): string[] {
+  const texts = views.map(({ history }) => new Map(history));
+  const ids = new Set(texts.flatMap((one) => [...one.keys()]));
+  return [...ids].flatMap((id) => {
+    const told = texts.map((one) => one.get(id));
+    const seen = told.filter((text) => text !== undefined);
+    const standings = views.map(({ records }) => records.standings.get(id));
+    if (told.some((text, i) => text === undefined && standings[i] !== "soft failed"))
+      return [`not everywhere: ${seen[0]}: ${perServer(views, (_, i) => describe(told[i], standings[i]))}`];
+    return new Set(seen).size === 1 ? [] : [`told differently: ${perServer(views, (_, i) => told[i] ?? standings[i] ?? "")}`];
+  });
+}
+
+const describe = (told: string | undefined, standing: Standing | undefined): string =>
+  `${standing ?? "unknown"}${standing === "there" && told === undefined ? ", not told" : ""}`;
+
+function differingEnds(views: readonly View[]): string[] {
+  const ends = views.map(({ records }) => records.ends.join(" "));
+  const isMerged = views.every(({ records }) => records.ends.length === 1);
+  return new Set(ends).size === 1 && isMerged ? [] : [`ends: ${perServer(views, (_, i) => ends[i] ?? "")}`];
+}
+
+function losses(views: readonly View[], said: readonly Said[]): string[] {
+  return views.flatMap(({ server, history, records }) => {
+    const ids = history.map(([id]) => id);
+    const set = new Set(ids);
+    const lost = said.filter((one) => one.server === server && !set.has(one.eventId));
+    return [
+      ...lost.map(({ eventId }) => `lost by ${server}, which acknowledged it: ${eventId} (${records.standings.get(eventId) ?? "unknown"})`),
+      ...[...new Set(ids.filter((id, i) => ids.indexOf(id) !== i))].map((id) => `told twice by ${server}: ${id}`),
+    ];
+  });
+}
+
+const perServer = (views: readonly View[], of: (view: View, i: number) => string): string =>
+  views.map((view, i) => `${view.server} ${of(view, i)}`).join("; ");
+
+/** How many events some servers hide and others show. */
+export function countHidden(views: readonly View[]): number {
+  const hidden = views.flatMap(({ records }) => [...records.standings].filter(([, standing]) => standing === "soft failed"));
+  const shown = new Set(views.flatMap(({ history }) => history.map(([id]) => id)));
+  return new Set(hidden.map(([id]) => id).filter((id) => shown.has(id))).size;
+}
