@@ -43,11 +43,13 @@ import { STATUS_CHANNEL, createRollCall } from "../replication/rollCall";
 import type { RpcTransport } from "../replication/rpcTransport";
 import { Streams } from "../replication/streams";
 import type { Database } from "../storage/db";
+import { cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
 import { allStreams } from "../streams/registry";
 import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
 import { RoomWriter } from "../writers/roomWriter";
 import { authenticateServer } from "../handlers/federation/auth";
+import { stopStaging } from "../handlers/federation/staging";
 import { createInFlight } from "../handlers/federation/inFlight";
 import { createFederation } from "../remote/createFederation";
 import { createAuthenticate } from "./authenticate";
@@ -191,7 +193,12 @@ export function createApp(options: AppOptions): RunningApp {
     serverNotices: createServerNotices(() => app),
     delayedEvents: createDelayedEvents(() => app),
     hooks: createHooks(() => app),
-    roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, publish: (rows) => streams.publish(eventsStream, rows) }),
+    roomWriter: new RoomWriter({
+      ...base,
+      push: () => push.evaluator,
+      publish: (rows) => streams.publish(eventsStream, rows),
+      forget: (rows) => streams.publish(cachesStream, rows),
+    }),
     background,
   };
   connect(app);
@@ -217,6 +224,7 @@ async function start({ streams, accounts, userData }: App): Promise<void> {
 
 async function stop(app: App, disconnect: () => Promise<void>): Promise<void> {
   const { notifier, roomWriter, userData, keys, accounts, federation, media } = app;
+  app.inFlight.ending = true;
   notifier.close();
   await roomWriter?.drain();
   await userData.stop();
@@ -224,5 +232,6 @@ async function stop(app: App, disconnect: () => Promise<void>): Promise<void> {
   await accounts.seen.stop();
   await stopMedia(media);
   await Promise.all([accounts.web.close(), accounts.guardedWeb.close(), federation.client.close()]);
+  await stopStaging(app);
   await disconnect();
 }

@@ -191,7 +191,7 @@ export async function mentionedEvents(db: Db, eventIds: readonly string[]): Prom
 export async function redactionsOf(db: Db, eventIds: readonly string[], limit: number): Promise<{ nid: number; redacts: string }[]> {
   return db<{ nid: number; redacts: string }>`
     select nid, redacts from events
-    where redacts = any(${eventIds}::text[]) and rejected is null and not soft_failed and state_group is not null
+    where redacts = any(${eventIds}::text[]) and rejected is null and state_group is not null
     order by stream_ordering limit ${limit}`;
 }
 

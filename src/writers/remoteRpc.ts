@@ -53,6 +53,8 @@ export interface OutOfBandMembership {
 export interface OlderEvents {
   readonly roomId: string;
   readonly events: readonly CheckedPdu[];
+  /** The state before events that they follow and that have no place here, so that theirs can be worked out. */
+  readonly foreign?: readonly ForeignState[];
 }
 
 type RemoteRequest =

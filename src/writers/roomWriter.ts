@@ -9,6 +9,7 @@ import { createLru } from "../lib/lru";
 import type { Random } from "../lib/random";
 import type { SigningKey } from "../rooms/event";
 import { roomVersion } from "../rooms/versions";
+import type { CacheChange } from "../storage/cacheChanges";
 import type { Database } from "../storage/db";
 import type { CheckedPdu } from "./checkedPdu";
 import { buildOnTip, loadInputs, redactionTarget, refusal, sameState } from "./buildOnTip";
@@ -49,6 +50,8 @@ export interface RoomWriterDeps {
   /** Late: push rules read what the writer's process knows. */
   readonly push: () => PushPersister | undefined;
   readonly publish: (rows: readonly StreamRow<EventStreamRow>[]) => void;
+  /** Tells all processes what they remember wrongly. */
+  readonly forget: (rows: readonly StreamRow<CacheChange>[]) => void;
 }
 
 /** More waiting events than this in one room, and senders are told to slow down. */

@@ -14,7 +14,9 @@ export interface InFlight {
   /** Older events that were asked for, and when. */
   readonly inVain: Pick<Map<string, number>, "get"> & { set(eventId: string, ts: number): unknown };
   /** Rooms, by number, whose staged events are being stored. `again`: more came meanwhile. */
-  readonly stagedRooms: Map<number, { again: boolean }>;
+  readonly stagedRooms: Map<number, { again: boolean; done: Promise<void> }>;
+  /** The process stops: nothing new is begun. */
+  ending: boolean;
   /** Rooms, by number, whose many ends nobody of this server may tie together, and since when that is known. */
   readonly loose: Map<number, number>;
   /** Requests of other servers, as fast as they may come. */
@@ -42,7 +44,8 @@ export function createInFlight(deps: Parameters<typeof createOriginPace>[0]): In
     rooms: createKeyedQueue(),
     backfills: createKeyedQueue(),
     inVain: createLru<string, number>(MAX_IN_VAIN),
-    stagedRooms: new Map<number, { again: boolean }>(),
+    stagedRooms: new Map<number, { again: boolean; done: Promise<void> }>(),
+    ending: false,
     perOrigin: new Map<string, number>(),
     origins: createKeyedQueue(),
     transactions: createLru<string, Promise<TransactionAnswer>>(MAX_TRANSACTIONS),

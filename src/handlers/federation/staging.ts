@@ -39,22 +39,30 @@ function workOff(app: App, room: RoomInfo): void {
   const { stagedRooms } = app.inFlight;
   const known = stagedRooms.get(room.nid);
   if (known) return void (known.again = true);
-  const work = { again: false };
+  if (app.inFlight.ending) return;
+  const work = { again: false, done: Promise.resolve() };
   stagedRooms.set(room.nid, work);
-  app.background("process_staged_pdus", async () => {
+  const run = async (): Promise<void> => {
     try {
       let done: boolean;
       do {
         work.again = false;
         done = await storeAll(app, room);
-      } while (!done || work.again);
+      } while ((!done || work.again) && !app.inFlight.ending);
+      if (app.inFlight.ending) await releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "always");
     } catch (error) {
       await releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "always");
       throw error;
     } finally {
       stagedRooms.delete(room.nid);
     }
-  });
+  };
+  app.background("process_staged_pdus", () => (work.done = run()));
+}
+
+/** Ends what is under way; what was not stored stays staged. Call it when no other server can be asked any more. */
+export async function stopStaging({ inFlight }: Pick<App, "inFlight">): Promise<void> {
+  await Promise.allSettled([...inFlight.stagedRooms.values()].map(({ done }) => done));
 }
 
 /** Claims what waits in a room for this process. False while another one that lives has it. */
@@ -73,8 +81,11 @@ async function storeAll(app: App, room: RoomInfo): Promise<boolean> {
     const staged = await stagedPdusOf(app.db, room.nid, PAGE);
     if (staged.length === 0) return releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "idle");
     for (const [i, pdu] of staged.entries()) {
+      if (app.inFlight.ending) return true;
       if (i > 0 && !(await isMine(app, room))) return true;
       await storeStaged(app, room, pdu);
+      // What failed because the process stops is tried again in its next life.
+      if (app.inFlight.ending) return true;
       await deleteStagedPdu(app.db, room.nid, pdu.eventId);
     }
   }

@@ -24,6 +24,8 @@ import { surroundingsOf } from "./surroundings";
 import { visibleEvents } from "./visibleEvents";
 
 export const MAX_PAGE = 1000;
+/** How often what a page lacks is fetched: what comes may itself follow what is not here. */
+const MAX_BACKFILLS = 5;
 
 export interface PageRequest {
   readonly roomId: string;
@@ -99,13 +101,14 @@ async function readBackwards(
   limit: number,
 ): Promise<HistoryEntry[]> {
   const { hosts } = await app.caches.memberships.ofRoom(room.nid);
-  const page = historyBackwards(app.db, room.nid, from, to, limit);
-  if (hosts.size <= 1) return page;
   // What is missing may be between this page and the one before, which ended with the next event.
-  const [entries, next] = await Promise.all([page, historyForwards(app.db, room.nid, from, undefined, 1)]);
-  const events = await app.caches.events.byNids([...next, ...entries].map(({ nid }) => nid));
-  if (!(await backfillBefore(app, room, [...events.values()]))) return entries;
-  return historyBackwards(app.db, room.nid, from, to, limit);
+  const next = hosts.size > 1 ? await historyForwards(app.db, room.nid, from, undefined, 1) : [];
+  for (let round = 0; ; round++) {
+    const entries = await historyBackwards(app.db, room.nid, from, to, limit);
+    if (hosts.size <= 1 || round >= MAX_BACKFILLS) return entries;
+    const events = await app.caches.events.byNids([...next, ...entries].map(({ nid }) => nid));
+    if (!(await backfillBefore(app, room, [...events.values()]))) return entries;
+  }
 }
 
 /** Events with their aggregations, for answers that show events. */

@@ -1,4 +1,5 @@
-import { badJson, forbidden, invalidParam, MatrixError } from "../../errors";
+import type { RoomInfo } from "../../caches/rooms";
+import { badJson, forbidden, invalidParam, MatrixError, notFound } from "../../errors";
 import { isCanonicalValue } from "../../lib/canonicalJson";
 import type { JsonObject } from "../../lib/json";
 import { own } from "../../lib/json";
@@ -93,16 +94,25 @@ function redactedBy({ type, content }: SendRequest): string | null {
 
 /**
  * From version 3 on a redaction passes authorisation whatever it is worth, and takes effect or not. Whoever sends one through us is
- * told at once.
+ * told at once; of an event that isn't here nobody can say whose it is.
  */
 async function checkRedaction(app: App, requester: Requester, roomId: string, eventId: string): Promise<void> {
   const target = await app.caches.events.byId(eventId);
-  if (!target) return;
+  if (!target) {
+    const room = await requireJoined(app, requester.userId, roomId);
+    if (!room.version.auth.redactionRule && !(await maySilence(app, requester, room))) throw notFound("Could not find event");
+    return;
+  }
   if (target.room.roomId !== roomId) throw new MatrixError(400, "M_UNKNOWN", "Cannot redact event from a different room");
   if (target.row.type === "m.room.create") throw forbidden("Redacting create events is not permitted");
   if (target.row.sender === requester.userId) return;
-  const levels = await currentLevels(app, target.room);
-  if (levels.userLevel(requester.userId) < levels.redact) throw forbidden("You don't have permission to redact this event");
+  if (!(await maySilence(app, requester, target.room))) throw forbidden("You don't have permission to redact this event");
+}
+
+/** Whether somebody may redact what others said. */
+async function maySilence(app: App, requester: Requester, room: RoomInfo): Promise<boolean> {
+  const levels = await currentLevels(app, room);
+  return levels.userLevel(requester.userId) >= levels.redact;
 }
 
 /** One reaction of a kind by one user to one event (client-server API, "Annotating events"). */

@@ -69,14 +69,17 @@ export async function lookupIn(caches: BuildReads, event: RoomEvent, state: Pack
 }
 
 /** Checks an event at its auth events and at the state before it (server-server API, "Checks performed on receipt of a PDU"). */
-export async function verdictAt(caches: BuildReads, { event, authEvents, before, tip }: RemoteInput): Promise<Verdict> {
+export async function verdictAt(
+  caches: BuildReads,
+  { event, authEvents, before, room }: Pick<RemoteInput, "event" | "authEvents" | "before"> & { readonly room: RoomInfo },
+): Promise<Verdict> {
   const cited = checkAuthEvents(
     event.version,
     event,
     authEvents.map(({ event: auth, row }) => ({ event: auth, rejected: row.rejected !== null })),
   );
   if (!cited.allowed) return cited;
-  const create = await createOf(caches, tip.room, event, before.state);
+  const create = await createOf(caches, room, event, before.state);
   const atAuth = checkAuth(event.version, event, lookupOf([...(create ? [create] : []), ...authEvents.map((auth) => auth.event)]));
   if (!atAuth.allowed) return atAuth;
   return event.type === "m.room.create" ? allow : checkAuth(event.version, event, await lookupIn(caches, event, before.state));
@@ -92,7 +95,7 @@ async function createOf(caches: BuildReads, room: RoomInfo, event: RoomEvent, st
 export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): Promise<BuiltOnTip> {
   const { caches } = deps;
   const { event, tip, before, nid } = input;
-  const after = await stateAfter(deps, input);
+  const after = await stateAfter(deps, { event, room: tip.room, before, nid });
   const groups = [...input.newGroups, ...(after.row ? [after.row] : [])];
   const replaces = after.keyNid === undefined ? undefined : await eventAt(caches, before.state, after.keyNid);
   const base = { event, json: input.json, nid, before: tip, after: after.group, replaces, verdict: accepted };
@@ -116,14 +119,15 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   };
 }
 
-async function stateAfter(
+/** The state after an event that may stand on the state before it. keyNid: of a state event, what it is in the state. */
+export async function stateAfter(
   deps: RemoteBuildDeps,
-  { event, tip, before, nid }: RemoteInput,
+  { event, room, before, nid }: Pick<RemoteInput, "event" | "before" | "nid"> & { readonly room: RoomInfo },
 ): Promise<{ group: StateGroup; row: StateGroupRow | undefined; keyNid: number | undefined }> {
   if (event.stateKey === undefined) return { group: before, row: undefined, keyNid: undefined };
   const [keyNid = 0] = await deps.caches.stateKeys.intern([[event.type, event.stateKey]]);
   const [id = 0] = await deps.groupIds.take(1);
-  return { ...nextGroup({ room: tip.room, group: before }, keyNid, nid, id), keyNid };
+  return { ...nextGroup({ room, group: before }, keyNid, nid, id), keyNid };
 }
 
 async function eventAt(caches: BuildReads, state: PackedMap, keyNid: number): Promise<StoredEvent | undefined> {

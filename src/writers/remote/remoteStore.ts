@@ -3,7 +3,10 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { Config } from "../../config/config";
 import { packedMapOf } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
+import type { CacheChange } from "../../storage/cacheChanges";
+import type { Database } from "../../storage/db";
 import { deletePartialRoom, insertPartialRoom } from "../../storage/partialRooms";
+import type { StreamRow } from "../../storage/streamIds";
 import { insertStrippedState } from "../../storage/strippedStates";
 import { accepted, pairKey } from "../buildOnTip";
 import type { BuiltOnTip } from "../buildOnTip";
@@ -23,7 +26,13 @@ import type { StateReads } from "./resolveGroups";
 
 export type RemoteStoreDeps = OutlierDeps &
   RedactionDeps &
-  RemoteBuildDeps & { readonly serverName: string; readonly config: Pick<Config, "enable_ephemeral_messages"> };
+  RemoteBuildDeps & {
+    readonly db: Database;
+    readonly serverName: string;
+    readonly config: Pick<Config, "enable_ephemeral_messages">;
+    /** Tells all processes what they remember wrongly. */
+    readonly forget: (rows: readonly StreamRow<CacheChange>[]) => void;
+  };
 
 /** What a request comes to: an answer at once, or an event to be stored. `stored`: somebody else brought it, and it is stored or about to be. */
 export type RemoteBuild = { readonly outcome: RemoteOutcome } | { readonly built: BuiltOnTip } | { readonly stored: StoredEvent };
@@ -90,13 +99,13 @@ async function buildEvent(
   });
 }
 
-/** The state group after an event that has a place in the room. */
+/** The state group after an event that has a place in the room. Of history that came in late the state may not be known. */
 export function groupAfter(room: RoomInfo, event: StoredEvent | undefined): number | undefined {
-  return event?.row.roomNid === room.nid ? (event.row.stateGroup ?? undefined) : undefined;
+  return event?.row.roomNid === room.nid && (event.row.streamOrdering ?? -1) > 0 ? (event.row.stateGroup ?? undefined) : undefined;
 }
 
 /** The state after an event of which only others know what came before. */
-async function groupAfterForeign(deps: RemoteStoreDeps, room: RoomInfo, { eventId, state }: ForeignState) {
+export async function groupAfterForeign(deps: RemoteStoreDeps, room: RoomInfo, { eventId, state }: ForeignState) {
   // The event itself comes last, so that it takes the place of what it replaced.
   const found = await deps.caches.events.byIds([...state, eventId]);
   const ids = [...state.filter((id) => id !== eventId), eventId];
@@ -146,7 +155,7 @@ const isRefused = ({ row }: StoredEvent): boolean => row.softFailed || row.rejec
 
 /** Checks an event and puts it on the tip, or keeps it as rejected: the state after it is then the state before it. */
 export async function judge(deps: RemoteBuildDeps, input: RemoteInput): Promise<RemoteBuild> {
-  const verdict = await verdictAt(deps.caches, input);
+  const verdict = await verdictAt(deps.caches, { ...input, room: input.tip.room });
   if (verdict.allowed) return { built: await acceptRemote(deps, input) };
   const { newGroups: groups, before } = input;
   return { built: { ...still(input), groups, after: before, verdict: { rejected: verdict.reason, softFailed: false } } };

@@ -1,0 +1,86 @@
+import { createPeer } from "../../builders/peer";
+import type { Peer } from "../../builders/peer";
+import { eventually } from "../../builders/eventually";
+import { joinPeer, walkBack } from "../../builders/peerRoom";
+import type { PeerRoom } from "../../builders/peerRoom";
+import { enc, roomPath } from "../rooms/harness";
+import { createFederated } from "./harness";
+import type { Federated } from "./harness";
+
+let f: Federated;
+
+beforeAll(async () => {
+  f = await createFederated();
+});
+afterAll(() => f.close());
+
+const v1 = "/_matrix/federation/v1";
+const said = (body: string) => ({ sender: f.bob, content: { msgtype: "m.text", body } });
+
+/** A room of which the peer's last two events alone have come, and of what is before them only the state. */
+async function withGap(make: (room: PeerRoom, hello: string) => void): Promise<{ room: PeerRoom; hello: string }> {
+  const room = await joinPeer(f.peer, await f.room(), f.bob);
+  const hello = room.make(said("hello"));
+  await room.send(hello);
+  const known = [...room.state.values()].map(({ eventId }) => eventId);
+  make(room, hello.eventId);
+  const [near, last] = [room.make(said("near")), room.make(said("last"))];
+  f.peer.answer(`POST ${v1}/get_missing_events/${room.roomId}`, () => ({ events: [near.pdu] }));
+  f.peer.answer(`GET ${v1}/state_ids/${room.roomId}`, () => ({ pdu_ids: known, auth_chain_ids: known }));
+  const members = [...room.known.values()].filter(({ type }) => type === "m.room.member");
+  f.peer.answer(`GET ${v1}/event_auth/${room.roomId}`, () => ({ auth_chain: members.map(({ pdu }) => pdu) }));
+  await room.send(last);
+  await eventually(async () => {
+    const found = await f.server.app.caches.events.byId(last.eventId);
+    return typeof found?.row.streamOrdering === "number";
+  });
+  return { room, hello: hello.eventId };
+}
+
+const historyOf = (peer: Peer, room: PeerRoom): void =>
+  peer.answer(`GET ${v1}/backfill/${room.roomId}`, ({ query }) => ({ pdus: walkBack(room, query.getAll("v")).map(({ pdu }) => pdu) }));
+
+test("a redaction in a gap takes effect when the gap is filled", async () => {
+  const { room } = await withGap((given, hello) => {
+    given.make(said("one"));
+    given.make({ type: "m.room.redaction", sender: f.bob, content: {}, redacts: hello });
+    given.make(said("two"));
+  });
+  historyOf(f.peer, room);
+  await f.texts(room.roomId);
+  expect(await f.texts(room.roomId)).toEqual([undefined, "one", "two", "near", "last"]);
+});
+
+test("what was in a gap stands on the state there", async () => {
+  const rename = (displayname: string) => ({ type: "m.room.member", stateKey: f.bob, content: { membership: "join", displayname } });
+  let between = "";
+  const { room } = await withGap((given) => {
+    given.make({ ...rename("Bob"), sender: f.bob });
+    between = given.make(said("between")).eventId;
+    given.make({ ...rename("Bobby"), sender: f.bob });
+  });
+  historyOf(f.peer, room);
+  expect(await f.texts(room.roomId)).toEqual(["hello", "between", "near", "last"]);
+  const { state } = await f.alice.get(`${roomPath(room.roomId)}/context/${enc(between)}?limit=0`);
+  const bob = state.find((event: { state_key: string }) => event.state_key === f.bob);
+  expect(bob.content.displayname).toBe("Bob");
+});
+
+test("where one server does not have what is missing, the next one is asked", async () => {
+  const other = await createPeer({ url: f.server.url, serverName: "test.local" });
+  const { room } = await withGap((given) => void given.make(said("one")));
+  await joinPeer(other, room.roomId, other.user("carol"));
+  f.peer.answer(`GET ${v1}/backfill/${room.roomId}`, () => ({ pdus: [] }));
+  historyOf(other, room);
+  expect(await f.texts(room.roomId)).toEqual(["hello", "one", "near", "last"]);
+  await other.close();
+});
+
+test("of an event that isn't here nobody can say that it is theirs to redact", async () => {
+  const roomId = await f.room();
+  const eve = await f.server.client("eve");
+  await eve.post(`/join/${enc(roomId)}`);
+  const path = `${roomPath(roomId)}/redact/${enc("$nowhere")}/t1`;
+  expect(await eve.call("PUT", path, {})).toMatchObject({ status: 404, body: { errcode: "M_NOT_FOUND" } });
+  expect(await f.alice.put(path, {})).toHaveProperty("event_id");
+});
