@@ -26,7 +26,7 @@ const problemsOf = (other: Told): string[] =>
   disagreements({
     roomId: "!room",
     views: [view("one", {}), view("two", {}), view("other", other)],
-    said: (other.said ?? []).map((eventId) => ({ server: "other", eventId })),
+    said: (other.said ?? []).map((eventId) => ({ server: "other", eventId, type: "m.test" })),
   });
 
 test("servers agree that tell the same, and where one has to hide an event", () => {
@@ -39,14 +39,14 @@ test("servers agree that tell the same, and where one has to hide an event", () 
 test.each<[string, Told, RegExp]>([
   ["other state", { state: { "m.room.name ": "$2 name" } }, /state m\.room\.name : one \$1 name; two \$1 name; other \$2 name/],
   ["state that others lack", { state: { "m.room.name ": "$1 name", "m.room.topic ": "$2" } }, /state m\.room\.topic : one nothing/],
-  ["a missing event", { history: ["$2"] }, /not everywhere: text of \$1: one there; two there; other there, not told/],
+  ["a missing event", { history: ["$2"] }, /not everywhere: \$. text of \$1: one there; two there; other there, not told/],
   ["a rejected event", { history: ["$2"], standings: { $1: "rejected" } }, /other rejected/],
   ["an outlier", { history: ["$2"], standings: { $1: "outlier" } }, /other outlier/],
-  ["an event that others lack", { history: ["$1", "$2", "$3"] }, /not everywhere: text of \$3: one unknown/],
-  ["another text", { history: ["$1 redacted", "$2"] }, /told differently: one text of \$1; .* other text of \$1 redacted/],
+  ["an event that others lack", { history: ["$1", "$2", "$3"] }, /not everywhere: \$. text of \$3: one unknown/],
+  ["another text", { history: ["$1 redacted", "$2"] }, /told differently: \$1 one text of \$1; .* other text of \$1 redacted/],
   ["other ends", { ends: ["$1"] }, /ends: one \$2; two \$2; other \$1/],
   ["an event told twice", { history: ["$1", "$1", "$2"] }, /told twice by other: \$1/],
-  ["a lost event", { said: ["$9"] }, /lost by other, which acknowledged it: \$9 \(unknown\)/],
+  ["a lost event", { said: ["$9"] }, /lost by other, which acknowledged it: m\.test \$9 \(unknown\)/],
   ["a hidden event of its own", { said: ["$1"], history: ["$2"], standings: { $1: "soft failed" } }, /lost by other.*\$1 \(soft failed\)/],
 ])("found: %s", (_what, other, wanted) => {
   expect(problemsOf(other).join("\n")).toMatch(wanted);

@@ -59,25 +59,25 @@ export function startCrowd({ seed, people, rooms, paceMs }: CrowdOptions): Crowd
     return reply;
   }
 
-  const note = ({ person, roomId }: Turn, { status, body }: Reply): void => {
-    if (status === 200 && body.event_id) said.get(roomId)?.push({ server: person.server.name, eventId: body.event_id });
+  const note = ({ person, roomId }: Turn, type: string, { status, body }: Reply): void => {
+    if (status === 200) said.get(roomId)?.push({ server: person.server.name, eventId: body.event_id, type });
   };
 
   /** Under one transaction id until there is an answer. */
-  async function insist(turn: Turn, path: (txnId: string) => string, body: object): Promise<void> {
+  async function insist(turn: Turn, type: string, path: (txnId: string) => string, body: object): Promise<void> {
     const txnId = `n${numbers++}`;
     for (;;) {
       const reply = await ask(turn, "PUT", path(txnId), body);
-      note(turn, reply);
+      note(turn, type, reply);
       if (finishing || (reply.status > 0 && reply.status < 500 && reply.status !== 429)) return;
       await sleep(RETRY_MS);
     }
   }
 
   const room = ({ roomId }: Turn, rest: string): string => `/rooms/${enc(roomId)}/${rest}`;
-  const send = (turn: Turn, type: string, content: object) => insist(turn, (txnId) => room(turn, `send/${type}/${txnId}`), content);
+  const send = (turn: Turn, type: string, content: object) => insist(turn, type, (txnId) => room(turn, `send/${type}/${txnId}`), content);
   const setState = async (turn: Turn, type: string, content: object, key = ""): Promise<void> =>
-    note(turn, await ask(turn, "PUT", room(turn, `state/${type}/${enc(key)}`), content));
+    note(turn, type, await ask(turn, "PUT", room(turn, `state/${type}/${enc(key)}`), content));
   const other = ({ random }: Turn): Person => random.pick(people.filter(({ isKeeper }) => !isKeeper));
   const recent = ({ random, roomId }: Turn): string | undefined => {
     const events = said.get(roomId)?.slice(-RECENT) ?? [];
@@ -102,7 +102,8 @@ export function startCrowd({ seed, people, rooms, paceMs }: CrowdOptions): Crowd
   }
   async function redact(turn: Turn): Promise<void> {
     const eventId = recent(turn);
-    if (eventId !== undefined) await insist(turn, (txnId) => room(turn, `redact/${enc(eventId)}/${txnId}`), { reason: `n${numbers++}` });
+    if (eventId !== undefined)
+      await insist(turn, "m.room.redaction", (txnId) => room(turn, `redact/${enc(eventId)}/${txnId}`), { reason: `n${numbers++}` });
   }
   async function empower(turn: Turn): Promise<void> {
     const [who, level] = [other(turn).client.userId, turn.random.pick([0, 25, 50, 50, 50])];

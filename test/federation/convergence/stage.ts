@@ -88,8 +88,8 @@ export interface Settled {
 }
 
 /** For so long servers may go on telling a room differently when nothing happens any more. */
-const PATIENCE_MS = 90_000;
-const HEARD_MS = 5_000;
+const PATIENCE_MS = 240_000;
+const HEARD_MS = 20_000;
 
 /**
  * Keepers say something in turn, which wakes up whoever stopped sending and ties the ends of the room together, until the servers agree on
@@ -97,15 +97,16 @@ const HEARD_MS = 5_000;
  */
 export async function settle(stage: Stage, roomId: string, said: readonly Said[]): Promise<Settled> {
   const end = performance.now() + PATIENCE_MS;
+  let agreedAt: number | undefined;
   for (;;) {
     for (const keeper of stage.keepers) {
       const eventId = await keeper.client.say(roomId, "is anybody there?");
       await eventually(() => isEverywhere(stage, roomId, eventId), HEARD_MS).catch(() => undefined);
     }
-    const agreedAt = performance.now();
-    const late = agreedAt > end;
+    const late = performance.now() > end;
     const quick = disagreements({ roomId, views: await viewsOf(stage, roomId, "state"), said: [] });
     if (quick.length > 0 && !late) continue;
+    agreedAt ??= performance.now();
     const views = await viewsOf(stage, roomId, "all");
     const problems = disagreements({ roomId, views, said });
     if (problems.length === 0 || late) return { views, problems, agreedAt };

@@ -23,7 +23,7 @@ export function planUpsets(seed: number, servers: number, totalMs: number): Upse
       // Dealt and not drawn, so that each kind comes in its turn also in a short run.
       if (left.length === 0) left = [...kinds, "cut"];
       const [kind = "kill"] = left.splice(random.below(left.length), 1);
-      const upset = { kind, pauseMs: between(2_000, 9_000), holdMs: between(500, 8_000) };
+      const upset = { kind, pauseMs: between(5_000, 15_000), holdMs: between(500, 8_000) };
       at += upset.pauseMs + upset.holdMs;
       if (at > totalMs) return upsets;
       upsets.push(upset);
