@@ -48,6 +48,7 @@ import { eventsStream } from "../streams/events";
 import { allStreams } from "../streams/registry";
 import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
 import { RoomWriter } from "../writers/roomWriter";
+import type { RoomWriterDeps } from "../writers/roomWriter";
 import { authenticateServer } from "../handlers/federation/auth";
 import { stopStaging } from "../handlers/federation/staging";
 import { createInFlight } from "../handlers/federation/inFlight";
@@ -142,6 +143,11 @@ const cachePositions = (streams: Streams): CachePositions => ({
   unPartialStatedRoom: () => streams.position(unPartialStatedRoomStream),
 });
 
+const publishersTo = (streams: Streams): Pick<RoomWriterDeps, "publish" | "forget"> => ({
+  publish: (rows) => streams.publish(eventsStream, rows),
+  forget: (rows) => streams.publish(cachesStream, rows),
+});
+
 /** Puts the collaborators of a process together. Nothing runs until start. */
 export function createApp(options: AppOptions): RunningApp {
   const { config, db, clock, random, log, metrics } = options;
@@ -193,12 +199,7 @@ export function createApp(options: AppOptions): RunningApp {
     serverNotices: createServerNotices(() => app),
     delayedEvents: createDelayedEvents(() => app),
     hooks: createHooks(() => app),
-    roomWriter: new RoomWriter({
-      ...base,
-      push: () => push.evaluator,
-      publish: (rows) => streams.publish(eventsStream, rows),
-      forget: (rows) => streams.publish(cachesStream, rows),
-    }),
+    roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, ...publishersTo(streams) }),
     background,
   };
   connect(app);

@@ -2,6 +2,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { type ForeignState, type RemoteOutcome, storeRemoteEvent } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import type { GoodPdu } from "./checkPdu";
+import { isPlacedIn } from "./backfill";
 import { afterPolicy } from "./policyServer";
 import { type Source, fetchAuthOf, fetchStateBefore, missingBefore } from "./gaps";
 
@@ -17,8 +18,15 @@ export function storeInRoom(app: App, origin: string, room: RoomInfo, pdu: GoodP
     const outcome = await storeWithAuth(app, source, pdu);
     if (outcome.kind !== "missing" || outcome.prev.length === 0) return outcome;
     await fillGap(app, source, pdu);
-    return storeWithAuth(app, source, pdu);
+    const again = await storeWithAuth(app, source, pdu);
+    return again.kind === "missing" && (await areHere(app, room, again.prev)) ? storePulled(app, source, pdu) : again;
   });
+}
+
+/** Of history that came in late the state is not kept, so that what follows it needs another server's word, though it has a place here. */
+async function areHere(app: App, room: RoomInfo, eventIds: readonly string[]): Promise<boolean> {
+  const found = await app.caches.events.byIds(eventIds);
+  return eventIds.every((id) => isPlacedIn(room, found.get(id)));
 }
 
 /** Stores an event; auth events that are missing are fetched. What is still missing then are events before it, or nobody has them. */
@@ -37,10 +45,9 @@ async function fillGap(app: App, source: Source, pdu: GoodPdu): Promise<void> {
   });
 }
 
-async function storePulled(app: App, source: Source, pdu: GoodPdu): Promise<void> {
+async function storePulled(app: App, source: Source, pdu: GoodPdu): Promise<RemoteOutcome> {
   const outcome = await storeWithAuth(app, source, pdu);
-  if (outcome.kind !== "missing") return;
-  await storeWithAuth(app, source, pdu, await statesBefore(app, source, outcome));
+  return outcome.kind === "missing" ? storeWithAuth(app, source, pdu, await statesBefore(app, source, outcome)) : outcome;
 }
 
 async function statesBefore(app: App, source: Source, { prev }: Missing): Promise<ForeignState[]> {

@@ -1,3 +1,4 @@
+import type { RoomEvent } from "../../../src/rooms/event";
 import { createPeer } from "../../builders/peer";
 import type { Peer } from "../../builders/peer";
 import { eventually } from "../../builders/eventually";
@@ -53,17 +54,23 @@ test("a redaction in a gap takes effect when the gap is filled", async () => {
 
 test("what was in a gap stands on the state there", async () => {
   const rename = (displayname: string) => ({ type: "m.room.member", stateKey: f.bob, content: { membership: "join", displayname } });
-  let between = "";
+  let between: RoomEvent | undefined;
   const { room } = await withGap((given) => {
     given.make({ ...rename("Bob"), sender: f.bob });
-    between = given.make(said("between")).eventId;
+    between = given.make(said("between"));
     given.make({ ...rename("Bobby"), sender: f.bob });
   });
   historyOf(f.peer, room);
   expect(await f.texts(room.roomId)).toEqual(["hello", "between", "near", "last"]);
-  const { state } = await f.alice.get(`${roomPath(room.roomId)}/context/${enc(between)}?limit=0`);
+  const { state } = await f.alice.get(`${roomPath(room.roomId)}/context/${enc(between?.eventId ?? "")}?limit=0`);
   const bob = state.find((event: { state_key: string }) => event.state_key === f.bob);
   expect(bob.content.displayname).toBe("Bob");
+
+  // what follows it is not lost, and stands on the state that the other server names
+  f.peer.answer(`POST ${v1}/get_missing_events/${room.roomId}`, () => ({ events: [] }));
+  const reply = room.fork({ ...said("reply"), prev: between ? [between] : [] });
+  await room.send(reply);
+  await eventually(async () => (await f.texts(room.roomId)).includes("reply"));
 });
 
 test("where one server does not have what is missing, the next one is asked", async () => {
