@@ -1,4 +1,5 @@
 import type { RoomInfo } from "../../caches/rooms";
+import { MatrixError } from "../../errors";
 import { type ForeignState, type RemoteOutcome, storeRemoteEvent } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import type { GoodPdu } from "./checkPdu";
@@ -63,6 +64,9 @@ async function attempt(app: App, { room, origin }: Source, what: string, work: (
   try {
     await work();
   } catch (error) {
-    app.log("synapse.handlers.federation_event").warn(`could not get ${what}`, { roomId: room.roomId, origin, error });
+    // that another server is away needs no stack
+    const isAnswer = error instanceof MatrixError;
+    const text = isAnswer ? `could not get ${what}: ${error.message}` : `could not get ${what}`;
+    app.log("synapse.handlers.federation_event").warn(text, { roomId: room.roomId, origin, ...(!isAnswer && { error }) });
   }
 }
