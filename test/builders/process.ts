@@ -31,6 +31,8 @@ export interface ProgramOptions {
 }
 
 const STOP_MS = 30_000;
+/** No process takes so long to start, however busy the machine is. */
+const START_MS = 180_000;
 const running = new Set<ChildProcess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
@@ -88,14 +90,19 @@ function watch(child: ChildProcess): TestProcess {
   };
 }
 
-/** Waits until a process answers requests at a URL. Fails with its output when it ends instead. */
+/** Waits until a process answers requests at a URL. Fails with its output when it ends instead; one that never answers is killed. */
 export async function answers(process: TestProcess, url: string): Promise<void> {
-  await whileRunning(process, () =>
-    fetch(`${url}/health`).then(
-      (response) => response.ok,
-      () => false,
-    ),
-  );
+  try {
+    await whileRunning(process, () =>
+      fetch(`${url}/health`).then(
+        (response) => response.ok,
+        () => false,
+      ),
+    );
+  } catch (error) {
+    await process.kill();
+    throw error;
+  }
 }
 
 /** Waits until a process has written something to its standard output. Fails with all its output when it ends instead. */
@@ -107,7 +114,7 @@ function whileRunning(process: TestProcess, condition: () => boolean | Promise<b
   return eventually(async () => {
     if (process.ended() === undefined) return condition();
     throw new Error(`the process ended (${await process.end()}):\n${process.stdout()}${process.stderr()}`);
-  }, 60_000);
+  }, START_MS);
 }
 
 const FIRST_PORT = 20_000;
