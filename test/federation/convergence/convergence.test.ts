@@ -6,7 +6,7 @@ import { openStage, settle } from "./stage";
 import { kinds, planUpsets, playUpsets } from "./upsets";
 
 /** Seconds of writes; many for a long run by hand: SYNAPSE_TS_CONVERGENCE_SECONDS=300 npx jest test/federation/convergence. */
-const SECONDS = Number(process.env["SYNAPSE_TS_CONVERGENCE_SECONDS"] ?? 40);
+const SECONDS = Number(process.env["SYNAPSE_TS_CONVERGENCE_SECONDS"] ?? 20);
 /** The seed of a run that failed plays the same again: SYNAPSE_TS_CONVERGENCE_SEED=... */
 const SEED = Number(process.env["SYNAPSE_TS_CONVERGENCE_SEED"] ?? Date.now() % 1_000_000);
 /** Between two things that somebody does. */
