@@ -56,6 +56,7 @@ export async function startHttp({
   const app = {
     config: { enable_metrics: true, derived: {}, ...config },
     clock: systemClock,
+    attention: { pay: () => undefined },
     inFlight: createInFlight({ config: testConfig(), clock: systemClock }),
     auth: {
       authenticate(request: { accessToken?: string; headers: IncomingHttpHeaders }, mode: string, { content }: { content: unknown }) {
