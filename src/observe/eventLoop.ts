@@ -35,11 +35,12 @@ export function monitorEventLoop(clock: Clock, observe: (delayMs: number) => voi
       windowEnd = now + WINDOW_MS;
     }
     worst = Math.max(worst, delay);
-    observe(delay);
     const total = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(total, used);
     used = total;
     schedule(utilization < IDLE_UTILIZATION ? IDLE_INTERVAL_MS : INTERVAL_MS);
+    // Last, since it may stop the monitor.
+    observe(delay);
   };
   schedule(INTERVAL_MS);
   return { worstDelay: () => Math.max(worst, worstBefore), stop: () => clearTimeout(timer) };

@@ -99,9 +99,9 @@ async function buildEvent(
   });
 }
 
-/** The state group after an event that has a place in the room. Of history that came in late the state may not be known. */
+/** The state group after an event that has a place in the room, or is about to. Of history that came in late the state may not be known. */
 export function groupAfter(room: RoomInfo, event: StoredEvent | undefined): number | undefined {
-  return event?.row.roomNid === room.nid && (event.row.streamOrdering ?? -1) > 0 ? (event.row.stateGroup ?? undefined) : undefined;
+  return event?.row.roomNid === room.nid && (event.row.streamOrdering ?? 0) >= 0 ? (event.row.stateGroup ?? undefined) : undefined;
 }
 
 /** The state after an event of which only others know what came before. */
