@@ -6,6 +6,7 @@ import { parseEvent } from "../rooms/parseEvent";
 import { advance, buildOnTip, loadInputs } from "./buildOnTip";
 import type { BuildContext, BuiltOnTip } from "./buildOnTip";
 import { unstored } from "./flush";
+import type { PendingEvent } from "./flush";
 import type { NewRoomIntent, SendRefusal } from "./intents";
 import { newTip } from "./roomTip";
 
@@ -30,4 +31,15 @@ export async function buildRoom(
     built.push((last = next));
   }
   return built;
+}
+
+/** The events of a new room as they are stored. */
+export function pendingOf({ creator, isPublic, events }: NewRoomIntent, built: readonly BuiltOnTip[], receivedTs: number): PendingEvent[] {
+  return built.map((build, i) => ({
+    built: build,
+    intent: events[i - 1] ?? { deviceId: null, txnId: null },
+    receivedTs,
+    newRoom: i === 0 ? { creator, isPublic } : undefined,
+    redacts: undefined,
+  }));
 }

@@ -17,7 +17,7 @@ import type { BuildContext } from "./buildOnTip";
 import { Flusher } from "./flusher";
 import type { Queued } from "./flusher";
 import type { PushPersister } from "./flush";
-import { buildRoom } from "./newRoom";
+import { buildRoom, pendingOf } from "./newRoom";
 import { createIdBlock } from "./idBlocks";
 import type { IdBlock } from "./idBlocks";
 import { cachesAhead } from "./remote/ahead";
@@ -71,6 +71,7 @@ export class RoomWriter {
   private readonly sent = createLru<string, SentEvent>(MAX_TRANSACTIONS);
   private readonly eventNids: IdBlock;
   private readonly groupIds: IdBlock;
+  private readonly newRooms = createKeyedQueue();
   private readonly roomNids: IdBlock;
   /** What storing other servers' events takes. */
   readonly remote: RemoteStoreDeps;
@@ -104,8 +105,12 @@ export class RoomWriter {
     return Promise.all(intents.map((intent) => this.once(intent)));
   }
 
-  /** Builds a whole new room in memory; stores it only if every event passes. */
-  async create(intent: NewRoomIntent): Promise<SendOutcome[]> {
+  /** Builds a whole new room in memory; stores it only if every event passes. Refuses with 409 an id that another room has. */
+  create(intent: NewRoomIntent): Promise<SendOutcome[]> {
+    return this.newRooms.run(intent.roomId, () => this.createNow(intent));
+  }
+
+  private async createNow(intent: NewRoomIntent): Promise<SendOutcome[]> {
     const { caches, clock } = this.deps;
     const version = roomVersion(intent.version);
     if (!version) return [{ refused: refusal(400, "M_UNSUPPORTED_ROOM_VERSION", `Room version ${intent.version} is not supported`) }];
@@ -118,16 +123,7 @@ export class RoomWriter {
     const work = this.workOf(room.roomId);
     work.tip = built.at(-1)?.tip;
     work.unstored++;
-    const newRoom = { creator: intent.creator, isPublic: intent.isPublic };
-    const outcomes = await this.flusher.addRoom(
-      built.map((build, i) => ({
-        built: build,
-        intent: intent.events[i - 1] ?? { deviceId: null, txnId: null },
-        receivedTs: clock.now(),
-        newRoom: i === 0 ? newRoom : undefined,
-        redacts: undefined,
-      })),
-    );
+    const outcomes = await this.flusher.addRoom(pendingOf(intent, built, clock.now()));
     caches.rooms.add(room);
     return outcomes;
   }

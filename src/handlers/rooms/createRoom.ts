@@ -59,33 +59,54 @@ export async function createRoom(
   const plan = planOf(app, requester, request);
   await requireServed(app, requester);
   await requireConsent(app, requester, { kind: "event" });
-  const create = buildCreate(app, plan);
-  if (plan.alias !== undefined) await claimAlias(app, requester, plan.alias, create.roomId);
-  try {
-    const events = await firstEvents(app, plan, create.roomId);
-    await createWholeRoom(app, {
-      roomId: create.roomId,
-      version: plan.version.id,
-      creator: requester.userId,
-      isPublic: request.visibility === "public",
-      createEvent: create.json,
-      events,
-    });
-  } catch (error) {
-    if (plan.alias !== undefined) await releaseAlias(app, plan.alias, create.roomId);
-    throw error;
-  }
+  const roomId = await makeRoom(app, plan);
   for (const userId of plan.invitees) {
     await changeMembership(app, requester, {
-      roomId: create.roomId,
+      roomId,
       target: userId,
       action: "invite",
       content: request.isDirect ? { is_direct: true } : {},
       exemptFromLimits: true,
     });
   }
-  for (const invite of request.invite3pid ?? []) await inviteByThirdPartyId(app, requester, create.roomId, invite);
-  return { roomId: create.roomId, roomAlias: plan.alias };
+  for (const invite of request.invite3pid ?? []) await inviteByThirdPartyId(app, requester, roomId, invite);
+  return { roomId, roomAlias: plan.alias };
+}
+
+/** Rooms of one creator in one millisecond that differ in nothing else. */
+const MAX_TWINS = 100;
+
+/** Stores the first events. Where the id is a hash of the create event, a twin made in the same millisecond has it: then a later time is tried. */
+async function makeRoom(app: App, plan: Plan): Promise<string> {
+  for (let later = 0; ; later++) {
+    const create = buildCreate(app, plan, later);
+    try {
+      await storeRoom(app, plan, create);
+      return create.roomId;
+    } catch (error) {
+      const hasTwin = plan.version.roomIds !== "opaque" && error instanceof MatrixError && error.status === 409;
+      if (!hasTwin || later === MAX_TWINS) throw error;
+    }
+  }
+}
+
+async function storeRoom(app: App, plan: Plan, { roomId, json }: { readonly roomId: string; readonly json: string }): Promise<void> {
+  const { requester, alias } = plan;
+  if (alias !== undefined) await claimAlias(app, requester, alias, roomId);
+  try {
+    const events = await firstEvents(app, plan, roomId);
+    await createWholeRoom(app, {
+      roomId,
+      version: plan.version.id,
+      creator: requester.userId,
+      isPublic: plan.request.visibility === "public",
+      createEvent: json,
+      events,
+    });
+  } catch (error) {
+    if (alias !== undefined) await releaseAlias(app, alias, roomId);
+    throw error;
+  }
 }
 
 function planOf(app: App, requester: Requester, request: CreateRoomRequest): Plan {
@@ -117,6 +138,8 @@ export interface CreateEventFields {
   readonly content: JsonObject;
   /** For versions in which the id is no hash of the event. */
   readonly roomId: string;
+  /** Milliseconds to add to the present time. */
+  readonly later?: number;
 }
 
 /** A random id for a room whose version does not derive it from the create event. */
@@ -138,7 +161,7 @@ export function signCreateEvent(
       sender: fields.sender,
       stateKey: "",
       content,
-      originServerTs: app.clock.now(),
+      originServerTs: app.clock.now() + (fields.later ?? 0),
       depth: 1,
       prevEvents: [],
       authEvents: [],
@@ -150,14 +173,14 @@ export function signCreateEvent(
   return { roomId: event.roomId, json };
 }
 
-function buildCreate(app: App, plan: Plan): { roomId: string; json: string } {
+function buildCreate(app: App, plan: Plan, later: number): { roomId: string; json: string } {
   const { version, requester, request, invitees } = plan;
   const content: JsonObject = { ...request.creationContent };
   if (version.auth.creatorPower && presets[plan.presetName].trustInvitees && invitees.length > 0) {
     const given = own(content, "additional_creators");
     content["additional_creators"] = [...new Set([...(Array.isArray(given) ? given : []), ...invitees])];
   }
-  return signCreateEvent(app, version, { sender: requester.userId, content, roomId: randomRoomId(app) });
+  return signCreateEvent(app, version, { sender: requester.userId, content, roomId: randomRoomId(app), later });
 }
 
 /** Everything after the create event, in Synapse's order. Explicit initial state takes the place of what a preset would set. */

@@ -36,6 +36,14 @@ test.each([...roomVersions.keys()])("version %s: create, invite, join, send, in 
   expect(again.eventId).toBe(sent[1]?.eventId);
 });
 
+test("rooms that one person makes in the same millisecond are different ones", async () => {
+  const { app } = test1;
+  const now = app.clock.now();
+  const still = { ...app, clock: { ...app.clock, now: () => now } };
+  const rooms = await Promise.all(Array.from({ length: 5 }, () => createRoom(still, alice, {})));
+  expect(new Set(rooms.map(({ roomId }) => roomId)).size).toBe(5);
+});
+
 test("the same state sent twice is one event", async () => {
   const { app } = test1;
   const { roomId } = await createRoom(app, alice, {});
