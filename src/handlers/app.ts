@@ -7,6 +7,7 @@ import type { LoggerFactory } from "../observe/logger";
 import type { Federation } from "../remote/federation";
 import type { Attention } from "../replication/attention";
 import type { Freshness } from "../replication/freshness";
+import type { Hints } from "../replication/hints";
 import type { Notifier } from "../replication/notifier";
 import type { Rpc } from "../replication/rpc";
 import type { Streams } from "../replication/streams";
@@ -62,6 +63,7 @@ export interface App {
   readonly notifier: Notifier;
   /** Absent in a process that is alone. */
   readonly freshness: Freshness | undefined;
+  readonly hints: Hints;
   readonly rpc: Rpc;
   readonly rateLimiter: RateLimiter;
   readonly metrics: Metrics;

@@ -35,6 +35,7 @@ import type { Bus } from "../replication/bus";
 import { createAttention } from "../replication/attention";
 import { createRpc } from "../replication/createRpc";
 import { createFreshness } from "../replication/freshness";
+import { createHints } from "../replication/hints";
 import { createReplicationMetrics, watchReplication } from "../replication/metrics";
 import { Notifier } from "../replication/notifier";
 import type { Ownership } from "../replication/ownership";
@@ -84,6 +85,7 @@ export interface RunningApp {
   stop(): Promise<void>;
 }
 
+const HINTS_CHANNEL = "synapse-ts/v1/hints/";
 const DIGEST_CHANNEL = "synapse-ts/v1/digest";
 /** How long a request may wait for what others wrote before it came; then it is served what is known. */
 const CATCH_UP_MS = 1_000;
@@ -135,7 +137,8 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     await rpc.close();
   };
   const freshness = createFreshness(streams, bus);
-  return { app: { notifier, streams, attention, freshness, rpc, ownership, cluster: { rollCall, describe } }, disconnect };
+  const hints = createHints({ bus, channelPrefix: `${config.server_name}/${HINTS_CHANNEL}`, onError });
+  return { app: { notifier, streams, attention, freshness, hints, rpc, ownership, cluster: { rollCall, describe } }, disconnect };
 }
 
 const cachePositions = (streams: Streams): CachePositions => ({
@@ -213,6 +216,8 @@ function connect(app: App): void {
   followPurges(app);
   followGuestAccess(app);
   followReturns(app);
+  app.hints.heed("admin_tasks", () => app.adminTasks.wake());
+  app.hints.heed("partial_joins", () => app.partialJoins.wake());
   app.accounts.signOn = createSignOn(app);
   app.accounts.listeners.devicesDeleted.push(({ userId, deviceIds }) => removePushersOfDevices(app, userId, deviceIds));
 }

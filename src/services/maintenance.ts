@@ -9,6 +9,7 @@ import { endExpired, overwriteRedacted } from "../handlers/rooms/overwriting";
 import { deleteOldCacheChanges } from "../storage/cacheChanges";
 import { forgetFinalised } from "../storage/delayedEvents";
 import { deleteOldTasks } from "../storage/adminTasks";
+import { letWorkGoOn } from "../storage/heldWork";
 import { deleteExpiredHierarchyPages } from "../storage/hierarchyPages";
 import { deleteRepeatedDeviceListChanges } from "../storage/deviceListChanges";
 import { purgeRelays } from "../storage/federationRelays";
@@ -70,6 +71,7 @@ export function startMaintenance(app: App): () => void {
       }
     });
   };
+  app.background("enable_background_updates", () => letWorkGoOn(app.db, "background_updates"));
   const timers = wanted.map((job) => setInterval(begin, job.everyMs, job).unref());
   return () => timers.forEach(clearInterval);
 }

@@ -37,7 +37,7 @@ async function complete(app: CompletingApp, { roomId, ...state }: WholeRoomState
   });
 }
 
-const completeState = defineRpc({
+export const completeState = defineRpc({
   name: "complete_partial_state",
   owner: ({ roomId }: WholeRoomState) => ({ stream: "events", key: roomId }),
   repeatable: true,
@@ -50,17 +50,3 @@ const completeState = defineRpc({
 export function completePartialState(app: { readonly rpc: Rpc }, whole: WholeRoomState): Promise<CompletionReport> {
   return app.rpc.call(completeState, whole);
 }
-
-/** Tells the process with the duty "background" that the members of a room are to be fetched. */
-export const wakePartialJoins = defineRpc<{ readonly partialJoins: { wake(): void } }, null, null>({
-  name: "wake_partial_joins",
-  owner: () => ({ stream: "background" }),
-  repeatable: true,
-  timeoutMs: 10_000,
-  handle: async ({ partialJoins }, inputs) => {
-    partialJoins.wake();
-    return inputs.map(() => null);
-  },
-});
-
-export const partialRpcs = [completeState, wakePartialJoins];

@@ -86,33 +86,4 @@ export const forgetRooms = defineRpc({
   handle: (app: PurgeApp, requests: readonly ForgetRequest[]) => Promise.all(requests.map((request) => forget(app, request))),
 });
 
-/** Tells the process with the duty "background" that there is work of administrators. */
-export const wakeTasks = defineRpc<{ readonly adminTasks: { wake(): void } }, null, null>({
-  name: "wake_admin_tasks",
-  owner: () => ({ stream: "background" }),
-  repeatable: true,
-  timeoutMs: 10_000,
-  handle: async ({ adminTasks }, inputs) => {
-    adminTasks.wake();
-    return inputs.map(() => null);
-  },
-});
-
-interface UpdatesApp {
-  readonly adminTasks: { readonly updates: { isEnabled(): boolean; enable(enabled: boolean): void } };
-}
-
-/** Holds work on the database as a whole up, or lets it go on, on the process with the duty "background"; null: neither. Gives whether it goes on. */
-export const switchUpdates = defineRpc<UpdatesApp, boolean | null, boolean>({
-  name: "switch_background_updates",
-  owner: () => ({ stream: "background" }),
-  repeatable: true,
-  timeoutMs: 10_000,
-  handle: async ({ adminTasks: { updates } }, inputs) =>
-    inputs.map((enabled) => {
-      if (enabled !== null) updates.enable(enabled);
-      return updates.isEnabled();
-    }),
-});
-
-export const purgeRpcs = [purgeEvents, forgetRooms, wakeTasks, switchUpdates];
+export const purgeRpcs = [purgeEvents, forgetRooms];

@@ -11,7 +11,7 @@ import { delayedEventRpcs } from "./delayedEventsRpc";
 import { demandPresence, receivePresence, reportActivity, reportSyncs, setTypists } from "./ephemeralRpc";
 import { eventRpcs } from "./eventsRpc";
 import { repairRpcs } from "./repairRpc";
-import { partialRpcs } from "./partialRpc";
+import { completeState } from "./partialRpc";
 import { purgeRpcs } from "./purgeRpc";
 import { remoteRpcs } from "./remoteRpc";
 import { deliverServerNotice } from "./serverNoticeRpc";
@@ -41,7 +41,7 @@ export const allRpcs: readonly AnyRpc[] = [
   ...remoteRpcs,
   ...purgeRpcs,
   ...delayedEventRpcs,
-  ...partialRpcs,
+  completeState,
   changeAccountData,
   sendReceipt,
   queueToDevice,

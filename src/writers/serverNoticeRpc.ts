@@ -29,7 +29,8 @@ export interface ServerNotices {
 /** Sends a notice, from whichever process. Null for one that was not to be sent. */
 export const deliverServerNotice = defineRpc<{ readonly serverNotices: ServerNotices }, ServerNotice | UsageLimitNotice, string | null>({
   name: "deliver_server_notice",
-  owner: () => ({ stream: "background" }),
+  // Not who has the duty "background": calls may not reach that process.
+  owner: ({ userId }) => ({ stream: "events", key: userId }),
   batch: 20,
   handle: ({ serverNotices }, notices) => Promise.all(notices.map((notice) => serverNotices.deliver(notice).catch(errorOf))),
 });

@@ -24,6 +24,10 @@ export interface DeploymentOptions {
   readonly empty?: boolean;
   /** Laid over the configuration of single workers, by name. */
   readonly own?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Workers that answer clients alone, so that no other process can call them. */
+  readonly unreachable?: readonly string[];
+  /** Starts a process of another server than ours in the directory, with files of which the first is homeserver.yaml. */
+  readonly program?: (directory: string, files: readonly string[]) => TestProcess;
   /** A database on another server than that of the test run; close leaves it alone. */
   readonly server?: DatabaseOptions;
 }
@@ -52,7 +56,7 @@ interface Ports {
 }
 
 export async function startDeployment(options: DeploymentOptions): Promise<TestDeployment> {
-  const { workers, later = [], empty = false } = options;
+  const { workers, later = [], empty = false, unreachable = [] } = options;
   const names = ["main", ...workers, ...later];
   const [database, redis, numbers] = await Promise.all([
     options.server ? databaseOn(options.server) : createTestDatabase({ empty }),
@@ -64,7 +68,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<TestD
   );
   const directory = mkdtempSync(join(tmpdir(), "synapse-ts-deployment-"));
   chmodSync(directory, 0o755);
-  writeConfiguration(directory, { ports, redis, database, shared: options.shared ?? {}, own: options.own ?? {} });
+  writeConfiguration(directory, { ports, redis, database, shared: options.shared ?? {}, own: options.own ?? {}, unreachable });
   const processes = new Map<string, TestProcess>();
   let users = 0;
 
@@ -80,8 +84,10 @@ export async function startDeployment(options: DeploymentOptions): Promise<TestD
     },
     has: (name) => processes.get(name)?.ended() === undefined && processes.has(name),
     async start(name) {
-      const worker = name === "main" ? [] : ["--config", `${name}.yaml`];
-      const process = await startProgram({ cwd: directory, args: ["--config", "homeserver.yaml", ...worker] });
+      const files = name === "main" ? ["homeserver.yaml"] : ["homeserver.yaml", `${name}.yaml`];
+      const process = options.program
+        ? options.program(directory, files)
+        : await startProgram({ cwd: directory, args: files.flatMap((file) => ["--config", file]) });
       processes.set(name, process);
       await answers(process, deployment.url(name));
     },
@@ -110,6 +116,7 @@ interface Shared {
   readonly database: Pick<TestDatabase, "options">;
   readonly shared: Readonly<Record<string, unknown>>;
   readonly own: NonNullable<DeploymentOptions["own"]>;
+  readonly unreachable: readonly string[];
 }
 
 async function databaseOn(options: DatabaseOptions): Promise<TestDeployment["database"]> {
@@ -126,7 +133,7 @@ const logConfig = {
 };
 
 /** JSON is YAML. */
-function writeConfiguration(directory: string, { ports, redis, database, shared, own: special }: Shared): void {
+function writeConfiguration(directory: string, { ports, redis, database, shared, own: special, unreachable }: Shared): void {
   const { host, port, user } = database.options;
   const listener = (number: number | undefined, names: readonly string[]) => ({
     type: "http",
@@ -149,7 +156,11 @@ function writeConfiguration(directory: string, { ports, redis, database, shared,
     database: { name: "psycopg2", args: { host, port, user, dbname: database.options.database, cp_min: 1, cp_max: 5 } },
     redis: redis.config,
     listeners: listeners(ports.get("main")),
-    instance_map: Object.fromEntries([...ports].map(([name, { replication }]) => [name, { host: "127.0.0.1", port: replication }])),
+    instance_map: Object.fromEntries(
+      [...ports]
+        .filter(([name]) => !unreachable.includes(name))
+        .map(([name, { replication }]) => [name, { host: "127.0.0.1", port: replication }]),
+    ),
     ...shared,
   });
   for (const [name, own] of ports) {
@@ -157,7 +168,7 @@ function writeConfiguration(directory: string, { ports, redis, database, shared,
       write(`${name}.yaml`, {
         worker_app: "synapse.app.generic_worker",
         worker_name: name,
-        worker_listeners: listeners(own),
+        worker_listeners: unreachable.includes(name) ? [listener(own.client, ["client"])] : listeners(own),
         ...special[name],
       });
   }

@@ -4,7 +4,7 @@ import { startDeployment } from "../builders/deployment";
 import type { TestDeployment } from "../builders/deployment";
 import { eventually } from "../builders/eventually";
 
-// Rooms are owned by worker1, duties by main, and administrators speak to worker2, which owns nothing.
+// Rooms are owned by worker1, duties by a worker that no other can call, and administrators speak to worker2, which owns nothing.
 
 let deployment: TestDeployment;
 let token: string;
@@ -24,9 +24,11 @@ const manage = (method: string, path: string, body?: unknown) => call("worker2",
 
 beforeAll(async () => {
   deployment = await startDeployment({
-    workers: ["worker1", "worker2"],
+    workers: ["worker1", "worker2", "background"],
+    unreachable: ["background"],
     shared: {
       stream_writers: { events: ["worker1"] },
+      run_background_tasks_on: "background",
       server_notices: { system_mxid_localpart: "notices", system_mxid_display_name: "Server", room_name: "News" },
     },
   });
@@ -75,6 +77,22 @@ test("rooms are changed by their owner whoever is asked, and long work is done b
     const event = await carol.ok("GET", `/rooms/${enc(roomId)}/event/${enc(eventId)}`);
     return event.content.body === undefined;
   });
+});
+
+test("work on the database as a whole is held up and begun by whoever is asked", async () => {
+  const path = "/v1/background_updates";
+  expect((await manage("POST", `${path}/enabled`, { enabled: false })).body).toEqual({ enabled: false });
+  expect((await call("main", "GET", `/_synapse/admin${path}/enabled`)).body).toEqual({ enabled: false });
+  expect((await manage("POST", `${path}/start_job`, { job_name: "regenerate_directory" })).body).toEqual({});
+  const current = async (): Promise<object> => (await manage("GET", `${path}/status`)).body.current_updates;
+  expect(await current()).toMatchObject({ master: { name: "regenerate_directory", total_item_count: 0 } });
+  expect((await call("main", "POST", `/_synapse/admin${path}/enabled`, { enabled: true })).body).toEqual({ enabled: true });
+  await eventually(async () => Object.keys(await current()).length === 0);
+  await manage("POST", `${path}/enabled`, { enabled: false });
+  await deployment.process("background").stop();
+  await deployment.start("background");
+  await eventually(async () => (await manage("GET", `${path}/enabled`)).body.enabled === true);
+  for (const name of ["main", "worker1", "worker2"]) expect(deployment.process(name).stderr()).not.toMatch(/ERROR/);
 });
 
 test("notices that different processes are asked to send at once go to one room", async () => {

@@ -2,9 +2,9 @@ import type { JsonObject } from "../../lib/json";
 import { own } from "../../lib/json";
 import { listTasks } from "../../storage/adminTasks";
 import type { AdminTask, TaskKind, UpdateKind } from "../../storage/adminTasks";
+import { holdWork, isHeld, letWorkGoOn } from "../../storage/heldWork";
 import { roomIdsAfter } from "../../storage/rooms";
 import { recountRoom } from "../../writers/repairRpc";
-import { switchUpdates } from "../../writers/purgeRpc";
 import type { App } from "../app";
 import { refreshNext } from "../userDirectory/refresh";
 import { startTask } from "./startTask";
@@ -50,9 +50,18 @@ export const updateRunners: Readonly<Record<UpdateKind, Runner>> = {
   populate_stats_process_rooms: runSteps(steps.populate_stats_process_rooms),
 };
 
-/** Whether work on the database as a whole goes on; after holding it up or letting it go on, if asked. */
-export const updatesEnabled = (app: Pick<App, "rpc">, enable: boolean | undefined): Promise<boolean> =>
-  app.rpc.call(switchUpdates, enable ?? null);
+/** Whether work on the database as a whole goes on. */
+export const updatesEnabled = async ({ db }: Pick<App, "db">): Promise<boolean> => !(await isHeld(db, "background_updates"));
+
+/**
+ * Holds work on the database as a whole up after its present step, or lets it go on. Whoever has the duty "background" looks before each step, and
+ * lets it go on when it starts, as Synapse does.
+ */
+export async function enableUpdates({ db, hints }: Pick<App, "db" | "hints">, enabled: boolean): Promise<void> {
+  if (!enabled) return holdWork(db, "background_updates");
+  await letWorkGoOn(db, "background_updates");
+  hints.give("admin_tasks");
+}
 
 const shown = ({ kind, progress }: AdminTask) => {
   const [items, ms] = [numberIn(progress, "items"), numberIn(progress, "ms")];
@@ -60,10 +69,10 @@ const shown = ({ kind, progress }: AdminTask) => {
 };
 
 /** `GET /background_updates/status`: what is being done, by database: there is one. */
-export async function readUpdates(app: Pick<App, "db" | "rpc">) {
+export async function readUpdates(app: Pick<App, "db">) {
   const tasks = await listTasks(app.db, { kind: undefined, status: undefined, subject: undefined, until: undefined });
   const current = tasks.find(({ kind, status }) => isUpdate(kind) && (status === "scheduled" || status === "active"));
-  return { enabled: await updatesEnabled(app, undefined), current_updates: current ? { master: shown(current) } : {} };
+  return { enabled: await updatesEnabled(app), current_updates: current ? { master: shown(current) } : {} };
 }
 
 /** `POST /background_updates/start_job`: 400 for jobs that are not known here, and where it is being done already. */

@@ -2,7 +2,6 @@ import { MatrixError } from "../../errors";
 import type { JsonObject } from "../../lib/json";
 import { insertTask } from "../../storage/adminTasks";
 import type { TaskKind } from "../../storage/adminTasks";
-import { wakeTasks } from "../../writers/purgeRpc";
 import type { App } from "../app";
 
 const busyRoom = (roomId: string): string => `A purge is already in progress for ${roomId}`;
@@ -16,7 +15,7 @@ const busy: Readonly<Record<TaskKind, (subject: string) => string>> = {
   populate_stats_process_rooms: busyUpdate,
 };
 
-type StartApp = Pick<App, "background" | "clock" | "db" | "random" | "rpc">;
+type StartApp = Pick<App, "clock" | "db" | "hints" | "random">;
 
 /** Notes long work on a room (or user) and has it begun; gives its id. 400 while something else is being done to it. */
 export async function startTask(app: StartApp, kind: TaskKind, roomId: string, params: JsonObject): Promise<string> {
@@ -24,7 +23,6 @@ export async function startTask(app: StartApp, kind: TaskKind, roomId: string, p
   if (!(await insertTask(app.db, { id, kind, roomId, params }, app.clock.now()))) {
     throw new MatrixError(400, "M_UNKNOWN", busy[kind](roomId));
   }
-  // Where that process cannot be reached it finds the work by itself, a little later.
-  app.background("wake_admin_tasks", async () => void (await app.rpc.call(wakeTasks, null)));
+  app.hints.give("admin_tasks");
   return id;
 }

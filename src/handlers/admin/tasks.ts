@@ -6,15 +6,13 @@ import type { App } from "../app";
 import { runDelete } from "./deleteRoom";
 import type { Runner, SaveProgress } from "./taskRunner";
 import { runRedaction } from "./redactUser";
-import { isUpdate, updateRunners } from "./backgroundUpdates";
+import { isUpdate, updateRunners, updatesEnabled } from "./backgroundUpdates";
 import { runPurge } from "./purgeHistory";
 
 /** Does the long work of administrators, on the process with the duty "background". */
 export interface AdminTasks {
   /** There may be something to do. */
   wake(): void;
-  /** Work on the database as a whole: administrators may hold it up. It goes on when the process is started again. */
-  readonly updates: { isEnabled(): boolean; enable(enabled: boolean): void };
 }
 
 const runners: Readonly<Record<TaskKind, Runner>> = {
@@ -33,8 +31,6 @@ class TaskMoved extends Error {}
 
 export function createAdminTasks(appOf: () => App): AdminTasks {
   const running = new Set<string>();
-  let updatesEnabled = true;
-  const mayRun = ({ kind }: AdminTask): boolean => updatesEnabled || !isUpdate(kind);
 
   function wake(): void {
     const app = appOf();
@@ -43,31 +39,28 @@ export function createAdminTasks(appOf: () => App): AdminTasks {
 
   async function startOpen(app: App): Promise<void> {
     for (const task of await openTasks(app.db, [...running], MAX_RUNNING)) {
-      if (running.size >= MAX_RUNNING || running.has(task.id) || !mayRun(task)) continue;
+      if (running.size >= MAX_RUNNING || running.has(task.id)) continue;
       running.add(task.id);
       app.background(`admin_${task.kind}`, async () => {
-        const isOver = await runTask(app, task, () => mayRun(task)).finally(() => running.delete(task.id));
+        const isOver = await runTask(app, task).finally(() => running.delete(task.id));
         if (isOver) wake();
       });
     }
   }
 
-  const updates = {
-    isEnabled: () => updatesEnabled,
-    enable(enabled: boolean) {
-      updatesEnabled = enabled;
-      if (enabled) wake();
-    },
-  };
-  return { wake, updates };
+  return { wake };
 }
 
+/** Administrators may hold up work on the database as a whole. */
+const mayRun = async (app: App, { kind }: AdminTask): Promise<boolean> =>
+  app.ownership.isMine("background") && (!isUpdate(kind) || (await updatesEnabled(app)));
+
 /** Runs a task from where it stands. False where it is to be gone on with later. */
-async function runTask(app: App, task: AdminTask, mayRun: () => boolean): Promise<boolean> {
+async function runTask(app: App, task: AdminTask): Promise<boolean> {
   let current: AdminTask = { ...task, status: "active" };
   const save = (change: Partial<AdminTask>): Promise<void> => saveTask(app.db, (current = { ...current, ...change }), app.clock.now());
   const saveProgress: SaveProgress = async (progress) => {
-    if (!app.ownership.isMine("background") || !mayRun()) throw new TaskMoved();
+    if (!(await mayRun(app, task))) throw new TaskMoved();
     await save({ progress });
   };
   try {

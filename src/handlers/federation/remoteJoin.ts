@@ -4,7 +4,6 @@ import type { RoomVersion } from "../../rooms/versions";
 import type { SentEvent } from "../../writers/intents";
 import type { CheckedPdu } from "../../writers/checkedPdu";
 import { storeWithState } from "../../writers/remoteRpc";
-import { wakePartialJoins } from "../../writers/partialRpc";
 import type { App } from "../app";
 import { areWeIn } from "./access";
 import { type JoinAnswer, sendJoin } from "./asks";
@@ -38,10 +37,7 @@ export async function joinRemotely(app: App, hosts: readonly string[], membershi
     authChain: events.of("auth_chain").map(({ checked }) => checked),
     lacking: answer.lackingHosts && { via: join.host, hosts: answer.lackingHosts },
   });
-  if (answer.lackingHosts) {
-    const fetchRest = () => app.rpc.call(wakePartialJoins, null);
-    app.background("wake_partial_joins", async () => void (await fetchRest()));
-  }
+  if (answer.lackingHosts) app.hints.give("partial_joins");
   return sentOf(app, event.eventId, outcome);
 }
 

@@ -1,7 +1,7 @@
 import { readDestination, readDestinations, readRoomsOfDestination, resetConnection } from "../../handlers/admin/destinations";
 import { largestRooms } from "../../handlers/admin/statistics";
 import { renewAccount } from "../../handlers/admin/accountValidity";
-import { readUpdates, startUpdate, updatesEnabled } from "../../handlers/admin/backgroundUpdates";
+import { enableUpdates, readUpdates, startUpdate, updatesEnabled } from "../../handlers/admin/backgroundUpdates";
 import { readTasks } from "../../handlers/admin/scheduledTasks";
 import { COMPATIBLE_VERSION } from "../../lib/version";
 import { boolean, integer, maybe, object, oneOf, optional, string } from "../../lib/schema";
@@ -64,14 +64,17 @@ export const backgroundUpdateRoutes = group("admin.backgroundUpdates", [
   route("GET /_synapse/admin/v1/background_updates/enabled", {
     servlet: "BackgroundUpdateEnabledRestServlet",
     auth: "admin",
-    handle: async ({ app }) => ({ enabled: await updatesEnabled(app, undefined) }),
+    handle: async ({ app }) => ({ enabled: await updatesEnabled(app) }),
   }),
   route("POST /_synapse/admin/v1/background_updates/enabled", {
     servlet: "BackgroundUpdateEnabledRestServlet",
     auth: "admin",
     body: object({ enabled: optional(boolean()) }),
     // On, unless it says otherwise.
-    handle: async ({ app, body }) => ({ enabled: await updatesEnabled(app, body.enabled ?? true) }),
+    handle: async ({ app, body: { enabled = true } }) => {
+      await enableUpdates(app, enabled);
+      return { enabled };
+    },
   }),
   route("POST /_synapse/admin/v1/background_updates/start_job", {
     servlet: "BackgroundUpdateStartJobRestServlet",
