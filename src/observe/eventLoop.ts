@@ -4,6 +4,8 @@ import type { Clock } from "../lib/clock";
 export interface EventLoopMonitor {
   /** The worst delay within about the last ten seconds, in ms: for health and for shedding load. */
   worstDelay(): number;
+  /** Monotonic ms at which the event loop last went on after it had stood still for so long that others may have taken over; -Infinity if never. */
+  wokeAt(): number;
   stop(): void;
 }
 
@@ -11,12 +13,15 @@ export interface EventLoopMonitor {
 const INTERVAL_MS = 100;
 const IDLE_INTERVAL_MS = 1_000;
 const WINDOW_MS = 5_000;
+/** Half of the time for which a lease holds. */
+const STANDSTILL_MS = 2_500;
 /** The share of its time that an event loop is busy at most of which nobody can have waited long. */
 const IDLE_UTILIZATION = 0.05;
 
 /** Measures how late a timer fires, which is how long the event loop kept everybody waiting. `observe` gets each delay in ms. */
 export function monitorEventLoop(clock: Clock, observe: (delayMs: number) => void): EventLoopMonitor {
   let due = 0;
+  let woke = -Infinity;
   let windowEnd = clock.monotonic() + WINDOW_MS;
   let worst = 0;
   let worstBefore = 0;
@@ -26,9 +31,14 @@ export function monitorEventLoop(clock: Clock, observe: (delayMs: number) => voi
     due = clock.monotonic() + ms;
     timer = setTimeout(sample, ms).unref();
   };
+  const delayAt = (now: number): number => {
+    const delay = Math.max(0, now - due);
+    if (delay > STANDSTILL_MS) woke = now;
+    return delay;
+  };
   const sample = (): void => {
     const now = clock.monotonic();
-    const delay = Math.max(0, now - due);
+    const delay = delayAt(now);
     if (now >= windowEnd) {
       worstBefore = worst;
       worst = 0;
@@ -43,5 +53,13 @@ export function monitorEventLoop(clock: Clock, observe: (delayMs: number) => voi
     observe(delay);
   };
   schedule(INTERVAL_MS);
-  return { worstDelay: () => Math.max(worst, worstBefore), stop: () => clearTimeout(timer) };
+  return {
+    worstDelay: () => Math.max(worst, worstBefore),
+    wokeAt() {
+      // What lies in sockets is read before timers fire.
+      delayAt(clock.monotonic());
+      return woke;
+    },
+    stop: () => clearTimeout(timer),
+  };
 }

@@ -71,7 +71,7 @@ export async function startProcess({ config, plan, database, clock, metrics, log
       undo.push(() => running.app.delayedEvents.stop());
     }
     const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
-    const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics });
+    const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics, eventLoop: monitor });
     await listeners.open();
     undo.push(() => listeners.close(GRACE_MS));
     // Requests that wait for news would hold up the end: they are answered with what there is.

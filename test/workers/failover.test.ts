@@ -1,4 +1,5 @@
 import { rendezvous } from "../../src/replication/rendezvous";
+import { attempt, v3 } from "../builders/attempt";
 import { register } from "../builders/client";
 import type { TestClient } from "../builders/client";
 import { startDeployment } from "../builders/deployment";
@@ -121,6 +122,22 @@ test("a writer that was frozen cannot write behind its successor's back when it 
     deployment.process("worker1").thaw();
     await eventually(async () => (await holders()).length === 2);
   });
+});
+
+test("what clients gave up that asked a frozen worker is not done any more when it wakes", async () => {
+  const path = (type: string): string => `/user/${encodeURIComponent(alice.userId)}/account_data/org.example.${type}`;
+  const worker = deployment.url("worker2");
+  await alice.on(worker).ok("PUT", path("order"), { n: 0 });
+  deployment.process("worker2").freeze();
+  const given = await Promise.all(Array.from({ length: 20 }, () => attempt(worker, alice, "PUT", v3(path("order")), { n: 1 })));
+  expect(new Set(given.map(({ status }) => status))).toEqual(new Set([0]));
+  await alice.ok("PUT", path("order"), { n: 2 });
+  deployment.process("worker2").thaw();
+  // Came last, so it is done last.
+  await alice.on(worker).ok("PUT", path("later"), {});
+  await eventually(async () => (await holders()).length === 2);
+  for (const place of ["main", "worker1", "worker2"])
+    expect(await alice.on(deployment.url(place)).ok("GET", path("order"))).toEqual({ n: 2 });
 });
 
 test("while Redis is away messages get through by way of the database, and afterwards nothing is missing", async () => {

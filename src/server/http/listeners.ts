@@ -4,6 +4,7 @@ import { createServer as createNetServer, type AddressInfo, type Server as NetSe
 import type { Listener } from "../../config/types.generated";
 import type { App } from "../../handlers/app";
 import { createFreeMemory, type FreeMemory } from "../../lib/freeMemory";
+import type { EventLoopMonitor } from "../../observe/eventLoop";
 import { createHttpMetrics, type HttpMetrics } from "../../observe/httpMetrics";
 import type { LoggerFactory } from "../../observe/logger";
 import type { Metrics } from "../../observe/metrics";
@@ -26,6 +27,8 @@ export interface ListenersOptions {
   readonly log: LoggerFactory;
   readonly metrics: Metrics;
   readonly timeouts?: HttpTimeouts;
+  /** Says when this process went on after a standstill; absent where it is of no interest. */
+  readonly eventLoop?: Pick<EventLoopMonitor, "wokeAt">;
 }
 
 export interface HttpListeners {
@@ -109,7 +112,7 @@ interface Shared {
   readonly isClosing: () => boolean;
 }
 
-function listeningOf({ app, groups, log, metrics }: ListenersOptions, listener: Listener, shared: Shared): Listening {
+function listeningOf({ app, groups, log, metrics, eventLoop }: ListenersOptions, listener: Listener, shared: Shared): Listening {
   const served = [healthRoutes, ...(app.config.enable_metrics ? [metricsRoutes(metrics)] : []), ...groups];
   const tag = listener.tag ?? String(listener.port ?? listener.path);
   const isMetrics = listener.type === "metrics";
@@ -129,6 +132,7 @@ function listeningOf({ app, groups, log, metrics }: ListenersOptions, listener: 
     timeouts,
     budget,
     freeMemory,
+    eventLoop,
     isClosing,
   };
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { App } from "../../handlers/app";
 import type { Clock } from "../../lib/clock";
 import type { FreeMemory } from "../../lib/freeMemory";
+import type { EventLoopMonitor } from "../../observe/eventLoop";
 import type { HttpMetrics } from "../../observe/httpMetrics";
 import type { Logger } from "../../observe/logger";
 import type { Router } from "../../rest/router";
@@ -42,6 +43,7 @@ export interface Listening {
   readonly timeouts: HttpTimeouts;
   readonly budget: BodyBudget;
   readonly freeMemory: FreeMemory;
+  readonly eventLoop: Pick<EventLoopMonitor, "wokeAt"> | undefined;
   /** True once the listener is being closed: answers then end their connection. */
   isClosing(): boolean;
 }

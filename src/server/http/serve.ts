@@ -12,6 +12,7 @@ import { answerOf } from "./errors";
 import { Exchange } from "./exchange";
 import type { Listening } from "./listening";
 import { send, sendOptions } from "./send";
+import { clientIsThere } from "./standstill";
 
 /** Makes the function that Node calls for each request of a listener. */
 export function createRequestListener(listening: Listening): (raw: IncomingMessage, res: ServerResponse) => void {
@@ -95,6 +96,8 @@ async function run(exchange: Exchange, compiled: CompiledRoute, segments: readon
   if (limited instanceof Promise) await limited;
   const query = checkedQuery(exchange, definition.query);
   if (definition.body && !bodyFirst) body = await checkedBody(exchange, compiled);
+  const there = clientIsThere(exchange);
+  if (there) await there;
   const handle = (): unknown => definition.handle({ app, requester, params, query, body, request: exchange });
   if (!requester || !("origin" in requester) || definition.ownPace) return handle();
   return app.inFlight.pace.run(requester.origin, async () => handle());

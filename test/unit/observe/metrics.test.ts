@@ -105,3 +105,13 @@ test("a blocked event loop shows, for as long as anybody might ask", async () =>
   });
   expect(delay).toBe(400);
 });
+
+test("a standstill is known before any timer fires, and what is shorter is none", () => {
+  const time = { ms: 0 };
+  const monitor = monitorEventLoop({ now: () => time.ms, monotonic: () => time.ms }, () => undefined);
+  time.ms = 2_000;
+  expect(monitor.wokeAt()).toBe(-Infinity);
+  time.ms = 10_000;
+  expect(monitor.wokeAt()).toBe(10_000);
+  monitor.stop();
+});
