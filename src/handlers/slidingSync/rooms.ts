@@ -101,7 +101,7 @@ async function toldRooms(app: App, request: RoomResultsRequest): Promise<RoomRes
       limited: timeline.limited || room.job.newlyJoined,
       num_live: numLive(timeline, request.since),
     };
-    const left = place.membership === "leave" && place.sender === userId;
+    const left = place.forgotten || (place.membership === "leave" && place.sender === userId);
     const known = left ? undefined : knownAfter(room, timeline);
     const members = fields && { anew: room.initial, userIds: room.selected.members };
     return { roomNid: nid, roomId, fields, known, initial: room.initial, members, timeline: timeline.events };
