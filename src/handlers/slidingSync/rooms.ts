@@ -69,14 +69,13 @@ async function toldRooms(app: App, request: RoomResultsRequest): Promise<RoomRes
       return job !== undefined && needsState(job);
     },
   });
-  const rooms = await Promise.all(
-    resolved.flatMap((state) => {
-      const job = byRoom.get(state.job.roomNid);
-      if (!job) return [];
-      const knowsMember = (member: string): boolean => !job.initial && request.knowsMember(state.job.roomNid, member);
-      return [selectState(app, job, state, { knowsMember }).then((selected): SlidingRoom => ({ ...job, selected, source: state.source }))];
-    }),
-  );
+  const selected = await app.turns.mapAsync(resolved, async (state): Promise<SlidingRoom[]> => {
+    const job = byRoom.get(state.job.roomNid);
+    if (!job) return [];
+    const knowsMember = (member: string): boolean => !job.initial && request.knowsMember(state.job.roomNid, member);
+    return [{ ...job, selected: await selectState(app, job, state, { knowsMember }), source: state.source }];
+  });
+  const rooms = selected.flat();
   const shown = rooms.filter((room) => hasNews(room, timelineOf(timelines, room)));
   const [faces, events] = await Promise.all([
     facesOf(app, userId, shown),
@@ -155,16 +154,14 @@ async function renderRooms(
   const all = rooms.flatMap((room) => timelineOf(timelines, room).events);
   const relations = await bundledRelations(app, userId, all);
   const out = new Map<number, Rendered>();
-  await Promise.all(
-    rooms.map(async (room) => {
-      const state = room.selected.nids.flatMap((nid) => events.get(nid) ?? []);
-      const [timelineTexts, stateTexts] = await Promise.all([
-        renderEvents(app, timelineOf(timelines, room).events, { ...options, relations }),
-        renderEvents(app, state, options),
-      ]);
-      out.set(room.job.room.nid, { state: stateTexts, timeline: timelineTexts });
-    }),
-  );
+  await app.turns.mapAsync(rooms, async (room) => {
+    const state = room.selected.nids.flatMap((nid) => events.get(nid) ?? []);
+    const [timelineTexts, stateTexts] = await Promise.all([
+      renderEvents(app, timelineOf(timelines, room).events, { ...options, relations }),
+      renderEvents(app, state, options),
+    ]);
+    out.set(room.job.room.nid, { state: stateTexts, timeline: timelineTexts });
+  });
   return out;
 }
 
