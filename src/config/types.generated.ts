@@ -470,8 +470,7 @@ export interface LimitRemoteRoomsConfig {
   readonly admins_can_join: boolean;
 }
 
-export interface TemplatesConfig {
-}
+export interface TemplatesConfig {}
 
 export interface RetentionDefaultPolicyConfig {
   /** Stored, not enforced. Milliseconds. */
