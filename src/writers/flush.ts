@@ -4,16 +4,19 @@ import type { Config } from "../config/config";
 import { isJsonObject, own } from "../lib/json";
 import type { JsonObject } from "../lib/json";
 import type { RoomEvent } from "../rooms/event";
+import { appendCacheChanges } from "../storage/cacheChanges";
+import type { CacheChange } from "../storage/cacheChanges";
 import type { Database, Db } from "../storage/db";
 import { markRedacted } from "../storage/events";
 import type { EventRow, EventStreamRow } from "../storage/events";
-import { isOutside, upsertMembers } from "../storage/memberships";
-import type { MemberRow, Membership } from "../storage/memberships";
+import { upsertMembers } from "../storage/memberships";
+import type { Membership } from "../storage/memberships";
 import { changeRoomStats, insertEvents, insertRelations, recountMembers } from "../storage/persistEvents";
 import type { NewEventRow, RoomStatsChange } from "../storage/persistEvents";
 import { insertRooms, insertTips, moveTips } from "../storage/rooms";
 import { insertStateDeltas, insertStateGroups } from "../storage/state";
 import { nextIds } from "../storage/streamIds";
+import { cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
 import type { StreamRow } from "../storage/streamIds";
 import type { BuiltOnTip } from "./buildOnTip";
@@ -33,6 +36,8 @@ export interface PendingEvent {
   readonly redacts: string | undefined;
   /** The redaction of the event that came before it. */
   readonly redactedBy?: string | undefined;
+  /** What is remembered wrongly from then on, and no row of the events stream tells of. */
+  readonly forget?: readonly CacheChange[];
 }
 
 /** What push rules made of a batch; stored in the same transaction. */
@@ -107,18 +112,14 @@ export interface Placed {
   readonly row: NewEventRow;
 }
 
-/** What decides on what is stored of members: `forget_rooms_on_leave` is part of it. */
-export interface MemberRules {
-  readonly serverName: string;
-  readonly config: Pick<Config, "forget_rooms_on_leave">;
-}
+type NewMemberRow = Parameters<typeof upsertMembers>[1][number];
 
 /** What a member event says of its target; undefined for other events, and memberships that there are not. */
 export function memberRow(
   event: RoomEvent,
-  place: Pick<MemberRow, "roomNid" | "eventNid" | "streamOrdering">,
-  { serverName, config }: MemberRules,
-): MemberRow | undefined {
+  place: Pick<NewMemberRow, "roomNid" | "eventNid" | "streamOrdering">,
+  serverName: string,
+): NewMemberRow | undefined {
   const membership = event.type === "m.room.member" ? membershipOf(event) : undefined;
   if (membership === undefined || event.stateKey === undefined) return undefined;
   return {
@@ -127,17 +128,16 @@ export function memberRow(
     membership,
     sender: event.sender,
     isLocal: hostOf(event.stateKey) === serverName,
-    forgotten: config.forget_rooms_on_leave && isOutside(membership),
     displayName: textOf(event.content, "displayname"),
     avatarUrl: textOf(event.content, "avatar_url"),
   };
 }
 
 /** The newest membership of each (room, user) in the batch: an upsert may touch a row only once. */
-function memberRows(placed: readonly Placed[], rules: MemberRules): MemberRow[] {
-  const rows = new Map<string, MemberRow>();
+function memberRows(placed: readonly Placed[], serverName: string): NewMemberRow[] {
+  const rows = new Map<string, NewMemberRow>();
   const add = (event: RoomEvent, eventNid: number, { roomNid, streamOrdering }: NewEventRow): void => {
-    const row = memberRow(event, { roomNid, eventNid, streamOrdering: streamOrdering ?? 0 }, rules);
+    const row = memberRow(event, { roomNid, eventNid, streamOrdering: streamOrdering ?? 0 }, serverName);
     if (row) rows.set(`${roomNid} ${row.userId}`, row);
   };
   for (const { pending, row } of placed) {
@@ -181,7 +181,7 @@ function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
 }
 
 /** All that is written for a batch besides the ids; started together so that it travels in one go. */
-function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStatsChange[], rules: MemberRules): Promise<unknown>[] {
+function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStatsChange[], serverName: string): Promise<unknown>[] {
   const rows = placed.map(({ row }) => row);
   const tips = tipRows(placed);
   const fresh = tips.filter(({ expected }) => expected === 0);
@@ -210,7 +210,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
     })),
   );
   const reset = placed.flatMap(({ pending: { built }, row }) => (built.joining.size > 0 ? [row.roomNid] : []));
-  const members = memberRows(placed, rules);
+  const members = memberRows(placed, serverName);
   const redactions = placed.flatMap(({ pending: { redacts, redactedBy }, row: { eventId, roomNid, receivedTs } }) => [
     ...(redacts === undefined ? [] : [{ eventId: redacts, roomNid, redactedBy: eventId, redactedTs: receivedTs }]),
     ...(redactedBy === undefined ? [] : [{ eventId, roomNid, redactedBy, redactedTs: receivedTs }]),
@@ -236,7 +236,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
 export interface FlushDeps {
   readonly db: Database;
   readonly serverName: string;
-  readonly config: Pick<Config, "enable_ephemeral_messages" | "max_event_delay_duration" | "forget_rooms_on_leave">;
+  readonly config: Pick<Config, "enable_ephemeral_messages" | "max_event_delay_duration">;
   readonly push: PushPersister | undefined;
   stats(events: readonly PendingEvent[]): Promise<RoomStatsChange[]>;
 }
@@ -244,33 +244,35 @@ export interface FlushDeps {
 export interface FlushResult {
   readonly stored: readonly StoredEvent[];
   readonly rows: readonly StreamRow<EventStreamRow>[];
+  readonly forget: readonly StreamRow<CacheChange>[];
 }
 
 /** Stores a batch in one transaction: all of it or nothing. Throws TipConflict, or what the database says. */
 export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[]): Promise<FlushResult> {
   const [stats, push] = await Promise.all([deps.stats(batch), deps.push?.evaluate(batch)]);
-  const placed = await deps.db.tx(async (tx) => {
+  const { placed, forget } = await deps.db.tx(async (tx) => {
     // Taking the ids takes the stream's lock; it is held for one more round trip.
     const events = placeAt(batch, await nextIds(tx, eventsStream, batch.length));
     const positions = new Map(events.map(({ row }) => [row.nid, row.streamOrdering ?? 0]));
     const standing = batch.flatMap(({ built }) => (built.verdict.rejected === null ? built : []));
     const expiries = noteExpiries(tx, deps.config, standing);
     const overtaken = cancelOvertakenBy(tx, deps.config, events);
-    await Promise.all([...statements(tx, events, stats, deps), expiries, overtaken, push?.insert(tx, positions)]);
-    return events;
+    await Promise.all([...statements(tx, events, stats, deps.serverName), expiries, overtaken, push?.insert(tx, positions)]);
+    const changes = batch.flatMap((pending) => pending.forget ?? []);
+    return { placed: events, forget: await appendCacheChanges(tx, cachesStream.lockKey, changes) };
   });
-  return resultFor(placed);
+  return { ...resultFor(placed), forget };
 }
 
 const placeAt = (batch: readonly PendingEvent[], ids: readonly number[]): Placed[] =>
   batch.map((pending, i) => ({ pending, row: eventRow(pending, ids[i] ?? 0) }));
 
-/** What a stored batch looks like to readers, given its positions. */
+/** What a stored batch looks like to readers, given its positions. What is to be forgotten is read from the database in time. */
 export function resultOf(batch: readonly PendingEvent[], ids: readonly number[]): FlushResult {
-  return resultFor(placeAt(batch, ids));
+  return { ...resultFor(placeAt(batch, ids)), forget: [] };
 }
 
-function resultFor(placed: readonly Placed[]): FlushResult {
+function resultFor(placed: readonly Placed[]): Omit<FlushResult, "forget"> {
   return {
     stored: placed.map(
       ({ pending: { built, redactedBy }, row }) => new StoredEvent(storedRow(row, redactedBy ?? null), built.tip.room, built.event),

@@ -155,11 +155,12 @@ export class Flusher<Job extends FlushJob> {
   }
 
   private accept(batch: readonly Unit<Job>[], result: FlushResult): void {
-    const { caches, publish } = this.deps;
+    const { caches, publish, forget } = this.deps;
     const stored = new Map(result.stored.map((event) => [event.row.nid, event]));
     for (const event of result.stored) caches.events.add(event);
     for (const { built } of lastWithGroups(batch)) for (const group of newGroups(built)) caches.stateGroups.set(group.id, group);
     publish(result.rows);
+    if (result.forget.length > 0) forget(result.forget);
     for (const unit of batch) {
       const events = unit.events.flatMap(({ built }) => stored.get(built.nid) ?? []);
       this.release(unit);

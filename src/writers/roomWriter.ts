@@ -46,7 +46,7 @@ export interface RoomWriterDeps {
   readonly random: Random;
   readonly signingKey: SigningKey;
   readonly serverName: string;
-  readonly config: Pick<Config, "enable_ephemeral_messages" | "forget_rooms_on_leave">;
+  readonly config: Pick<Config, "enable_ephemeral_messages">;
   /** Late: push rules read what the writer's process knows. */
   readonly push: () => PushPersister | undefined;
   readonly publish: (rows: readonly StreamRow<EventStreamRow>[]) => void;
@@ -356,7 +356,7 @@ export class RoomWriter {
       return job.resolve({ refused: refusal(200, "M_UNKNOWN", "not stored") });
     }
     if (concernsRedaction(this.remote, result.built.event)) await allStored(work);
-    const { built, redacts, redactedBy } = await redactionEffects(this.remote, result.built, isFresh);
+    const { built, ...effects } = await redactionEffects(this.remote, result.built, isFresh);
     if (work.tip !== tip) return this.buildRemote(work, job, remote);
     const { rejected, softFailed } = built.verdict;
     if (rejected !== null) answer({ kind: "rejected", reason: rejected });
@@ -366,7 +366,7 @@ export class RoomWriter {
     this.store(work, {
       job,
       roomId: request.roomId,
-      event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts, redactedBy },
+      event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, ...effects },
     });
     if (!isPlain) await allStored(work);
   }

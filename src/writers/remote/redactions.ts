@@ -1,9 +1,12 @@
 import type { StoredEvent } from "../../caches/events";
 import { mayRedact } from "../../rooms/auth/redaction";
 import type { RoomEvent } from "../../rooms/event";
+import type { CacheChange } from "../../storage/cacheChanges";
 import type { Db } from "../../storage/db";
 import { redactionsOf } from "../../storage/events";
+import { AGGREGATIONS_OF_EVENT, STORED_EVENT } from "../../streams/caches";
 import type { BuiltOnTip } from "../buildOnTip";
+import { relationOf } from "../flush";
 import type { RemoteCaches } from "./ahead";
 import { lookupIn } from "./remoteBuild";
 
@@ -23,6 +26,8 @@ export interface RedactionEffects {
   readonly redacts: string | undefined;
   /** The redaction of this event, where that came first. */
   readonly redactedBy: string | undefined;
+  /** What is remembered wrongly once that is stored, where the events stream is silent: it tells of no soft-failed redaction. */
+  readonly forget: readonly CacheChange[];
 }
 
 /** Whether an event redacts another, or is known to be redacted itself: what it has to do with must be stored before its effects are looked at. */
@@ -40,12 +45,19 @@ export async function redactionEffects(deps: RedactionDeps, built: BuiltOnTip, i
     isFresh && !deps.redactedEarly.get(event.eventId) ? undefined : redactedEarly(deps, [event]),
   ]);
   if (event.redacts !== undefined && !target) deps.redactedEarly.set(event.redacts, true);
-  const redacts = target && (await takesEffect(deps.caches, built, target)) ? target.row.eventId : undefined;
+  const redacts = target && (await takesEffect(deps.caches, built, target)) ? target : undefined;
   return {
-    built: target && redacts === undefined ? withoutEffect(built) : built,
-    redacts,
+    built: target && !redacts ? withoutEffect(built) : built,
+    redacts: redacts?.row.eventId,
     redactedBy: early?.get(event.eventId)?.row.eventId,
+    forget: redacts && built.verdict.softFailed ? rememberedOf(redacts) : [],
   };
+}
+
+/** What is remembered of an event and of what it relates to. */
+function rememberedOf({ row, event }: StoredEvent): CacheChange[] {
+  const related = relationOf(event);
+  return [{ cache: STORED_EVENT, key: row.eventId }, ...(related ? [{ cache: AGGREGATIONS_OF_EVENT, key: related.relatesTo }] : [])];
 }
 
 /** Of events that are new here, the redactions that came before them, by the ids of the events. */
