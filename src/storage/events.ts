@@ -187,6 +187,19 @@ export async function mentionedEvents(db: Db, eventIds: readonly string[]): Prom
   return rows.map(({ eventId }) => eventId);
 }
 
+/**
+ * Numbers of events with a place in a room that name one of the given events as a predecessor. Reads all of the room that lies deeper than
+ * `depth`, so ask it rarely.
+ */
+export async function followersOf(db: Db, roomNid: number, eventIds: readonly string[], depth: number): Promise<number[]> {
+  const rows = await db<{ nid: number }>`
+    select nid from events e
+    where room_nid = ${roomNid} and stream_ordering is not null and depth > ${depth}
+      and exists (select from unnest(${eventIds}::text[]) as i(id) where strpos(e.json, i.id) > 0
+                  and strpos((e.json::json -> 'prev_events')::text, i.id) > 0)`;
+  return rows.map(({ nid }) => nid);
+}
+
 /** Redactions of events that are part of their rooms, the oldest first. */
 export async function redactionsOf(db: Db, eventIds: readonly string[], limit: number): Promise<{ nid: number; redacts: string }[]> {
   return db<{ nid: number; redacts: string }>`

@@ -3,6 +3,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError } from "../../errors";
 import { historyForwards } from "../../storage/events";
 import type { CheckedPdu } from "../../writers/checkedPdu";
+import { followed } from "../../writers/remote/remoteStore";
 import { type ForeignState, storeOlder, storeOutliers } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { askBackfill, askEventAuth } from "./asks";
@@ -20,7 +21,7 @@ const MAX_EDGE = 10;
 /** Somebody waits. ms */
 const TIMEOUT_MS = 15_000;
 /** What nobody has is not asked for again for so long. ms */
-const PATIENCE_MS = 5 * 60_000;
+const PATIENCE_MS = 60_000;
 /** How often what the fetched events rest on is asked for. */
 const MAX_AUTH_ROUNDS = 3;
 
@@ -56,11 +57,15 @@ export function backfillBefore(app: App, room: RoomInfo, events: readonly Stored
 export const isPlacedIn = (room: RoomInfo, event: StoredEvent | undefined): boolean =>
   event?.row.roomNid === room.nid && event.row.streamOrdering !== null;
 
-/** Ids of events that were before the given ones and have no place here; those that were asked for lately in vain are left out. */
+/**
+ * Ids of events that were before the given ones and have no place here; those that were asked for lately in vain are left out. Refused
+ * events are walked back over: nobody reads them, so that what is missing before them would never be looked for.
+ */
 async function unknownBefore(app: App, room: RoomInfo, events: readonly StoredEvent[]): Promise<string[]> {
-  const before = [...new Set(events.flatMap(({ event }) => event.prevEvents))];
+  const ids = [...new Set(events.flatMap(({ event }) => event.prevEvents))];
+  const before = new Set([...ids, ...(await followed(app.caches, room, await app.caches.events.byIds(ids)))]);
   const now = app.clock.now();
-  const missing = await unplaced(app, room, before);
+  const missing = await unplaced(app, room, [...before]);
   return missing.filter((id) => now - (app.inFlight.inVain.get(id) ?? 0) > PATIENCE_MS).slice(0, MAX_STARTS);
 }
 
@@ -98,6 +103,8 @@ async function statesAtEdge(app: App, room: RoomInfo, host: string, events: read
     try {
       states.push(await fetchStateBefore(app, { room, origin: host }, eventId));
     } catch (error) {
+      // Whoever could not be reached may tell later, and what follows it has no place until then.
+      if (!(error instanceof MatrixError) || error.status >= 500) throw error;
       // What follows it is shown by the state that held before our first event.
       app.log("synapse.handlers.federation").info("could not get the state in a gap", { roomId: room.roomId, eventId, error });
     }

@@ -1,6 +1,7 @@
 import type { RoomInfo } from "../../caches/rooms";
 import type { JsonValue } from "../../lib/json";
 import { createLimiter } from "../../lib/limiter";
+import { FederationError } from "../../remote/federationErrors";
 import { inAuthOrder } from "../../rooms/state/authOrder";
 import { eventIdsOfRoom, historyForwards } from "../../storage/events";
 import { getTips } from "../../storage/rooms";
@@ -64,7 +65,7 @@ export async function fetchStateBefore(app: App, source: Source, eventId: string
   return { eventId, state: ids.state };
 }
 
-/** What is not known of the event, its state and auth chain. What cannot be had is left out. */
+/** What is not known of the event, its state and auth chain. What the other server does not have either is left out. */
 async function fetchUnknown(
   app: App,
   { room, origin }: Source,
@@ -93,8 +94,14 @@ function fetchEvents(app: App, origin: string, ids: readonly string[]): Promise<
 async function fetchEvent(app: App, origin: string, id: string): Promise<JsonValue | undefined> {
   try {
     return await askEvent(app, origin, id);
-  } catch {
+  } catch (error) {
+    // Who was cut off in between has said nothing of it: without it the state would be another one than the server's.
+    if (!isRefusal(error)) throw error;
     // Others may do without it; the event that rests on it will be found wanting.
     return undefined;
   }
 }
+
+/** An answer of a server that works and speaks to us: it won't give that. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof FederationError && error.status < 500 && error.status !== 401 && error.status !== 429;

@@ -49,6 +49,8 @@ export interface RemoteInput {
   readonly authEvents: readonly StoredEvent[];
   /** The tip's extremities that the event replaces. */
   readonly follows: ReadonlySet<string>;
+  /** What follows the event has a place here already, so that it is no end of the room. */
+  readonly isPassed?: boolean;
   /** The room starts anew with this event: nobody of this server was in it. */
   readonly startsAnew: boolean;
   /** It is soft-failed whatever the room's rules say. */
@@ -105,8 +107,11 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   const apart: BuiltOnTip = { ...base, tip, movesTip: false, groups, moves: [], joining: new Map() };
   if (!atCurrent.allowed || input.suspect) return { ...apart, verdict: { rejected: null, softFailed: true } };
   const self: Extremity = { nid, ...refOf({ room: tip.room, event, row: { eventId: event.eventId } } as StoredEvent) };
-  const extremities = [...(input.startsAnew ? [] : tip.extremities.filter(({ eventId }) => !input.follows.has(eventId))), self];
-  const current = await currentState(deps, extremities, apart, after.group);
+  const others = input.startsAnew ? [] : tip.extremities.filter(({ eventId }) => !input.follows.has(eventId));
+  const isEnd = input.isPassed !== true || others.length === 0;
+  const extremities = isEnd ? [...others, self] : others;
+  const isSame = !isEnd && others.length === tip.extremities.length;
+  const current = isSame ? { group: tip.group, rows: [] } : await currentState(deps, others, apart, isEnd ? after.group : undefined);
   const moves = await movesBetween(caches, input.startsAnew ? undefined : tip.group.state, current.group.state);
   const joiningNids = moves.flatMap((move) => (move.nid === undefined || move.nid === nid ? [] : [move.nid]));
   return {
@@ -135,18 +140,18 @@ async function eventAt(caches: BuildReads, state: PackedMap, keyNid: number): Pr
   return nid === undefined ? undefined : (await caches.events.byNids([nid])).get(nid);
 }
 
-/** The state that holds with these extremities, one of which is not stored yet: that after the only one, or what the states after all of them resolve to. */
+/** The state that holds with stored extremities and, where it is one, the event that is not stored yet, which has `after`. */
 async function currentState(
   deps: RemoteBuildDeps,
   extremities: readonly Extremity[],
   self: BuiltOnTip,
-  after: StateGroup,
+  after: StateGroup | undefined,
 ): Promise<GroupToStore> {
-  const others = await deps.caches.events.byNids(extremities.flatMap(({ nid }) => (nid === self.nid ? [] : [nid])));
-  const ids = [...new Set([...others.values()].flatMap(({ row }) => row.stateGroup ?? []))].filter((id) => id !== after.id);
-  if (ids.length === 0) return { group: after, rows: [] };
-  const groups = await deps.caches.stateGroups.loadMany(ids);
-  return resolvedGroup(deps, self.tip.room, [after, ...groups.values()], [unstored(self)]);
+  const others = await deps.caches.events.byNids(extremities.map(({ nid }) => nid));
+  const ids = [...new Set([...others.values()].flatMap(({ row }) => row.stateGroup ?? []))].filter((id) => id !== after?.id);
+  if (after && ids.length === 0) return { group: after, rows: [] };
+  const groups = [...(after ? [after] : []), ...(await deps.caches.stateGroups.loadMany(ids)).values()];
+  return resolvedGroup(deps, self.tip.room, groups, after ? [unstored(self)] : []);
 }
 
 /** One group for the state that several resolve to; a new one unless it equals one of them. Events of the states that are not stored yet come along. */

@@ -3,8 +3,10 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { Config } from "../../config/config";
 import { packedMapOf } from "../../lib/packedMap";
 import type { PackedMap } from "../../lib/packedMap";
+import type { RoomEvent } from "../../rooms/event";
 import type { CacheChange } from "../../storage/cacheChanges";
 import type { Database } from "../../storage/db";
+import { followersOf } from "../../storage/events";
 import { deletePartialRoom, insertPartialRoom } from "../../storage/partialRooms";
 import type { StreamRow } from "../../storage/streamIds";
 import { insertStrippedState } from "../../storage/strippedStates";
@@ -29,7 +31,7 @@ export type RemoteStoreDeps = OutlierDeps &
   RemoteBuildDeps & {
     readonly db: Database;
     readonly serverName: string;
-    readonly config: Pick<Config, "enable_ephemeral_messages" | "forget_rooms_on_leave">;
+    readonly config: Pick<Config, "enable_ephemeral_messages">;
     /** Tells all processes what they remember wrongly. */
     readonly forget: (rows: readonly StreamRow<CacheChange>[]) => void;
   };
@@ -51,7 +53,7 @@ export async function buildRemote(
   const nid = stored?.row.nid ?? (await deps.eventNids.take(1))[0] ?? 0;
   switch (request.kind) {
     case "event":
-      return buildEvent(deps, request, nid, tip);
+      return buildEvent(deps, request, { nid, isKnown: stored !== undefined }, tip);
     case "with_state":
       return buildWithState(deps, request, nid, tip);
     case "out_of_band":
@@ -64,7 +66,7 @@ const isPlaced = ({ row }: StoredEvent): boolean => row.streamOrdering !== null;
 async function buildEvent(
   deps: RemoteStoreDeps,
   request: Extract<RemoteRequest, { kind: "event" }>,
-  nid: number,
+  { nid, isKnown }: { readonly nid: number; readonly isKnown: boolean },
   tip: RoomTip | undefined,
 ): Promise<RemoteBuild> {
   if (!tip) return { outcome: { kind: "rejected", reason: "unknown room" } };
@@ -94,6 +96,8 @@ async function buildEvent(
     newGroups: [...before.rows, ...strange.flatMap(({ group, rows }) => (needed.has(group.id) ? rows : []))],
     authEvents,
     follows: await followed(deps.caches, tip.room, prev),
+    // Where something was stored on the state that others name before an event, that event was stored without a place.
+    isPassed: isKnown && (await isPassed(deps, tip.room, event)),
     startsAnew: false,
     suspect: request.suspect === true,
   });
@@ -149,6 +153,17 @@ export async function followed(caches: StateReads, room: RoomInfo, prev: Readonl
     refused = [...found.values()].filter((event) => event.row.roomNid === room.nid && isRefused(event));
   }
   return ids;
+}
+
+/** Whether an event that is not refused has a place here and follows the given one, at once or over refused ones. */
+async function isPassed({ db, caches }: RemoteStoreDeps, room: RoomInfo, { eventId, depth }: RoomEvent): Promise<boolean> {
+  let ids = [eventId];
+  for (let walked = 0; ids.length > 0 && walked < MAX_REFUSED; walked += ids.length) {
+    const found = await caches.events.byNids(await followersOf(db, room.nid, ids, depth));
+    if ([...found.values()].some((event) => !isRefused(event))) return true;
+    ids = [...found.values()].map(({ row }) => row.eventId);
+  }
+  return false;
 }
 
 const isRefused = ({ row }: StoredEvent): boolean => row.softFailed || row.rejected !== null;

@@ -83,6 +83,108 @@ test("where one server does not have what is missing, the next one is asked", as
   await other.close();
 });
 
+/** Has the peer take part in a room, and give all that it knows of it. */
+async function withPeer(): Promise<PeerRoom> {
+  const powerful = { preset: "public_chat", room_version: "10", power_level_content_override: { users_default: 50 } };
+  const room = await joinPeer(f.peer, await f.alice.createRoom(powerful), f.bob);
+  f.peer.answer(`GET ${v1}/event/`, ({ path }) => {
+    const event = room.known.get(path.split("/").at(-1) ?? "");
+    return event && { pdus: [event.pdu] };
+  });
+  f.peer.answer(`GET ${v1}/event_auth/${room.roomId}`, () => ({ auth_chain: [...room.known.values()].map(({ pdu }) => pdu) }));
+  historyOf(f.peer, room);
+  return room;
+}
+
+const isPlaced = ({ eventId }: RoomEvent) =>
+  eventually(async () => {
+    const found = await f.server.app.caches.events.byId(eventId);
+    return typeof found?.row.streamOrdering === "number";
+  });
+
+/** A user of the peer's who is banned here, of which the peer does not know yet. */
+async function banned(room: PeerRoom): Promise<string> {
+  const carol = f.peer.user("carol");
+  await room.send(room.make({ type: "m.room.member", sender: carol, stateKey: carol, content: { membership: "join" } }));
+  await f.alice.post(`${roomPath(room.roomId)}/ban`, { user_id: carol });
+  return carol;
+}
+
+test("a redaction that nobody is told of takes effect for who has read the event already", async () => {
+  const room = await withPeer();
+  const hello = room.make(said("hello"));
+  await room.send(hello);
+  const carol = await banned(room);
+  expect(await f.texts(room.roomId)).toEqual(["hello"]);
+  const redaction = room.make({ type: "m.room.redaction", sender: carol, content: {}, redacts: hello.eventId });
+  await room.send(redaction);
+  const stored = await f.server.app.caches.events.byId(redaction.eventId);
+  expect(stored?.row.softFailed).toBe(true);
+  expect(await f.texts(room.roomId)).toEqual([undefined]);
+});
+
+test("what is missing before events that nobody reads is fetched, too", async () => {
+  const room = await withPeer();
+  const carol = await banned(room);
+  const known = [...room.state.values()].map(({ eventId }) => eventId);
+  f.peer.answer(`GET ${v1}/state_ids/${room.roomId}`, () => ({ pdu_ids: known, auth_chain_ids: known }));
+  room.make(said("one"));
+  const edge = room.make(said("two"));
+  const hidden = room.make({ ...said("hidden"), sender: carol });
+  const last = room.make(said("last"));
+  f.peer.answer(`POST ${v1}/get_missing_events/${room.roomId}`, () => ({ events: [hidden.pdu] }));
+  await room.send(last);
+  await isPlaced(last);
+  const stored = await f.server.app.caches.events.byIds([hidden.eventId, edge.eventId]);
+  expect(stored.get(hidden.eventId)?.row.softFailed).toBe(true);
+  expect(stored.get(edge.eventId)?.row.streamOrdering).toBe(null);
+  await eventually(async () => (await f.texts(room.roomId)).join() === "one,two,last");
+});
+
+test("a state of which a part could not be fetched does not count", async () => {
+  const room = await withPeer();
+  const before = [...room.state.values()];
+  const [one, two] = ["theirs.one", "theirs.two"].map((type) => room.make({ type, sender: f.bob, stateKey: "", content: {} }));
+  room.make(said("unknown"));
+  const near = room.make(said("near"));
+  const last = room.make(said("last"));
+  const ids = [...before.map(({ eventId }) => eventId), one?.eventId, two?.eventId];
+  f.peer.answer(`GET ${v1}/state_ids/${room.roomId}`, () => ({ pdu_ids: ids, auth_chain_ids: [] }));
+  f.peer.answer(`POST ${v1}/get_missing_events/${room.roomId}`, () => ({ events: [near.pdu] }));
+  let asked = 0;
+  f.peer.stream(`GET ${v1}/event/${two?.eventId}`, (response) =>
+    asked++ === 0 ? void response.destroy() : void response.end(JSON.stringify({ pdus: [two?.pdu] })),
+  );
+  await room.send(last);
+  await eventually(async () => asked > 0 && (await f.server.app.db`select from staged_pdus`).length === 0);
+
+  f.peer.answer(`POST ${v1}/get_missing_events/${room.roomId}`, () => ({ events: [near.pdu, last.pdu] }));
+  const next = room.make(said("next"));
+  await room.send(next);
+  await isPlaced(next);
+  for (const type of ["theirs.one", "theirs.two"])
+    expect(await f.alice.call("GET", `${roomPath(room.roomId)}/state/${type}/`)).toMatchObject({ status: 200 });
+});
+
+test("what comes after its followers is no end of the room", async () => {
+  const room = await withPeer();
+  const ids = [...room.state.values()].map(({ eventId }) => eventId);
+  f.peer.answer(`GET ${v1}/state_ids/${room.roomId}`, () => ({ pdu_ids: ids, auth_chain_ids: ids }));
+  const unknown = room.make(said("unknown"));
+  const late = room.make(said("late"));
+  const near = room.make(said("near"));
+  const last = room.make(said("last"));
+  f.peer.answer(`POST ${v1}/get_missing_events/${room.roomId}`, () => ({ events: [near.pdu] }));
+  await room.send(last);
+  await isPlaced(last);
+  f.peer.answer(`POST ${v1}/get_missing_events/${room.roomId}`, () => ({ events: [unknown.pdu] }));
+  await room.send(late);
+  await isPlaced(late);
+  const ends = await f.server.app.db<{ id: string }>`
+    select event_id as id from room_tips join rooms using (room_nid) join events on nid = any (extremities) where room_id = ${room.roomId}`;
+  expect(ends.map(({ id }) => id)).toEqual([last.eventId]);
+});
+
 test("of an event that isn't here nobody can say that it is theirs to redact", async () => {
   const roomId = await f.room();
   const eve = await f.server.client("eve");

@@ -120,8 +120,7 @@ class PageReader {
   private readLink({ rel = "", type = "", href }: Attributes): void {
     if (href === undefined) return;
     if (/\bicon\b/i.test(rel)) this.icon ??= href;
-    // Flickr says "alternative".
-    if (/\balternat(e|ive)\b/i.test(rel) && /^application\/json\+oembed$/i.test(type)) this.oembed ??= href;
+    if (/\balternate\b/i.test(rel) && /^application\/json\+oembed$/i.test(type)) this.oembed ??= href;
   }
 
   private readImage({ src, width, height }: Attributes): void {
