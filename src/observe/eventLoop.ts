@@ -49,9 +49,8 @@ export function monitorEventLoop(clock: Clock, observe: (delayMs: number) => voi
     const { utilization } = performance.eventLoopUtilization(total, used);
     used = total;
     schedule(utilization < IDLE_UTILIZATION ? IDLE_INTERVAL_MS : INTERVAL_MS);
-    // Last, for it may stop the monitor.
-    observe(delay);
     // Last, since it may stop the monitor.
+    observe(delay);
   };
   schedule(INTERVAL_MS);
   return {
