@@ -68,7 +68,7 @@ function generate() {
 
   interfaces.set("ConfigValues", "");
   interfaces.set("ConfigValues", members({ properties: all, required: ["server_name"] }, ""));
-  const blocks = [...interfaces].map(([name, body]) => `export interface ${name} {\n${body}}\n`);
+  const blocks = [...interfaces].map(([name, body]) => `export interface ${name} {${body && `\n${body}`}}\n`);
   return `// Made from schemas/*.json by scripts/generate-config-types.js. Do not edit.\nimport type { JsonObject } from "../lib/json";\n\n${blocks.join("\n")}`;
 }
 

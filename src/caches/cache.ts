@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { createLru } from "../lib/lru";
 
@@ -37,8 +38,8 @@ export interface Cache<K extends string | number, V extends object> {
   clear(): void;
 }
 
-/** Keys that are looked up, and loaded, at once: what is read of more than that would keep everybody else waiting. */
-const MAX_BATCH = 1_000;
+/** Keys that are looked up, and loaded, in one turn of the event loop: what is read of more than that would keep everybody else waiting. */
+const MAX_BATCH = 500;
 
 /** Makes a bounded cache. Only streams and writers empty it (architecture, section 7). */
 export function createCache<K extends string | number, V extends object>(options: CacheOptions<K, V>): Cache<K, V> {
@@ -76,6 +77,7 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     if (keys.length <= MAX_BATCH) return this.loadBatch(keys);
     const out = new Map<K, V>();
     for (let i = 0; i < keys.length; i += MAX_BATCH) {
+      if (i > 0) await nextTurn();
       for (const [key, value] of await this.loadBatch(keys.slice(i, i + MAX_BATCH))) out.set(key, value);
     }
     return out;

@@ -1,3 +1,4 @@
+import type { Config } from "../config/config";
 import type { Turns } from "../lib/turns";
 import type { Db } from "../storage/db";
 import { createEventReader } from "./events";
@@ -48,9 +49,17 @@ export interface CachePositions {
   readonly unPartialStatedRoom: () => number;
 }
 
-/** factor: `caches.global_factor`. */
-export function createCaches(deps: { db: Db; turns: Turns; serverName: string; factor: number; positions: CachePositions }): Caches {
-  const { db, turns, serverName, factor, positions } = deps;
+export interface CachesDeps {
+  readonly db: Db;
+  readonly turns: Turns;
+  readonly serverName: string;
+  readonly config: Pick<Config, "caches" | "forget_rooms_on_leave">;
+  readonly positions: CachePositions;
+}
+
+export function createCaches(deps: CachesDeps): Caches {
+  const { db, turns, serverName, config, positions } = deps;
+  const { global_factor: factor } = config.caches;
   const eventsHead = positions.events;
   const scaled = (size: number): number => Math.max(1, Math.round(size * factor));
   const rooms = createRoomDirectory(db, scaled(40_000));
@@ -65,7 +74,12 @@ export function createCaches(deps: { db: Db; turns: Turns; serverName: string; f
     events,
     roomState,
     joinedMembers: createJoinedMembers(db, roomState, scaled(8 * MIB)),
-    memberships: createMemberships(db, serverName, { users: scaled(400_000), rooms: scaled(400_000) }),
+    memberships: createMemberships(db, {
+      serverName,
+      forgetsLeft: config.forget_rooms_on_leave,
+      users: scaled(400_000),
+      rooms: scaled(400_000),
+    }),
     tails: createRoomTails(eventsHead, scaled(20_000)),
     partialRooms: createPartialRooms(db, positions.unPartialStatedRoom),
     glances: createRoomGlances(db, scaled(40_000)),

@@ -1,5 +1,5 @@
 import type { Db } from "../storage/db";
-import { membersOfRooms, membershipsOfUsers } from "../storage/memberships";
+import { isOutside, membersOfRooms, membershipsOfUsers } from "../storage/memberships";
 import { partialHosts } from "../storage/partialRooms";
 import type { MemberRow, Membership } from "../storage/memberships";
 import { createCache } from "./cache";
@@ -103,7 +103,15 @@ async function loadMembers(db: Db, nids: readonly number[]): Promise<[number, Ro
 /** What an empty entry takes, in places. */
 const ENTRY_SIZE = 5;
 
-export function createMemberships(db: Db, serverName: string, limits: { users: number; rooms: number }): Memberships {
+/** forgetsLeft: `forget_rooms_on_leave`, as it stands in the database then too. users, rooms: bounds of what is remembered. */
+export interface MembershipOptions {
+  readonly serverName: string;
+  readonly forgetsLeft: boolean;
+  readonly users: number;
+  readonly rooms: number;
+}
+
+export function createMemberships(db: Db, { serverName, forgetsLeft, ...limits }: MembershipOptions): Memberships {
   // Both count places: of a user in a room, of a local member or a host in one.
   const users = createCache<string, Map<number, UserRoom>>({
     name: "get_rooms_for_user",
@@ -127,7 +135,7 @@ export function createMemberships(db: Db, serverName: string, limits: { users: n
     if (!map) return users.delete(change.userId);
     const known = map.get(change.roomNid);
     if (known && known.streamOrdering > change.streamOrdering) return;
-    map.set(change.roomNid, placeOf({ ...change, forgotten: false }));
+    map.set(change.roomNid, placeOf({ ...change, forgotten: forgetsLeft && isOutside(change.membership) }));
     if (!known) users.resized(change.userId);
   }
 

@@ -470,10 +470,7 @@ export interface LimitRemoteRoomsConfig {
   readonly admins_can_join: boolean;
 }
 
-export interface TemplatesConfig {
-  /** Directory searched before the built-in templates. */
-  readonly custom_template_directory?: string;
-}
+export interface TemplatesConfig {}
 
 export interface RetentionDefaultPolicyConfig {
   /** Stored, not enforced. Milliseconds. */
@@ -1058,40 +1055,6 @@ export interface EmailConfig {
   readonly invite_client_location?: string;
   /** Subject templates, with %(app)s, %(person)s, %(room)s. */
   readonly subjects: EmailSubjectsConfig;
-  /** File name override. */
-  readonly notif_template_html: string;
-  /** File name override. */
-  readonly notif_template_text: string;
-  /** File name override. */
-  readonly expiry_template_html: string;
-  /** File name override. */
-  readonly expiry_template_text: string;
-  /** File name override. */
-  readonly password_reset_template_html: string;
-  /** File name override. */
-  readonly password_reset_template_text: string;
-  /** File name override. */
-  readonly password_reset_template_failure_html: string;
-  /** File name override. */
-  readonly password_reset_template_success_html: string;
-  /** File name override. */
-  readonly password_reset_template_confirmation_html: string;
-  /** File name override. */
-  readonly registration_template_html: string;
-  /** File name override. */
-  readonly registration_template_text: string;
-  /** File name override. */
-  readonly registration_template_failure_html: string;
-  /** File name override. */
-  readonly registration_template_success_html: string;
-  /** File name override. */
-  readonly add_threepid_template_html: string;
-  /** File name override. */
-  readonly add_threepid_template_text: string;
-  /** File name override. */
-  readonly add_threepid_template_failure_html: string;
-  /** File name override. */
-  readonly add_threepid_template_success_html: string;
 }
 
 export interface PushConfig {

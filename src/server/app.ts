@@ -162,8 +162,7 @@ export function createApp(options: AppOptions): RunningApp {
   const { app: replication, disconnect } = createReplication(options, accounts, () => app);
   const { streams } = replication;
   const turns = createTurns(clock);
-  const { global_factor: factor } = config.caches;
-  const caches = createCaches({ db, turns, serverName, factor, positions: cachePositions(streams) });
+  const caches = createCaches({ db, turns, serverName, config, positions: cachePositions(streams) });
   const base = {
     ...{ config, db, clock, turns, random, log, metrics },
     serverName,

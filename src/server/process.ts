@@ -2,6 +2,7 @@ import type { Config } from "../config/config";
 import { systemRandom } from "../lib/random";
 import type { Clock } from "../lib/clock";
 import type { App } from "../handlers/app";
+import { startAutoAccept } from "../services/autoAccept";
 import { startFederationSender } from "../services/federationSender/sender";
 import { startAppserviceSender } from "../services/appserviceSender/appserviceSender";
 import { startMaintenance } from "../services/maintenance";
@@ -63,6 +64,7 @@ export async function startProcess({ config, plan, database, clock, metrics, log
     if (plan.services.includes("background")) undo.push(startMaintenance(running.app));
     if (plan.services.includes("media_jobs")) undo.push(startMediaJobs(running.app));
     if (plan.services.includes("background") && config.enable_search) undo.push(startSearchIndex(running.app));
+    if (plan.services.includes("auto_accept_invites") && config.auto_accept_invites.enabled) undo.push(startAutoAccept(running.app));
     if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
     if (plan.services.includes("appservice_sender")) undo.push(startAppserviceSender(running.app));
     if (plan.services.includes("pusher")) undo.push(startPusher(running.app));

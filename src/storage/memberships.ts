@@ -2,6 +2,9 @@ import type { Db } from "./db";
 
 export type Membership = "join" | "invite" | "leave" | "ban" | "knock";
 
+/** Whether somebody left, was sent away or turned an invitation down. */
+export const isOutside = (membership: Membership): boolean => membership === "leave" || membership === "ban";
+
 /** The current membership of a user in a room. */
 export interface MemberRow {
   readonly roomNid: number;
@@ -16,18 +19,19 @@ export interface MemberRow {
   readonly avatarUrl: string | null;
 }
 
-/** A newer membership takes the place of the older one; joining again ends a `forget`. */
-export async function upsertMembers(db: Db, rows: readonly Omit<MemberRow, "forgotten">[]): Promise<void> {
+/** A newer membership takes the place of the older one, and whether it is forgotten with it. */
+export async function upsertMembers(db: Db, rows: readonly MemberRow[]): Promise<void> {
   await db`
-    insert into room_members as m (room_nid, user_id, membership, sender, event_nid, stream_ordering, is_local, display_name, avatar_url)
+    insert into room_members as m
+      (room_nid, user_id, membership, sender, event_nid, stream_ordering, is_local, forgotten, display_name, avatar_url)
     select * from unnest(${rows.map((r) => r.roomNid)}::int4[], ${rows.map((r) => r.userId)}::text[],
       ${rows.map((r) => r.membership)}::text[], ${rows.map((r) => r.sender)}::text[], ${rows.map((r) => r.eventNid)}::int8[],
-      ${rows.map((r) => r.streamOrdering)}::int8[], ${rows.map((r) => r.isLocal)}::bool[],
+      ${rows.map((r) => r.streamOrdering)}::int8[], ${rows.map((r) => r.isLocal)}::bool[], ${rows.map((r) => r.forgotten)}::bool[],
       ${rows.map((r) => r.displayName)}::text[], ${rows.map((r) => r.avatarUrl)}::text[])
     on conflict (room_nid, user_id) do update set
       membership = excluded.membership, sender = excluded.sender, event_nid = excluded.event_nid,
       stream_ordering = excluded.stream_ordering, display_name = excluded.display_name, avatar_url = excluded.avatar_url,
-      forgotten = false`;
+      forgotten = excluded.forgotten`;
 }
 
 /** Every room that the users have or had anything to do with, forgotten ones too. */

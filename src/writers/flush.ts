@@ -9,8 +9,8 @@ import type { CacheChange } from "../storage/cacheChanges";
 import type { Database, Db } from "../storage/db";
 import { markRedacted } from "../storage/events";
 import type { EventRow, EventStreamRow } from "../storage/events";
-import { upsertMembers } from "../storage/memberships";
-import type { Membership } from "../storage/memberships";
+import { isOutside, upsertMembers } from "../storage/memberships";
+import type { MemberRow, Membership } from "../storage/memberships";
 import { changeRoomStats, insertEvents, insertRelations, recountMembers } from "../storage/persistEvents";
 import type { NewEventRow, RoomStatsChange } from "../storage/persistEvents";
 import { insertRooms, insertTips, moveTips } from "../storage/rooms";
@@ -112,14 +112,18 @@ export interface Placed {
   readonly row: NewEventRow;
 }
 
-type NewMemberRow = Parameters<typeof upsertMembers>[1][number];
+/** What decides on what is stored of members: `forget_rooms_on_leave` is part of it. */
+export interface MemberRules {
+  readonly serverName: string;
+  readonly config: Pick<Config, "forget_rooms_on_leave">;
+}
 
 /** What a member event says of its target; undefined for other events, and memberships that there are not. */
 export function memberRow(
   event: RoomEvent,
-  place: Pick<NewMemberRow, "roomNid" | "eventNid" | "streamOrdering">,
-  serverName: string,
-): NewMemberRow | undefined {
+  place: Pick<MemberRow, "roomNid" | "eventNid" | "streamOrdering">,
+  { serverName, config }: MemberRules,
+): MemberRow | undefined {
   const membership = event.type === "m.room.member" ? membershipOf(event) : undefined;
   if (membership === undefined || event.stateKey === undefined) return undefined;
   return {
@@ -128,16 +132,17 @@ export function memberRow(
     membership,
     sender: event.sender,
     isLocal: hostOf(event.stateKey) === serverName,
+    forgotten: config.forget_rooms_on_leave && isOutside(membership),
     displayName: textOf(event.content, "displayname"),
     avatarUrl: textOf(event.content, "avatar_url"),
   };
 }
 
 /** The newest membership of each (room, user) in the batch: an upsert may touch a row only once. */
-function memberRows(placed: readonly Placed[], serverName: string): NewMemberRow[] {
-  const rows = new Map<string, NewMemberRow>();
+function memberRows(placed: readonly Placed[], rules: MemberRules): MemberRow[] {
+  const rows = new Map<string, MemberRow>();
   const add = (event: RoomEvent, eventNid: number, { roomNid, streamOrdering }: NewEventRow): void => {
-    const row = memberRow(event, { roomNid, eventNid, streamOrdering: streamOrdering ?? 0 }, serverName);
+    const row = memberRow(event, { roomNid, eventNid, streamOrdering: streamOrdering ?? 0 }, rules);
     if (row) rows.set(`${roomNid} ${row.userId}`, row);
   };
   for (const { pending, row } of placed) {
@@ -181,7 +186,7 @@ function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
 }
 
 /** All that is written for a batch besides the ids; started together so that it travels in one go. */
-function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStatsChange[], serverName: string): Promise<unknown>[] {
+function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStatsChange[], rules: MemberRules): Promise<unknown>[] {
   const rows = placed.map(({ row }) => row);
   const tips = tipRows(placed);
   const fresh = tips.filter(({ expected }) => expected === 0);
@@ -210,7 +215,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
     })),
   );
   const reset = placed.flatMap(({ pending: { built }, row }) => (built.joining.size > 0 ? [row.roomNid] : []));
-  const members = memberRows(placed, serverName);
+  const members = memberRows(placed, rules);
   const redactions = placed.flatMap(({ pending: { redacts, redactedBy }, row: { eventId, roomNid, receivedTs } }) => [
     ...(redacts === undefined ? [] : [{ eventId: redacts, roomNid, redactedBy: eventId, redactedTs: receivedTs }]),
     ...(redactedBy === undefined ? [] : [{ eventId, roomNid, redactedBy, redactedTs: receivedTs }]),
@@ -236,7 +241,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
 export interface FlushDeps {
   readonly db: Database;
   readonly serverName: string;
-  readonly config: Pick<Config, "enable_ephemeral_messages" | "max_event_delay_duration">;
+  readonly config: Pick<Config, "enable_ephemeral_messages" | "max_event_delay_duration" | "forget_rooms_on_leave">;
   readonly push: PushPersister | undefined;
   stats(events: readonly PendingEvent[]): Promise<RoomStatsChange[]>;
 }
@@ -257,7 +262,7 @@ export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[
     const standing = batch.flatMap(({ built }) => (built.verdict.rejected === null ? built : []));
     const expiries = noteExpiries(tx, deps.config, standing);
     const overtaken = cancelOvertakenBy(tx, deps.config, events);
-    await Promise.all([...statements(tx, events, stats, deps.serverName), expiries, overtaken, push?.insert(tx, positions)]);
+    await Promise.all([...statements(tx, events, stats, deps), expiries, overtaken, push?.insert(tx, positions)]);
     const changes = batch.flatMap((pending) => pending.forget ?? []);
     return { placed: events, forget: await appendCacheChanges(tx, cachesStream.lockKey, changes) };
   });

@@ -46,7 +46,7 @@ export interface RoomWriterDeps {
   readonly random: Random;
   readonly signingKey: SigningKey;
   readonly serverName: string;
-  readonly config: Pick<Config, "enable_ephemeral_messages">;
+  readonly config: Pick<Config, "enable_ephemeral_messages" | "forget_rooms_on_leave">;
   /** Late: push rules read what the writer's process knows. */
   readonly push: () => PushPersister | undefined;
   readonly publish: (rows: readonly StreamRow<EventStreamRow>[]) => void;

@@ -1,7 +1,8 @@
 /**
  * Measures how much CPU time single turns of the event loop take, in the process that loads it (NODE_OPTIONS=--require). A first SIGUSR2
- * begins, the next one ends and writes a line of JSON into the file STALL_FILE: the longest turns, in ms of CPU time of the process. That
- * counts helpers such as the garbage collector too, so a turn is no longer than it says. With STALL_PROFILE, a directory, also what ran.
+ * begins, the next one ends and writes a line of JSON into the file STALL_FILE: the longest turns, in ms of CPU time of the main thread.
+ * Before version 24 Node only tells that of the whole process, so that helpers of the garbage collector count too, and a turn is no longer than
+ * it says. With STALL_PROFILE, a directory, also what ran, and from when to when each of the longest turns was, in us of the profile's clock.
  */
 const { appendFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
@@ -12,16 +13,20 @@ let longest = [];
 let turns = 0;
 let profile;
 
-function turn(before) {
+const usage = process.threadCpuUsage ?? process.cpuUsage;
+const now = () => Number(process.hrtime.bigint() / 1000n);
+
+function turn(before, from) {
   if (!armed) return;
-  const { user, system } = process.cpuUsage(before);
+  const { user, system } = usage.call(process, before);
   turns++;
-  longest.push((user + system) / 1000);
+  longest.push({ cpu: (user + system) / 1000, from, to: now() });
   if (longest.length > 2 * KEEP) longest = top();
-  setImmediate(turn, process.cpuUsage());
+  next();
 }
 
-const top = () => longest.sort((a, b) => b - a).slice(0, KEEP);
+const next = () => setImmediate(turn, usage.call(process), now());
+const top = () => longest.sort((a, b) => b.cpu - a.cpu).slice(0, KEEP);
 
 function begin() {
   [longest, turns] = [[], 0];
@@ -34,16 +39,16 @@ function begin() {
     profile.post("Profiler.start");
   }
   armed = true;
-  setImmediate(turn, process.cpuUsage());
+  next();
 }
 
 let profiles = 0;
 function end() {
   armed = false;
-  const line = `${JSON.stringify({ longest: top(), turns })}\n`;
+  const line = `${JSON.stringify({ longest: top().map(({ cpu }) => cpu), turns })}\n`;
   if (!profile) return appendFileSync(process.env.STALL_FILE, line);
   profile.post("Profiler.stop", (_, { profile: found }) => {
-    writeFileSync(join(process.env.STALL_PROFILE, `${process.pid}-${profiles++}.cpuprofile`), JSON.stringify(found));
+    writeFileSync(join(process.env.STALL_PROFILE, `${process.pid}-${profiles++}.cpuprofile`), JSON.stringify({ ...found, longest: top() }));
     profile.disconnect();
     appendFileSync(process.env.STALL_FILE, line);
   });

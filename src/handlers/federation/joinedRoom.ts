@@ -24,7 +24,7 @@ export interface JoinedRoom {
   readonly servers_in_room?: readonly string[];
 }
 
-type JoinedApp = Pick<App, "accounts" | "caches" | "db" | "serverName">;
+type JoinedApp = Pick<App, "accounts" | "caches" | "db" | "serverName" | "turns">;
 
 /** The answer to a join that is stored; json: as we signed it. */
 export async function joinedRoom(

@@ -44,14 +44,12 @@ export async function roomSnapshots(
   const pick = (nids: Iterable<number>): StoredEvent[] => Array.from(nids).flatMap((nid) => events.get(nid) ?? []);
   const render = (shown: readonly StoredEvent[]): Promise<JsonText[]> => renderEvents(app, shown, { format: "legacy", reader: requester });
   const out = new Map<number, Snapshot>();
-  await Promise.all(
-    places.map(async ({ room, left }) => {
-      const shown = await visibleEvents(app, requester.userId, room, pick(timelines.get(room.nid) ?? []));
-      const [chunk, state] = await Promise.all([render(shown), render(pick(packedValues(states.get(room.nid) ?? emptyPackedMap)))]);
-      const end = formatToken({ ...now, events: left?.streamOrdering ?? now.events });
-      out.set(room.nid, { messages: { chunk, start: startToken(shown[0]) ?? end, end }, state });
-    }),
-  );
+  await app.turns.mapAsync(places, async ({ room, left }) => {
+    const shown = await visibleEvents(app, requester.userId, room, pick(timelines.get(room.nid) ?? []));
+    const [chunk, state] = await Promise.all([render(shown), render(pick(packedValues(states.get(room.nid) ?? emptyPackedMap)))]);
+    const end = formatToken({ ...now, events: left?.streamOrdering ?? now.events });
+    out.set(room.nid, { messages: { chunk, start: startToken(shown[0]) ?? end, end }, state });
+  });
   return out;
 }
 

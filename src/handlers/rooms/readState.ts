@@ -117,10 +117,11 @@ export async function readMembers(app: App, requester: Requester, roomId: string
   const readable = await readableState(app, requester, roomId, "whole");
   const state = filter.at === undefined ? readable.state : await stateAt(app, readable, filter.at);
   const events = await app.caches.roomState.events(membersOnly(state));
-  const shown = events.filter((event) => {
+  const isShown = await app.turns.map(events, (event) => {
     const membership = own(event.shown.content, "membership");
     return (filter.membership === undefined || membership === filter.membership) && membership !== (filter.notMembership ?? null);
   });
+  const shown = events.filter((_, i) => isShown[i]);
   return renderEvents(app, shown, { format: "client", reader: requester });
 }
 

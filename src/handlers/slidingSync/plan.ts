@@ -69,7 +69,7 @@ function slidingJob(job: RoomJob, wanted: WantedRoom | undefined, known: KnownRo
 const isDeeper = (known: KnownRoom, wanted: Pick<WantedRoom, "timeline">): boolean => wanted.timeline > known.timeline;
 
 /** Up to where the client knows a room's events; undefined for a room of which it was shown nothing, or only an invitation. */
-function knownUpTo(known: KnownRoom | undefined, place: UserRoom, since: StreamToken | undefined): number | undefined {
+export function knownUpTo(known: KnownRoom | undefined, place: UserRoom, since: StreamToken | undefined): number | undefined {
   if (!known || !since || (known.shown === "stripped" && place.membership === "join")) return undefined;
   return known.events ?? since.events;
 }

@@ -7,8 +7,10 @@ import type { RoomGlanceRow } from "../../storage/roomGlances";
 import { ignoredUsersOf } from "../accountData";
 import type { App } from "../app";
 import { partialRoomsAt } from "../sync/partialRooms";
+import { isForgotten } from "../sync/places";
 import type { ConnectionState } from "./connectionState";
 import { createListFilter } from "./listFilter";
+import { knownUpTo } from "./plan";
 import type { ListConfig, RoomConfig, SlidingSyncRequest } from "./request";
 
 /** A room that the client wants to have, and how much of it: what any of the lists and subscriptions asks for that it matches. */
@@ -28,18 +30,21 @@ export interface RoomList {
   readonly counts: ReadonlyMap<string, number>;
 }
 
+interface ListRequest {
+  readonly request: SlidingSyncRequest;
+  readonly known: ConnectionState;
+  readonly since: StreamToken | undefined;
+  readonly now: StreamToken;
+}
+
 /**
  * The rooms of the request's lists and subscriptions. Everything that it asks for is remembered, or read in one query for all rooms.
  */
-export async function listRooms(
-  app: App,
-  userId: string,
-  { request, known, now }: { readonly request: SlidingSyncRequest; readonly known: ConnectionState; readonly now: StreamToken },
-): Promise<RoomList> {
+export async function listRooms(app: App, userId: string, { request, known, since, now }: ListRequest): Promise<RoomList> {
   const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
   const places = new Map<number, UserRoom>();
   for (const place of all.values()) {
-    if (place.streamOrdering <= now.events && isListed(place, { userId, known, ignored })) places.set(place.roomNid, place);
+    if (place.streamOrdering <= now.events && isListed(place, { userId, known, since, ignored })) places.set(place.roomNid, place);
   }
   const collect = createCollector(app, userId);
   const lacksMembers = await partialRoomsAt(app, now);
@@ -68,12 +73,14 @@ export async function listRooms(
 interface Viewer {
   readonly userId: string;
   readonly known: ConnectionState;
+  readonly since: StreamToken | undefined;
   readonly ignored: ReadonlySet<string>;
 }
 
 /** Rooms that the user left of their own accord are listed until the client knows it (MSC4186, "Lists"). */
-function isListed(place: UserRoom, { userId, known, ignored }: Viewer): boolean {
-  if (place.forgotten) return false;
+function isListed(place: UserRoom, { userId, known, since, ignored }: Viewer): boolean {
+  if (isForgotten(place, knownUpTo(known.rooms.get(place.roomNid), place, since))) return false;
+  if (place.forgotten) return true;
   if (place.membership === "invite") return !ignored.has(place.sender);
   return place.membership !== "leave" || place.sender !== userId || known.rooms.has(place.roomNid);
 }

@@ -69,14 +69,13 @@ async function toldRooms(app: App, request: RoomResultsRequest): Promise<RoomRes
       return job !== undefined && needsState(job);
     },
   });
-  const rooms = await Promise.all(
-    resolved.flatMap((state) => {
-      const job = byRoom.get(state.job.roomNid);
-      if (!job) return [];
-      const knowsMember = (member: string): boolean => !job.initial && request.knowsMember(state.job.roomNid, member);
-      return [selectState(app, job, state, { knowsMember }).then((selected): SlidingRoom => ({ ...job, selected, source: state.source }))];
-    }),
-  );
+  const selected = await app.turns.mapAsync(resolved, async (state): Promise<SlidingRoom[]> => {
+    const job = byRoom.get(state.job.roomNid);
+    if (!job) return [];
+    const knowsMember = (member: string): boolean => !job.initial && request.knowsMember(state.job.roomNid, member);
+    return [{ ...job, selected: await selectState(app, job, state, { knowsMember }), source: state.source }];
+  });
+  const rooms = selected.flat();
   const shown = rooms.filter((room) => hasNews(room, timelineOf(timelines, room)));
   const [faces, events] = await Promise.all([
     facesOf(app, userId, shown),
@@ -101,7 +100,7 @@ async function toldRooms(app: App, request: RoomResultsRequest): Promise<RoomRes
       limited: timeline.limited || room.job.newlyJoined,
       num_live: numLive(timeline, request.since),
     };
-    const left = place.membership === "leave" && place.sender === userId;
+    const left = place.forgotten || (place.membership === "leave" && place.sender === userId);
     const known = left ? undefined : knownAfter(room, timeline);
     const members = fields && { anew: room.initial, userIds: room.selected.members };
     return { roomNid: nid, roomId, fields, known, initial: room.initial, members, timeline: timeline.events };
@@ -155,16 +154,14 @@ async function renderRooms(
   const all = rooms.flatMap((room) => timelineOf(timelines, room).events);
   const relations = await bundledRelations(app, userId, all);
   const out = new Map<number, Rendered>();
-  await Promise.all(
-    rooms.map(async (room) => {
-      const state = room.selected.nids.flatMap((nid) => events.get(nid) ?? []);
-      const [timelineTexts, stateTexts] = await Promise.all([
-        renderEvents(app, timelineOf(timelines, room).events, { ...options, relations }),
-        renderEvents(app, state, options),
-      ]);
-      out.set(room.job.room.nid, { state: stateTexts, timeline: timelineTexts });
-    }),
-  );
+  await app.turns.mapAsync(rooms, async (room) => {
+    const state = room.selected.nids.flatMap((nid) => events.get(nid) ?? []);
+    const [timelineTexts, stateTexts] = await Promise.all([
+      renderEvents(app, timelineOf(timelines, room).events, { ...options, relations }),
+      renderEvents(app, state, options),
+    ]);
+    out.set(room.job.room.nid, { state: stateTexts, timeline: timelineTexts });
+  });
   return out;
 }
 

@@ -79,7 +79,10 @@ async function answerTo(app: App, requester: Requester, request: SlidingSyncRequ
   const since = from?.token;
   await app.caches.memberships.ofUser(userId);
   const now = positionsNow(app);
-  const [list, direct] = await Promise.all([listRooms(app, userId, { request, known, now }), app.userData.roomMarks.direct.load(userId)]);
+  const [list, direct] = await Promise.all([
+    listRooms(app, userId, { request, known, since, now }),
+    app.userData.roomMarks.direct.load(userId),
+  ]);
   const plan = await planRooms(app, { userId, list, known, since, now });
   const knowsMember = (roomNid: number, member: string): boolean =>
     from !== undefined && app.slidingSync.shownMembers.knows(from.connectionId, roomNid, member);

@@ -43,24 +43,22 @@ export async function stateSections(app: App, jobs: readonly StateJob[], options
   const lazy = options.filter.lazyLoadMembers;
   const resolved = await resolveStates(app, jobs, { at: options.at, needsState: (job) => job.kind === "full" || lazy });
   const maps = new Map<number, PackedMap>();
-  await Promise.all(
-    resolved.map(async ({ job, shown, source }) => {
-      if (!lazy) return maps.set(job.roomNid, shown);
-      // A client that knows the room is told of every member that changed while it was not looking.
-      const base = job.kind === "full" ? withoutMembers(shown) : shown;
-      return maps.set(job.roomNid, packedMerge(base, await sendersOf(app, job, source, options)));
-    }),
-  );
+  await app.turns.mapAsync(resolved, async ({ job, shown, source }) => {
+    if (!lazy) return maps.set(job.roomNid, shown);
+    // A client that knows the room is told of every member that changed while it was not looking.
+    const base = job.kind === "full" ? withoutMembers(shown) : shown;
+    return maps.set(job.roomNid, packedMerge(base, await sendersOf(app, job, source, options)));
+  });
   const events = await app.caches.events.byNids([...maps.values()].flatMap(packedValues));
   const out = new Map<number, StoredEvent[]>();
-  for (const job of jobs) {
+  await app.turns.map(jobs, (job) => {
     const found = packedValues(maps.get(job.roomNid) ?? emptyPackedMap).flatMap((nid) => events.get(nid) ?? []);
     const inTimeline = shownIn(job, options.at);
     out.set(
       job.roomNid,
       found.filter((event) => !inTimeline.has(event.row.nid) && options.filter.matches(event)),
     );
-  }
+  });
   return out;
 }
 
@@ -94,7 +92,7 @@ export async function resolveStates<Job extends StateJob>(
     app,
     stretches.flatMap(({ later, told }) => [later, told]),
   );
-  return stretches.map(({ job, later, told, state }) => {
+  return app.turns.map(stretches, ({ job, later, told, state }) => {
     const inTimeline = shownIn(job, at);
     const since = moves.get(told) ?? [];
     const end = undo(state ?? emptyPackedMap, moves.get(later) ?? []);

@@ -73,10 +73,16 @@ async function pastOf(
   return out;
 }
 
+/** A room that was forgotten is not shown any more, but who knows it is told that they are not in it, which may be since the same moment. */
+export const isForgotten = (place: UserRoom, since: number | undefined): boolean =>
+  place.forgotten && (since === undefined || place.streamOrdering <= since);
+
 /** Sorts the user's rooms into what has to be said of them. Rooms where nothing can have happened are left out. */
 export async function roomJobs(app: Pick<App, "db" | "caches">, places: readonly UserRoom[], request: PlacesRequest): Promise<RoomJobs> {
   const { now, sinceOf } = request;
-  const wanted = places.filter((place) => !place.forgotten && place.streamOrdering <= now && request.allowsRoom(place.roomId));
+  const wanted = places.filter(
+    (place) => !isForgotten(place, sinceOf(place)) && place.streamOrdering <= now && request.allowsRoom(place.roomId),
+  );
   const moved = wanted.flatMap((place) => {
     const since = sinceOf(place);
     return since !== undefined && place.streamOrdering > since ? [{ place, since }] : [];

@@ -53,15 +53,12 @@ export async function roomSections(
   for (const [nid, timeline] of timelines) timelines.set(nid, withoutIgnored(timeline, request.ignored));
   const [states, summaries] = await Promise.all([statesOf(app, jobs, timelines, request), summariesFor(app, jobs, timelines, request)]);
   const heroes = await app.caches.events.byNids([...summaries.values()].flatMap(({ heroEvents }) => heroEvents));
-  return Promise.all(
-    jobs.map(async (job) => {
-      await app.turns.breathe();
-      const timeline = timelines.get(job.room.nid) ?? { events: [], limited: false, start: job.since };
-      const summary = summaries.get(job.room.nid);
-      const state = withHeroes(states.get(job.room.nid) ?? [], summary, heroes, timeline);
-      return section(app, job, { timeline, state, summary }, request);
-    }),
-  );
+  return app.turns.mapAsync(jobs, (job) => {
+    const timeline = timelines.get(job.room.nid) ?? { events: [], limited: false, start: job.since };
+    const summary = summaries.get(job.room.nid);
+    const state = withHeroes(states.get(job.room.nid) ?? [], summary, heroes, timeline);
+    return section(app, job, { timeline, state, summary }, request);
+  });
 }
 
 /** Messages of ignored users are kept back; their state events are not, as the room's state must be right. */

@@ -15,7 +15,7 @@ export interface RoomSummary {
 
 /** `m.joined_member_count` and so on (client-server API, "RoomSummary"). Heroes where the room has neither name nor alias. */
 export async function summariesOf(
-  app: Pick<App, "caches" | "db">,
+  app: Pick<App, "caches" | "db" | "turns">,
   userId: string,
   roomNids: readonly number[],
 ): Promise<Map<number, RoomSummary>> {
@@ -50,19 +50,17 @@ export async function heroesOf(
   );
 }
 
-async function namelessOf(app: Pick<App, "caches">, roomNids: readonly number[]): Promise<number[]> {
+async function namelessOf(app: Pick<App, "caches" | "turns">, roomNids: readonly number[]): Promise<number[]> {
   const states = await app.caches.roomState.currents(roomNids);
-  const named = await Promise.all(
-    roomNids.map(async (nid) => {
-      const current = states.get(nid);
-      if (!current) return false;
-      const [name, alias] = await app.caches.roomState.pick(current.state, [
-        ["m.room.name", ""],
-        ["m.room.canonical_alias", ""],
-      ]);
-      return hasText(name, "name") || hasText(alias, "alias");
-    }),
-  );
+  const named = await app.turns.mapAsync(roomNids, async (nid) => {
+    const current = states.get(nid);
+    if (!current) return false;
+    const [name, alias] = await app.caches.roomState.pick(current.state, [
+      ["m.room.name", ""],
+      ["m.room.canonical_alias", ""],
+    ]);
+    return hasText(name, "name") || hasText(alias, "alias");
+  });
   return roomNids.filter((_, i) => !named[i]);
 }
 

@@ -18,7 +18,7 @@ import type { App } from "../app";
 import type { Requester } from "../requester";
 import { globalSections } from "./globalSections";
 import { partialRoomsAt, wholeRoomsSince } from "./partialRooms";
-import { roomJobs } from "./places";
+import { isForgotten, roomJobs } from "./places";
 import { roomSections } from "./roomSections";
 import type { StateKey, Tree } from "./roomSections";
 import { withOtherStreams } from "./otherStreams";
@@ -178,7 +178,7 @@ function relevantPlaces(
   const moved: UserRoom[] = [];
   const joined: UserRoom[] = [];
   for (const place of all.values()) {
-    if (place.forgotten || !filter.room.allowsRoom(place.roomId) || fresh.isHidden(place)) continue;
+    if (isForgotten(place, since?.events) || !filter.room.allowsRoom(place.roomId) || fresh.isHidden(place)) continue;
     if (place.membership === "join") joined.push(place);
     if (!since || fullState || fresh.isNew(place) || place.streamOrdering > since.events) moved.push(place);
     else if (place.membership === "join" && app.caches.tails.changedSince(place.roomNid, since.events) !== false) moved.push(place);

@@ -106,12 +106,10 @@ export async function timelinesOf(
   const first = await pages(app, requests, Math.max(limit, 1));
   const events = await app.caches.events.byNids([...first.values()].flatMap(({ nids }) => nids));
   const out = new Map<number, Timeline>();
-  await Promise.all(
-    requests.map(async (request) => {
-      const page = first.get(request.room.nid);
-      if (page) out.set(request.room.nid, await fill(app, userId, request, { page, events, limit, filter }));
-    }),
-  );
+  await app.turns.mapAsync(requests, async (request) => {
+    const page = first.get(request.room.nid);
+    if (page) out.set(request.room.nid, await fill(app, userId, request, { page, events, limit, filter }));
+  });
   return out;
 }
 

@@ -25,6 +25,7 @@ import { nextIds } from "../../storage/streamIds";
 import type { StreamRow } from "../../storage/streamIds";
 import { unPartialStatedRoomStream } from "../../streams/unPartialStatedRoom";
 import { TipConflict, memberRow } from "../flush";
+import type { MemberRules } from "../flush";
 import { shownIn } from "../roomStats";
 import type { RemoteStoreDeps } from "./remoteStore";
 import { Replay } from "./replay";
@@ -78,7 +79,7 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, { joinId, sta
   const shown = await shownIn(deps.caches, replay.tip.group.state, stored);
   const { rows, hosts } = await deps.db.tx(async (tx) => {
     await Promise.all(statements(tx, room, replay, position));
-    const hosts = await storeMembers(tx, deps.serverName, room, replay);
+    const hosts = await storeMembers(tx, deps, room, replay);
     await changeRoomStats(tx, [{ roomNid: room.nid, joinedDelta: 0, invitedDelta: 0, localDelta: 0, ...shown }]);
     await recountMembers(tx, [room.nid]);
     const { extremities, group, depth } = replay.tip;
@@ -164,7 +165,7 @@ function statements(tx: Db, { nid: roomNid }: RoomInfo, { done }: Replay, joined
  * Members in the database are those of the state. Who was not known before is new here as of now, also to who keeps lists of devices.
  * Gives the servers that they are on.
  */
-async function storeMembers(tx: Db, serverName: string, { nid: roomNid }: RoomInfo, replay: Replay): Promise<Set<string>> {
+async function storeMembers(tx: Db, rules: MemberRules, { nid: roomNid }: RoomInfo, replay: Replay): Promise<Set<string>> {
   const nids = packedValues(packedSplit(replay.tip.group.state, FIRST_MEMBER_KEY).rest);
   const [stored, streamOrdering] = await Promise.all([memberEvents(tx, roomNid), eventsHead(tx)]);
   const known = new Set(stored.map(({ eventNid }) => eventNid));
@@ -174,7 +175,7 @@ async function storeMembers(tx: Db, serverName: string, { nid: roomNid }: RoomIn
     const rows = await getEventsByNid(tx, fresh.slice(i, i + PAGE));
     const members = rows.flatMap((row) => {
       const { event } = new StoredEvent(row, replay.room);
-      return memberRow(event, { roomNid, eventNid: row.nid, streamOrdering }, serverName) ?? [];
+      return memberRow(event, { roomNid, eventNid: row.nid, streamOrdering }, rules) ?? [];
     });
     for (const { userId, membership } of members) if (membership === "join") hosts.add(hostOf(userId));
     await upsertMembers(tx, members);

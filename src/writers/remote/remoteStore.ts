@@ -31,7 +31,7 @@ export type RemoteStoreDeps = OutlierDeps &
   RemoteBuildDeps & {
     readonly db: Database;
     readonly serverName: string;
-    readonly config: Pick<Config, "enable_ephemeral_messages">;
+    readonly config: Pick<Config, "enable_ephemeral_messages" | "forget_rooms_on_leave">;
     /** Tells all processes what they remember wrongly. */
     readonly forget: (rows: readonly StreamRow<CacheChange>[]) => void;
   };

@@ -46,7 +46,7 @@ const update = (content: JsonObject) =>
 async function membership(membership: "join" | "leave"): Promise<void> {
   const streamOrdering = server.app.streams.position(eventsStream);
   const row = { roomNid, userId: rita.userId, membership, sender: rita.userId, eventNid: 1, streamOrdering, isLocal: false };
-  await upsertMembers(server.app.db, [{ ...row, displayName: null, avatarUrl: null }]);
+  await upsertMembers(server.app.db, [{ ...row, forgotten: false, displayName: null, avatarUrl: null }]);
   server.app.caches.memberships.forgetUser(rita.userId);
 }
 

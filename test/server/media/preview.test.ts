@@ -11,6 +11,14 @@ let port: number;
 let alice: string;
 const asked: string[] = [];
 
+const POST = {
+  type: "video",
+  author_name: "Somebody",
+  provider_name: "Posts",
+  width: 640,
+  html: '<iframe src="/player"></iframe><img src="/picture.png">',
+};
+
 const pages: Record<string, (request: IncomingMessage, response: ServerResponse) => void | Promise<void>> = {
   "/og.html": (_request, response) =>
     void response
@@ -41,6 +49,11 @@ const pages: Record<string, (request: IncomingMessage, response: ServerResponse)
     void response
       .setHeader("content-type", "application/json")
       .end(JSON.stringify({ version: "1.0", type: "rich", title: "Embedded", html: "<blockquote>quoted words</blockquote>" })),
+  "/post.json": (_request, response) => void response.setHeader("content-type", "application/json").end(JSON.stringify(POST)),
+  "/post": (_request, response) =>
+    void response
+      .setHeader("content-type", "text/html")
+      .end(`<link rel="alternative" type="application/json+oembed" href="/post.json"><body></body>`),
   "/embedded": (_request, response) =>
     void response
       .setHeader("content-type", "text/html")
@@ -109,7 +122,14 @@ test("a page without them, in another charset", async () => {
 test("images, other things, and what stands for a page", async () => {
   expect((await preview(`${base}/picture.png`)).body).toMatchObject({ "og:image:width": 30, "og:image:type": "image/png" });
   expect((await preview(`${base}/zip`)).body).toEqual({});
-  expect((await preview(`${base}/embedded`)).body).toEqual({ "og:title": "Embedded", "og:description": "quoted words" });
+  expect((await preview(`${base}/embedded`)).body).toEqual({
+    "og:url": `${base}/embedded`,
+    "og:title": "Outer",
+    "og:description": "quoted words",
+  });
+  const post = await preview(`${base}/post`);
+  expect(post.body).toMatchObject({ "og:title": "Somebody", "og:site_name": "Posts", "og:type": "video.other", "og:video:width": 640 });
+  expect(post.body["og:image"]).toMatch(/^mxc:/);
 });
 
 test("nothing is fetched from where it may not be", async () => {

@@ -51,6 +51,27 @@ test("a message waits until the client comes back with the next token, and is go
   expect(contents(await sync(userId, "B", first.position))).toEqual([{ n: 2 }]);
 });
 
+test("a request for room keys goes to every device, and what takes it back comes after it, also to one that sees both at once", async () => {
+  const userId = await user("keys", "K1", "K2", "K3");
+  const requester = requesterFor(userId, { deviceId: "K1" });
+  const key = { algorithm: "m.megolm.v1.aes-sha2", room_id: "!r:test.local", sender_key: "k", session_id: "s" };
+  const request = { action: "request", body: key, request_id: "r1", requesting_device_id: "K1" };
+  const cancellation = { action: "request_cancellation", request_id: "r1", requesting_device_id: "K1" };
+  const ask = (content: JsonObject) =>
+    sendToDevice(server.app, requester, {
+      eventType: "m.room_key_request",
+      txnId: `keys ${txns++}`,
+      messages: { [userId]: { "*": content } },
+    });
+  const start = await sync(userId, "K2", 0);
+  await ask(request);
+  const first = await sync(userId, "K2", start.position);
+  expect(JSON.parse(JSON.stringify(first.events))).toEqual([{ type: "m.room_key_request", sender: userId, content: request }]);
+  await ask(cancellation);
+  expect(contents(await sync(userId, "K2", first.position))).toEqual([cancellation]);
+  expect(contents(await sync(userId, "K3", start.position))).toEqual([request, cancellation]);
+});
+
 test("the same transaction again changes nothing, also at once; of another type it is another one", async () => {
   const userId = await user("txn", "D");
   await Promise.all([send({ [userId]: { D: { n: 1 } } }, "t1"), send({ [userId]: { D: { n: 1 } } }, "t1")]);

@@ -6,6 +6,29 @@ function fakeClock() {
   return { monotonic: () => ms, work: (spent: number) => (ms += spent) };
 }
 
+test("of work that waits some is done at once, and others get their turn in between", async () => {
+  const clock = fakeClock();
+  const turns = createTurns(clock);
+  let [running, most, others, isOver] = [0, 0, 0, false];
+  const count = (): void => {
+    others++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  const items = Array.from({ length: 100 }, (_, i) => i);
+  const results = await turns.mapAsync(items, async (item) => {
+    most = Math.max(most, ++running);
+    await Promise.resolve();
+    clock.work(1);
+    running--;
+    return item * 2;
+  });
+  isOver = true;
+  expect(results).toEqual(items.map((item) => item * 2));
+  expect(most).toBe(8);
+  expect(others).toBeGreaterThanOrEqual(6);
+});
+
 test("little work is done in the turn in which it is asked for", async () => {
   const clock = fakeClock();
   const turns = createTurns(clock);

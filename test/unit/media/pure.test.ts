@@ -115,10 +115,21 @@ test("oEmbed", () => {
     "https://x.test/oembed.json?url=http%3A%2F%2Fwww.x.test%2Fv%2F1&format=json",
   );
   expect(endpointFor(new URL("https://evil.test/?https://www.x.test/v/1"), providers)).toBeUndefined();
-  expect(readOembed(Buffer.from('{"version":"1.0","type":"photo","url":"http://p"}'))?.fields).toEqual({ "og:image": "http://p" });
-  expect([readOembed(Buffer.from("[]")), readOembed(Buffer.from("x")), readOembed(Buffer.from('{"version":"2"}'))]).toEqual([
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  const url = new URL("https://x.test/v/1");
+  const read = (answer: object) => readOembed(Buffer.from(JSON.stringify(answer)), url);
+  expect(read({ version: "1.0", type: "photo", url: "http://p", thumbnail_url: "http://t", cache_age: "60" })).toEqual({
+    fields: { "og:url": url.href, "og:image": "http://p" },
+    html: undefined,
+    authorName: undefined,
+    maxAgeMs: 60_000,
+  });
+  expect(read({ type: "link", title: "a &amp; <b> &#39;", cache_age: [] })?.fields).toEqual({
+    "og:url": url.href,
+    "og:title": "a & <b> '",
+    "og:type": "website",
+  });
+  expect([read([]), read({ version: "2" }), readOembed(Buffer.from("x"), url)]).toEqual([undefined, undefined, undefined]);
+  const ways = [{ formats: ["xml"] }, { formats: ["json"] }, {}, { url: "https://x.test/oembed.xml" }];
+  const endpoints = ways.map((way) => ({ schemes: ["https://x.test/*"], url: "https://x.test/oembed", ...way }));
+  expect(parseProviders(JSON.stringify([{ endpoints }]))).toHaveLength(2);
 });

@@ -120,7 +120,8 @@ class PageReader {
   private readLink({ rel = "", type = "", href }: Attributes): void {
     if (href === undefined) return;
     if (/\bicon\b/i.test(rel)) this.icon ??= href;
-    if (/\balternate\b/i.test(rel) && /^application\/json\+oembed$/i.test(type)) this.oembed ??= href;
+    // Flickr says "alternative".
+    if (/\balternat(e|ive)\b/i.test(rel) && /^application\/json\+oembed$/i.test(type)) this.oembed ??= href;
   }
 
   private readImage({ src, width, height }: Attributes): void {

@@ -8,6 +8,7 @@ import type { MediaApp } from "../media";
 import { charsetOf } from "./charset";
 import { addressCheck, drop, failed, fetchFrom, isKind, readAll, typeOf } from "./fetchPage";
 import { endpointFor, readOembed } from "./oembed";
+import type { Embedded } from "./oembed";
 import { imageFields, openGraphOf } from "./openGraph";
 import { readPage } from "./page";
 import { storeImage } from "./storeImage";
@@ -48,34 +49,49 @@ function parseAddress(text: string): URL {
 async function make(app: MediaApp, userId: string, url: URL): Promise<string> {
   const target = endpointFor(url, app.media.oembedProviders) ?? url;
   const answer = await fetchFrom(app, target);
-  const preview = JSON.stringify(await describe(app, userId, answer));
+  const { fields, maxAgeMs } = await describe(app, userId, { answer, url });
+  const preview = JSON.stringify(fields);
   const now = app.clock.now();
-  const expiresTs = now + lifetimeOf(answer.header("cache-control") ?? "");
+  const expiresTs = now + lifetimeOf(maxAgeMs ?? maxAgeOf(answer.header("cache-control") ?? ""));
   await putUrlPreview(app.db, { url: url.href, fetchedTs: now, expiresTs, preview });
   return preview;
 }
 
+const maxAgeOf = (cacheControl: string): number => Number(/\bmax-age=(\d{1,9})/i.exec(cacheControl)?.[1] ?? 0) * 1000;
+
 /** As long as the page says, within an hour and a day. */
-function lifetimeOf(cacheControl: string): number {
-  const seconds = /\bmax-age=(\d{1,9})/i.exec(cacheControl)?.[1];
-  return Math.min(DAY_MS, Math.max(HOUR_MS, Number(seconds ?? 0) * 1000));
+const lifetimeOf = (maxAgeMs: number): number => Math.min(DAY_MS, Math.max(HOUR_MS, maxAgeMs));
+
+interface Description {
+  readonly fields: JsonObject;
+  /** How long it holds, where oEmbed says so. */
+  readonly maxAgeMs?: number | undefined;
 }
 
-async function describe(app: MediaApp, userId: string, answer: WebAnswer): Promise<JsonObject> {
+/** url: what was asked about, which may not be what answered. */
+async function describe(app: MediaApp, userId: string, { answer, url }: { answer: WebAnswer; url: URL }): Promise<Description> {
   if (isKind(answer, /^image\//i)) {
     const image = await storeImage(app, userId, answer);
-    return { "og:description": answer.url.pathname.split("/").at(-1) ?? "", ...imageFields(image) };
+    return { fields: { "og:description": answer.url.pathname.split("/").at(-1) ?? "", ...imageFields(image) } };
   }
   if (isKind(answer, /^(text\/html|application\/xhtml\+xml|application\/xml|text\/xml)\b/i)) {
     return describePage(app, userId, { page: await readAll(app, answer), type: typeOf(answer), url: answer.url });
   }
   if (isKind(answer, /^application\/json\b/i)) {
-    const embedded = await embed(await readAll(app, answer));
-    return embedded ? withImage(app, userId, { fields: embedded, base: answer.url }) : {};
+    const embedded = await embed(await readAll(app, answer), url);
+    if (!embedded) return { fields: {} };
+    const { fields, maxAgeMs } = embedded;
+    return { fields: await withImage(app, userId, { fields: withTitle(fields, embedded), base: answer.url }), maxAgeMs };
   }
   drop(answer);
-  return {};
+  return { fields: {} };
 }
+
+/** Posts have authors, not titles. */
+const withTitle = (fields: Fields, embedded: Pick<Embedded, "authorName"> | undefined): Fields =>
+  fields["og:title"] || !embedded?.authorName ? fields : { ...fields, "og:title": embedded.authorName };
+
+type Fields = Embedded["fields"];
 
 interface Page {
   readonly page: Buffer;
@@ -83,39 +99,37 @@ interface Page {
   readonly url: URL;
 }
 
-async function describePage(app: MediaApp, userId: string, { page, type, url }: Page): Promise<JsonObject> {
+/** What a page says of itself goes before what it has others say. */
+async function describePage(app: MediaApp, userId: string, { page, type, url }: Page): Promise<Description> {
   const facts = await readPage(page, charsetOf(page, type));
-  const fields = { ...openGraphOf(facts), ...(await embeddedBy(app, facts.oembed, url)) };
-  return withImage(app, userId, { fields, base: url });
+  const embedded = await embeddedBy(app, facts.oembed, url);
+  const fields = withTitle({ ...embedded?.fields, ...openGraphOf(facts) }, embedded);
+  return { fields: await withImage(app, userId, { fields, base: url }), maxAgeMs: embedded?.maxAgeMs };
 }
 
 /** What a page names for that purpose. A failure there leaves the page itself. */
-async function embeddedBy(app: MediaApp, href: string | undefined, base: URL): Promise<Record<string, string> | undefined> {
+async function embeddedBy(app: MediaApp, href: string | undefined, base: URL): Promise<Embedded | undefined> {
   if (href === undefined || !URL.canParse(href, base.href)) return undefined;
   try {
-    return await embed(await readAll(app, await fetchFrom(app, new URL(href, base))));
+    return await embed(await readAll(app, await fetchFrom(app, new URL(href, base))), base);
   } catch (error) {
     if (error instanceof MatrixError) return undefined;
     throw error;
   }
 }
 
-async function embed(bytes: Buffer): Promise<Record<string, string> | undefined> {
-  const embedded = readOembed(bytes);
-  if (!embedded) return undefined;
-  if (embedded.html === undefined) return { ...embedded.fields };
+/** The HTML of a post or player describes it, and shows an image where none is named. */
+async function embed(bytes: Buffer, url: URL): Promise<Embedded | undefined> {
+  const embedded = readOembed(bytes, url);
+  if (embedded?.html === undefined) return embedded;
   const inner = await readPage(Buffer.from(`<body>${embedded.html}`), "utf-8");
-  return { ...openGraphOf({ ...inner, title: undefined, image: undefined }), ...embedded.fields };
+  return { ...embedded, fields: { ...openGraphOf({ ...inner, title: undefined }), ...embedded.fields } };
 }
 
 /** Copies the image to us, so that clients need not tell its owner that they look. Without it the rest is still good. */
-async function withImage(
-  app: MediaApp,
-  userId: string,
-  { fields, base }: { fields: Readonly<Record<string, string>>; base: URL },
-): Promise<JsonObject> {
+async function withImage(app: MediaApp, userId: string, { fields, base }: { fields: Fields; base: URL }): Promise<JsonObject> {
   const { "og:image": href, ...rest } = fields;
-  if (href === undefined || !URL.canParse(href, base.href)) return rest;
+  if (typeof href !== "string" || !URL.canParse(href, base.href)) return rest;
   try {
     const answer = await fetchFrom(app, new URL(href, base));
     if (!isKind(answer, /^image\//i)) {
