@@ -73,7 +73,7 @@ export function createCaches(deps: CachesDeps): Caches {
     stateGroups,
     events,
     roomState,
-    joinedMembers: createJoinedMembers(db, roomState, scaled(8 * MIB)),
+    joinedMembers: createJoinedMembers({ db, turns, roomState }, scaled(8 * MIB)),
     memberships: createMemberships(db, {
       serverName,
       forgetsLeft: config.forget_rooms_on_leave,

@@ -1,4 +1,5 @@
 import { JsonText } from "../lib/jsonText";
+import type { Turns } from "../lib/turns";
 import type { Db } from "../storage/db";
 import { membersOfRooms } from "../storage/memberships";
 import { createCache } from "./cache";
@@ -18,7 +19,13 @@ interface Known {
   readonly position: number;
 }
 
-export function createJoinedMembers(db: Db, roomState: Pick<RoomState, "currents">, maxBytes: number): JoinedMembers {
+interface JoinedMembersDeps {
+  readonly db: Db;
+  readonly turns: Turns;
+  readonly roomState: Pick<RoomState, "currents">;
+}
+
+export function createJoinedMembers({ db, turns, roomState }: JoinedMembersDeps, maxBytes: number): JoinedMembers {
   const cache = createCache<number, Known>({
     name: "joined_members",
     max: maxBytes,
@@ -26,13 +33,13 @@ export function createJoinedMembers(db: Db, roomState: Pick<RoomState, "currents
     load: async (nids) => {
       // Positions first: what is read may then be newer than they say, never older.
       const currents = await roomState.currents(nids);
-      const joined = new Map(nids.map((nid) => [nid, {} as Record<string, object>]));
-      for (const { roomNid, userId, displayName, avatarUrl } of await membersOfRooms(db, nids, "join")) {
-        const room = joined.get(roomNid);
-        if (room) room[userId] = { display_name: displayName, avatar_url: avatarUrl };
-      }
-      return Array.from(joined, ([nid, room]) => {
-        return [nid, { text: new JsonText(JSON.stringify(room)), position: currents.get(nid)?.position ?? 0 }] as const;
+      const joined = new Map(nids.map((nid): [number, string[]] => [nid, []]));
+      await turns.map(await membersOfRooms(db, nids, "join"), ({ roomNid, userId, displayName, avatarUrl }) => {
+        const shown = JSON.stringify({ display_name: displayName, avatar_url: avatarUrl });
+        joined.get(roomNid)?.push(`${JSON.stringify(userId)}:${shown}`);
+      });
+      return Array.from(joined, ([nid, members]) => {
+        return [nid, { text: new JsonText(`{${members.join(",")}}`), position: currents.get(nid)?.position ?? 0 }] as const;
       });
     },
   });

@@ -24,7 +24,7 @@ export interface ConsumerOptions<Row> {
 /** Rows held for a consumer that is behind; older ones it reads from the database. */
 const MAX_HEARD = 5_000;
 /** Ids that are read from the database at once. */
-const PAGE_IDS = 2_000;
+const PAGE_IDS = 500;
 /** Without a row of concern, the position is stored after this many others. */
 const SAVE_EVERY = 10_000;
 const RETRY_MS = 5_000;
