@@ -51,3 +51,17 @@ test("state is that before the timeline, or that after it under the name that wa
   expect(await ask("&org.matrix.msc4222.use_state_after=true")).toEqual({ unstable: ["After"] });
   expect(await ask("&use_state_after=false&org.matrix.msc4222.use_state_after=false")).toEqual({ state: ["After"] });
 });
+
+test("joined members come with their names as they are, and without those who left", async () => {
+  const [dora, erik, fay] = await Promise.all([server.client("dora"), server.client("erik"), server.client("fay")]);
+  await erik.put(`/profile/${enc(erik.userId)}/displayname`, { displayname: 'Erik "the Red" \\ \u2028' });
+  const roomId = await dora.createRoom({ preset: "public_chat" });
+  for (const client of [erik, fay]) await client.post(`/join/${enc(roomId)}`);
+  await fay.post(`/rooms/${enc(roomId)}/leave`);
+  expect(await dora.get(`/rooms/${enc(roomId)}/joined_members`)).toEqual({
+    joined: {
+      [dora.userId]: { display_name: "dora", avatar_url: null },
+      [erik.userId]: { display_name: 'Erik "the Red" \\ \u2028', avatar_url: null },
+    },
+  });
+});
