@@ -87,6 +87,8 @@ export interface EventReader {
   byNids(nids: readonly number[]): Promise<Map<number, StoredEvent>>;
   byIds(eventIds: readonly string[]): Promise<Map<string, StoredEvent>>;
   byId(eventId: string): Promise<StoredEvent | undefined>;
+  /** The numbers of those that are stored. */
+  nidsOf(eventIds: readonly string[]): Promise<Map<string, { readonly nid: number }>>;
   cached(nid: number): StoredEvent | undefined;
   /** Whether memory knows that the event is stored; where it does not, the database may. */
   isCached(eventId: string): boolean;
@@ -144,9 +146,7 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
   async function byIds(eventIds: readonly string[]): Promise<Map<string, StoredEvent>> {
     const nids = await nidOf.loadMany(eventIds);
     const found = await events.loadMany([...nids.values()].map(({ nid }) => nid));
-    const out = new Map<string, StoredEvent>();
-    for (const event of found.values()) out.set(event.row.eventId, event);
-    return out;
+    return new Map([...found.values()].map((event) => [event.row.eventId, event]));
   }
 
   return {
@@ -154,6 +154,7 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
     byNids: (nids) => events.loadMany(nids),
     byIds,
     byId: async (eventId) => (await byIds([eventId])).get(eventId),
+    nidsOf: (eventIds) => nidOf.loadMany(eventIds),
     cached: (nid) => events.get(nid),
     isCached: (eventId) => nidOf.get(eventId) !== undefined,
     add(event) {

@@ -6,6 +6,7 @@ import { isJsonObject } from "../lib/json";
 import type { JsonObject, JsonValue } from "../lib/json";
 import { parseLosslessJson } from "../lib/jsonLossless";
 import { JsonText } from "../lib/jsonText";
+import { Patience } from "../lib/patience";
 import type { Random } from "../lib/random";
 import type { Logger } from "../observe/logger";
 import type { SigningKey } from "../rooms/event";
@@ -14,6 +15,7 @@ import { readBytes } from "./federationConnections";
 import type { Connections } from "./federationConnections";
 import type { Target } from "./federationDiscovery";
 import { MAX_LARGE_BYTES, readLarge } from "./largeAnswer";
+import type { ElementSink } from "./largeAnswer";
 import { BackingOffError, FederationDeniedError, FederationError, ServerUnreachableError } from "./federationErrors";
 
 export interface FederationClientDeps {
@@ -159,8 +161,13 @@ async function attemptOnce(deps: FederationClientDeps, message: Message, options
   const { destination } = message;
   return reported(deps, message, async () => {
     const targets = await deps.discover(destination);
-    const answer = await toFirstReachable(deps, targets, message, options);
-    return readAnswer(destination, answer, options);
+    const { elements } = options;
+    if (!elements) return readAnswer(destination, await toFirstReachable(deps, targets, message, options), options);
+    // What we do with the elements is not the other server's time.
+    const patience = new Patience(totalOf(deps, options));
+    const answer = await toFirstReachable(deps, targets, message, options, patience.signal);
+    const take: ElementSink["take"] = (array, taken) => patience.during(() => elements.take(array, taken));
+    return readAnswer(destination, answer, { ...options, elements: { arrays: elements.arrays, take } });
   });
 }
 
@@ -185,11 +192,12 @@ async function toFirstReachable(
   targets: readonly Target[],
   message: Message,
   options: FederationRequestOptions,
+  signal?: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
   let failure: unknown = new Error("it has no address");
   for (const target of targets) {
     try {
-      return await dispatch(deps, target, message, options);
+      return await dispatch(deps, target, message, options, signal);
     } catch (error) {
       failure = error;
       if (!isConnectError(error)) throw error;
@@ -209,6 +217,7 @@ async function dispatch(
   target: Target,
   message: Message,
   options: FederationRequestOptions,
+  signal = AbortSignal.timeout(totalOf(deps, options)),
 ): Promise<Dispatcher.ResponseData> {
   const { method, path, content } = message;
   const timeout = options.timeoutMs ?? deps.config.federation.client_timeout;
@@ -225,9 +234,12 @@ async function dispatch(
     body: content ?? null,
     headersTimeout: timeout,
     bodyTimeout: timeout,
-    signal: AbortSignal.timeout(options.totalMs ?? timeout * BODY_FACTOR),
+    signal,
   });
 }
+
+const totalOf = ({ config }: FederationClientDeps, { totalMs, timeoutMs }: FederationRequestOptions): number =>
+  totalMs ?? (timeoutMs ?? config.federation.client_timeout) * BODY_FACTOR;
 
 /** Old Synapses want the origin first and no space behind commas. */
 function authorizationOf({ serverName, signingKey }: FederationClientDeps, { method, path, destination, content }: Message): string {
@@ -238,7 +250,7 @@ function authorizationOf({ serverName, signingKey }: FederationClientDeps, { met
 async function readAnswer(
   destination: string,
   { statusCode, body }: Dispatcher.ResponseData,
-  { elements, maxBytes }: Pick<FederationRequestOptions, "elements" | "maxBytes">,
+  { elements, maxBytes }: { readonly elements?: Pick<ElementSink, "arrays" | "take">; readonly maxBytes?: number },
 ): Promise<JsonObject> {
   const pieces = body as AsyncIterable<Buffer>;
   const failed = statusCode < 200 || statusCode >= 300;

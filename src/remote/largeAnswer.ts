@@ -22,7 +22,11 @@ const BATCH = 200;
 const BATCH_BYTES = 1024 * 1024;
 
 /** Reads an answer whose elements go to the sink. Gives the rest, in which these arrays are empty. */
-export async function readLarge(body: AsyncIterable<Buffer>, sink: ElementSink, maxBytes: number): Promise<JsonValue> {
+export async function readLarge(
+  body: AsyncIterable<Buffer>,
+  sink: Pick<ElementSink, "arrays" | "take">,
+  maxBytes: number,
+): Promise<JsonValue> {
   let waiting = new Map<string, JsonValue[]>();
   let count = 0;
   let bytes = 0;

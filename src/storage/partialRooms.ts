@@ -74,9 +74,9 @@ export async function stateEntries(
   db: Db,
   roomNid: number,
   eventIds: readonly string[],
-): Promise<{ nid: number; type: string; stateKey: string }[]> {
+): Promise<{ eventId: string; nid: number; type: string; stateKey: string }[]> {
   return db`
-    select nid, type, state_key as "stateKey" from events
+    select event_id as "eventId", nid, type, state_key as "stateKey" from events
     where event_id = any(${eventIds}::text[]) and room_nid = ${roomNid} and state_key is not null and rejected is null`;
 }
 

@@ -45,15 +45,16 @@ export interface BuiltOnTip extends BuiltEvent {
   readonly after: StateGroup | undefined;
   /** How the current state moves. One of the event's own key, except where states had to be resolved. */
   readonly moves: readonly CurrentMove[];
-  /** Events that come into the current state besides this one. */
-  readonly joining: ReadonlyMap<number, StoredEvent>;
   readonly replaces: StoredEvent | undefined;
   readonly verdict: { readonly rejected: string | null; readonly softFailed: boolean };
 }
 
 /** The verdict on an event that may stand. */
 export const accepted: BuiltOnTip["verdict"] = { rejected: null, softFailed: false };
-const nobody: ReadonlyMap<number, StoredEvent> = new Map();
+
+/** The events that come into the current state besides the one that was built. */
+export const brought = ({ moves, nid: own }: Pick<BuiltOnTip, "moves" | "nid">): number[] =>
+  moves.flatMap(({ nid }) => (nid === undefined || nid === own ? [] : [nid]));
 
 export const pairKey = (type: string, stateKey: string): string => `${type}\u0000${stateKey}`;
 
@@ -144,7 +145,6 @@ export function advance(before: RoomTip, built: BuiltEvent, inputs: BuildInputs,
     groups: next ? [next.row] : [],
     after: tip.group,
     moves: inputs.keyNid === undefined ? [] : [{ keyNid: inputs.keyNid, prev: replaces, nid: ids.nid }],
-    joining: nobody,
     replaces,
     verdict: accepted,
   };

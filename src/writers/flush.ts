@@ -19,6 +19,7 @@ import { nextIds } from "../storage/streamIds";
 import { cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
 import type { StreamRow } from "../storage/streamIds";
+import { brought } from "./buildOnTip";
 import type { BuiltOnTip } from "./buildOnTip";
 import { noteExpiries } from "./expiry";
 import { cancelOvertakenBy } from "./overtaken";
@@ -118,16 +119,14 @@ export interface MemberRules {
   readonly config: Pick<Config, "forget_rooms_on_leave">;
 }
 
+/** What a member event says, wherever it stands. */
+type MemberFacts = Omit<MemberRow, "roomNid" | "eventNid" | "streamOrdering">;
+
 /** What a member event says of its target; undefined for other events, and memberships that there are not. */
-export function memberRow(
-  event: RoomEvent,
-  place: Pick<MemberRow, "roomNid" | "eventNid" | "streamOrdering">,
-  { serverName, config }: MemberRules,
-): MemberRow | undefined {
+export function memberFacts(event: RoomEvent, { serverName, config }: MemberRules): MemberFacts | undefined {
   const membership = event.type === "m.room.member" ? membershipOf(event) : undefined;
   if (membership === undefined || event.stateKey === undefined) return undefined;
   return {
-    ...place,
     userId: event.stateKey,
     membership,
     sender: event.sender,
@@ -139,19 +138,33 @@ export function memberRow(
 }
 
 /** The newest membership of each (room, user) in the batch: an upsert may touch a row only once. */
-function memberRows(placed: readonly Placed[], rules: MemberRules): MemberRow[] {
+function memberRows(placed: readonly Placed[], others: ReadonlyMap<number, MemberFacts>, rules: MemberRules): MemberRow[] {
   const rows = new Map<string, MemberRow>();
-  const add = (event: RoomEvent, eventNid: number, { roomNid, streamOrdering }: NewEventRow): void => {
-    const row = memberRow(event, { roomNid, eventNid, streamOrdering: streamOrdering ?? 0 }, rules);
-    if (row) rows.set(`${roomNid} ${row.userId}`, row);
+  const add = (facts: MemberFacts | undefined, eventNid: number, { roomNid, streamOrdering }: NewEventRow): void => {
+    if (facts) rows.set(`${roomNid} ${facts.userId}`, { ...facts, roomNid, eventNid, streamOrdering: streamOrdering ?? 0 });
   };
   for (const { pending, row } of placed) {
     const { built } = pending;
-    for (const [nid, event] of built.joining) add(event.event, nid, row);
-    if (concerns(built)) add(built.event, row.nid, row);
+    for (const nid of brought(built)) add(others.get(nid), nid, row);
+    if (concerns(built)) add(memberFacts(built.event, rules), row.nid, row);
   }
   return [...rows.values()];
 }
+
+/** Member events that come into the state of their rooms besides those of the batch: read a few at a time, as they may be all of a room's. */
+async function broughtMembers(deps: FlushDeps, batch: readonly PendingEvent[]): Promise<Map<number, MemberFacts>> {
+  const found = new Map<number, MemberFacts>();
+  const nids = batch.flatMap(({ built }) => brought(built));
+  for (let i = 0; i < nids.length; i += READ_AT_ONCE) {
+    for (const [nid, { event }] of await deps.stored(nids.slice(i, i + READ_AT_ONCE))) {
+      const facts = memberFacts(event, deps);
+      if (facts) found.set(nid, facts);
+    }
+  }
+  return found;
+}
+
+const READ_AT_ONCE = 500;
 
 /** Whether the event itself holds in the room now, or in the view of its target. */
 const concerns = (built: BuiltOnTip): boolean =>
@@ -186,7 +199,12 @@ function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
 }
 
 /** All that is written for a batch besides the ids; started together so that it travels in one go. */
-function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStatsChange[], rules: MemberRules): Promise<unknown>[] {
+function statements(
+  tx: Db,
+  placed: readonly Placed[],
+  stats: readonly RoomStatsChange[],
+  members: readonly MemberRow[],
+): Promise<unknown>[] {
   const rows = placed.map(({ row }) => row);
   const tips = tipRows(placed);
   const fresh = tips.filter(({ expected }) => expected === 0);
@@ -214,8 +232,7 @@ function statements(tx: Db, placed: readonly Placed[], stats: readonly RoomStats
       nid: nid ?? null,
     })),
   );
-  const reset = placed.flatMap(({ pending: { built }, row }) => (built.joining.size > 0 ? [row.roomNid] : []));
-  const members = memberRows(placed, rules);
+  const reset = placed.flatMap(({ pending: { built }, row }) => (brought(built).length > 0 ? [row.roomNid] : []));
   const redactions = placed.flatMap(({ pending: { redacts, redactedBy }, row: { eventId, roomNid, receivedTs } }) => [
     ...(redacts === undefined ? [] : [{ eventId: redacts, roomNid, redactedBy: eventId, redactedTs: receivedTs }]),
     ...(redactedBy === undefined ? [] : [{ eventId, roomNid, redactedBy, redactedTs: receivedTs }]),
@@ -244,6 +261,8 @@ export interface FlushDeps {
   readonly config: Pick<Config, "enable_ephemeral_messages" | "max_event_delay_duration" | "forget_rooms_on_leave">;
   readonly push: PushPersister | undefined;
   stats(events: readonly PendingEvent[]): Promise<RoomStatsChange[]>;
+  /** Events that are stored or about to be. */
+  stored(nids: readonly number[]): Promise<ReadonlyMap<number, StoredEvent>>;
 }
 
 export interface FlushResult {
@@ -254,7 +273,7 @@ export interface FlushResult {
 
 /** Stores a batch in one transaction: all of it or nothing. Throws TipConflict, or what the database says. */
 export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[]): Promise<FlushResult> {
-  const [stats, push] = await Promise.all([deps.stats(batch), deps.push?.evaluate(batch)]);
+  const [stats, push, others] = await Promise.all([deps.stats(batch), deps.push?.evaluate(batch), broughtMembers(deps, batch)]);
   const { placed, forget } = await deps.db.tx(async (tx) => {
     // Taking the ids takes the stream's lock; it is held for one more round trip.
     const events = placeAt(batch, await nextIds(tx, eventsStream, batch.length));
@@ -262,7 +281,8 @@ export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[
     const standing = batch.flatMap(({ built }) => (built.verdict.rejected === null ? built : []));
     const expiries = noteExpiries(tx, deps.config, standing);
     const overtaken = cancelOvertakenBy(tx, deps.config, events);
-    await Promise.all([...statements(tx, events, stats, deps), expiries, overtaken, push?.insert(tx, positions)]);
+    const members = memberRows(events, others, deps);
+    await Promise.all([...statements(tx, events, stats, members), expiries, overtaken, push?.insert(tx, positions)]);
     const changes = batch.flatMap((pending) => pending.forget ?? []);
     return { placed: events, forget: await appendCacheChanges(tx, cachesStream.lockKey, changes) };
   });

@@ -7,7 +7,7 @@ import type { FlushDeps, FlushResult, PendingEvent } from "./flush";
 import type { SendIntent, SendOutcome } from "./intents";
 import { roomStatsOf } from "./roomStats";
 import type { RoomWriterDeps } from "./roomWriter";
-import { Unstored, newGroups } from "./unstored";
+import { Unstored, newGroups, withAhead } from "./unstored";
 import type { Ahead } from "./unstored";
 
 export interface FlushJob {
@@ -128,7 +128,8 @@ export class Flusher<Job extends FlushJob> {
   private flush(events: readonly PendingEvent[]): Promise<FlushResult> {
     const { db, caches, serverName, config, push } = this.deps;
     const stats: FlushDeps["stats"] = (batch) => roomStatsOf(caches, serverName, batch, this.waiting.byNid);
-    return flushEvents({ db, serverName, config, push: push(), stats }, events);
+    const stored: FlushDeps["stored"] = (nids) => withAhead(nids, this.waiting.byNid, caches.events.byNids);
+    return flushEvents({ db, serverName, config, push: push(), stats, stored }, events);
   }
 
   /** All that is ready; after a failure each room for itself, so that a bad event takes nobody with it. */

@@ -30,13 +30,13 @@ export interface LackingMembers {
   readonly hosts: readonly string[];
 }
 
-/** An event with the state before it, which cannot be worked out here: all of it and its auth chain come along. */
+/** An event with the state before it, which cannot be worked out here. */
 export interface EventWithState {
   readonly roomId: string;
   readonly version: string;
   readonly event: CheckedPdu;
-  readonly state: readonly CheckedPdu[];
-  readonly authChain: readonly CheckedPdu[];
+  /** Ids of events that are stored. */
+  readonly state: readonly string[];
   /** Set where the state lacks members. */
   readonly lacking?: LackingMembers | undefined;
 }
@@ -136,7 +136,7 @@ export function storeTransactionEvents(app: RpcApp, request: TransactionEvents):
   return app.rpc.call(storeTransaction, request);
 }
 
-/** Stores an event with the state before it: the answer to send_join. */
+/** Stores an event with the state before it: the answer to send_join, whose events are stored as outliers. */
 export function storeWithState(app: RpcApp, request: EventWithState): Promise<RemoteOutcome> {
   return app.rpc.call(storeRemote, { kind: "with_state", ...request });
 }

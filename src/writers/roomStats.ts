@@ -6,6 +6,7 @@ import { own } from "../lib/json";
 import { packedGet } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
 import type { RoomStatsChange } from "../storage/persistEvents";
+import { brought } from "./buildOnTip";
 import { membershipOf } from "./flush";
 import type { PendingEvent } from "./flush";
 
@@ -52,7 +53,7 @@ export async function roomStatsOf(
     let room = rooms.get(nid);
     if (!room) rooms.set(nid, (room = { last: event, deltas: { joinedDelta: 0, invitedDelta: 0, localDelta: 0 }, touched: false }));
     room.last = event;
-    if (built.joining.size > 0) room.touched = true;
+    if (brought(built).length > 0) room.touched = true;
     if (!built.moves.some(({ nid: moved }) => moved === built.nid)) continue;
     if (built.event.type === "m.room.member") {
       if (membershipOf(built.event) === membershipOf(built.replaces?.event)) continue;

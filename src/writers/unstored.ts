@@ -37,3 +37,19 @@ export function newGroups({ groups, after, tip }: BuiltOnTip): StateGroup[] {
   const ids = new Set(groups.map(({ id }) => id));
   return [...(after ? [after] : []), tip.group].filter(({ id }) => ids.has(id));
 }
+
+/** Loads what is not about to be stored. */
+export async function withAhead<K, V extends StoredEvent | StateGroup>(
+  keys: readonly K[],
+  ahead: ReadonlyMap<K, V>,
+  load: (keys: readonly K[]) => Promise<Map<K, V>>,
+): Promise<Map<K, V>> {
+  const found = ahead.size === 0 ? [] : keys.filter((key) => ahead.has(key));
+  if (found.length === 0) return load(keys);
+  const loaded = found.length === keys.length ? new Map<K, V>() : await load(keys.filter((key) => !ahead.has(key)));
+  for (const key of found) {
+    const value = ahead.get(key);
+    if (value) loaded.set(key, value);
+  }
+  return loaded;
+}

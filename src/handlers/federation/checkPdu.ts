@@ -55,12 +55,17 @@ export async function isSignedBy(app: KeysApp, { event, signingText }: ReceivedP
   return false;
 }
 
-/** As checkPdu for many, parallel to the request, in slices so that other requests have their turn. */
-export async function checkPdus(app: KeysApp, version: RoomVersion, pdus: readonly JsonValue[]): Promise<PduCheck[]> {
-  const checks: PduCheck[] = [];
+/** As checkPdu for many, parallel to the request. */
+export function checkPdus(app: KeysApp, version: RoomVersion, pdus: readonly JsonValue[]): Promise<PduCheck[]> {
+  return inSlices(pdus, (pdu) => checkPdu(app, version, pdu));
+}
+
+/** Checks many, parallel to the request, in slices so that other requests have their turn. */
+export async function inSlices<C>(pdus: readonly JsonValue[], check: (pdu: JsonValue) => Promise<C>): Promise<C[]> {
+  const checks: C[] = [];
   for (let at = 0; at < pdus.length; at += CHUNK) {
     if (at > 0) await new Promise<void>((resolve) => void setImmediate(resolve));
-    checks.push(...(await Promise.all(pdus.slice(at, at + CHUNK).map((pdu) => checkPdu(app, version, pdu)))));
+    checks.push(...(await Promise.all(pdus.slice(at, at + CHUNK).map(check))));
   }
   return checks;
 }

@@ -2,13 +2,12 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { JsonValue } from "../../lib/json";
 import { createLimiter } from "../../lib/limiter";
 import { FederationError } from "../../remote/federationErrors";
-import { inAuthOrder } from "../../rooms/state/authOrder";
 import { eventIdsOfRoom, historyForwards } from "../../storage/events";
 import { getTips } from "../../storage/rooms";
 import { type ForeignState, storeOutliers } from "../../writers/remoteRpc";
 import type { App } from "../app";
-import { type KeptPdu, createEventSink } from "./eventSink";
-import { type StateIds, askEvent, askEventAuth, askMissingEvents, askState, askStateIds } from "./asks";
+import { createEventSink } from "./eventSink";
+import { askEvent, askEventAuth, askMissingEvents, askState, askStateIds } from "./asks";
 import { type GoodPdu, goodPdus } from "./checkPdu";
 
 /** Events asked for by get_missing_events; larger gaps are bridged by asking for the state. */
@@ -16,8 +15,6 @@ const MAX_MISSING = 10;
 /** From so many unknown events of a state on, all of it is asked for at once. */
 const MANY_UNKNOWN = 50;
 const PARALLEL_FETCHES = 10;
-/** Events of a state that the room's owner judges and stores in one go. */
-const STORED_AT_ONCE = 500;
 
 /** Where a room of ours is to be completed from: the server that sent what does not fit. */
 export interface Source {
@@ -56,34 +53,31 @@ export async function fetchAuthOf(app: App, { room, origin }: Source, eventId: s
 export async function fetchStateBefore(app: App, source: Source, eventId: string): Promise<ForeignState> {
   const { room, origin } = source;
   const ids = await askStateIds(app, origin, room.roomId, eventId);
-  const known = new Set(await eventIdsOfRoom(app.db, room.nid, [...ids.state, ...ids.authChain, eventId]));
-  const fetched = inAuthOrder(await fetchUnknown(app, source, eventId, ids, known));
-  for (let i = 0; i < fetched.length; i += STORED_AT_ONCE) {
-    const part = fetched.slice(i, i + STORED_AT_ONCE).map(({ checked }) => checked);
-    await storeOutliers(app, room.roomId, room.version.id, part);
-  }
+  const named = [...new Set([eventId, ...ids.state, ...ids.authChain])];
+  const known = new Set(await eventIdsOfRoom(app.db, room.nid, named));
+  const unknown = named.filter((id) => !known.has(id));
+  if (unknown.length > 0) await fetchUnknown(app, source, eventId, { known, unknown });
   return { eventId, state: ids.state };
 }
 
-/** What is not known of the event, its state and auth chain. What the other server does not have either is left out. */
+/** Stores what is not known of the event, its state and auth chain. What the other server does not have either is left out. */
 async function fetchUnknown(
   app: App,
-  { room, origin }: Source,
+  { room: { roomId, version }, origin }: Source,
   eventId: string,
-  ids: StateIds,
-  known: ReadonlySet<string>,
-): Promise<KeptPdu[]> {
-  const unknown = [...new Set([eventId, ...ids.state, ...ids.authChain])].filter((id) => !known.has(id));
-  const events = createEventSink(app, room.version, room.roomId, ["pdus", "auth_chain"]);
+  { known, unknown }: { readonly known: ReadonlySet<string>; readonly unknown: readonly string[] },
+): Promise<void> {
+  const events = createEventSink(app, { roomId, version, arrays: ["pdus", "auth_chain"], known });
   const isMany = unknown.length > MANY_UNKNOWN;
-  const pdus = isMany ? [await fetchEvent(app, origin, eventId)] : await fetchEvents(app, origin, unknown);
-  await events.take(
-    "pdus",
-    pdus.filter((pdu) => pdu !== undefined),
-  );
-  if (isMany) await askState(app, origin, room.roomId, eventId, events);
-  // what was known takes memory to no end
-  return [...events.events.values()].filter(({ event }) => !known.has(event.eventId));
+  await events.fill(async () => {
+    const alone = isMany ? unknown.filter((id) => id === eventId) : unknown;
+    const pdus = await fetchEvents(app, origin, alone);
+    await events.take(
+      "pdus",
+      pdus.filter((pdu) => pdu !== undefined),
+    );
+    if (isMany) await askState(app, origin, roomId, eventId, events);
+  });
 }
 
 function fetchEvents(app: App, origin: string, ids: readonly string[]): Promise<(JsonValue | undefined)[]> {

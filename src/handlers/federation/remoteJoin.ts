@@ -1,6 +1,5 @@
 import { MatrixError } from "../../errors";
 import { own } from "../../lib/json";
-import type { RoomVersion } from "../../rooms/versions";
 import type { SentEvent } from "../../writers/intents";
 import type { CheckedPdu } from "../../writers/checkedPdu";
 import { storeWithState } from "../../writers/remoteRpc";
@@ -8,7 +7,7 @@ import type { App } from "../app";
 import { areWeIn } from "./access";
 import { type JoinAnswer, sendJoin } from "./asks";
 import { checkPdu } from "./checkPdu";
-import { type EventSink, createEventSink, versionIn } from "./eventSink";
+import { createEventSink } from "./eventSink";
 import { type FilledTemplate, type RemoteMembership, fillTemplate } from "./enter";
 import type { JoinExtent } from "./joinedRoom";
 import { sentOf } from "./outcomes";
@@ -23,18 +22,16 @@ export async function joinRemotely(app: App, hosts: readonly string[], membershi
   const extent = await extentFor(app, roomId);
   const join = await askInTurn(hosts, "join the room", (host) => fillTemplate(app, host, membership));
   // Whoever made the template knows the events that it cites; others may not.
-  const events = createEventSink(app, join.version, roomId, ["state", "auth_chain"]);
+  const events = createEventSink(app, { roomId, version: join.version, arrays: ["state", "auth_chain"], isNew: true });
   const answer = await askInTurn([join.host], "join the room", (host) =>
-    sendJoin(app, host, { roomId, eventId: join.event.eventId, json: join.json, extent, events }),
+    events.fill(() => sendJoin(app, host, { roomId, eventId: join.event.eventId, json: join.json, extent, events })),
   );
   const event = await signedByBoth(app, join, answer);
-  checkCreate(join.version, events);
   const outcome = await storeWithState(app, {
     roomId,
     version: join.version.id,
     event,
-    state: events.of("state").map(({ checked }) => checked),
-    authChain: events.of("auth_chain").map(({ checked }) => checked),
+    state: events.idsOf("state"),
     lacking: answer.lackingHosts && { via: join.host, hosts: answer.lackingHosts },
   });
   if (answer.lackingHosts) app.hints.give("partial_joins");
@@ -57,11 +54,4 @@ async function signedByBoth(app: App, join: FilledTemplate, { event }: JoinAnswe
     throw new MatrixError(502, "M_UNKNOWN", `${join.host} did not sign the join that it approved`);
   }
   return check.checked;
-}
-
-/** The room has to be one, of the version that the template named. */
-function checkCreate(version: RoomVersion, events: EventSink): void {
-  const create = events.create();
-  if (!create || versionIn(create) !== version.id)
-    throw new MatrixError(502, "M_UNKNOWN", "The room's create event is missing, or of another version than promised");
 }

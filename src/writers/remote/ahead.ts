@@ -1,8 +1,9 @@
 import type { Caches } from "../../caches/caches";
-import type { EventReader, StoredEvent } from "../../caches/events";
+import type { EventReader } from "../../caches/events";
 import { pickFrom } from "../../caches/roomState";
 import type { RoomState } from "../../caches/roomState";
 import type { StateGroup } from "../../caches/stateGroups";
+import { withAhead } from "../unstored";
 import type { Ahead } from "../unstored";
 
 /** What building on events of other servers reads. */
@@ -28,6 +29,14 @@ export function cachesAhead(caches: Caches, ahead: Ahead): RemoteCaches {
       ...caches.events,
       byNids,
       byIds,
+      async nidsOf(ids) {
+        const found = await caches.events.nidsOf(ids);
+        for (const id of ids) {
+          const nid = ahead.byId.get(id)?.row.nid;
+          if (nid !== undefined) found.set(id, { nid });
+        }
+        return found;
+      },
       byId: async (id) => ahead.byId.get(id) ?? caches.events.byId(id),
       isCached: (id) => ahead.byId.has(id) || caches.events.isCached(id),
     },
@@ -37,19 +46,4 @@ export function cachesAhead(caches: Caches, ahead: Ahead): RemoteCaches {
       group: async (id) => ahead.groups.get(id)?.state ?? caches.roomState.group(id),
     },
   };
-}
-
-async function withAhead<K, V extends StoredEvent | StateGroup>(
-  keys: readonly K[],
-  ahead: ReadonlyMap<K, V>,
-  load: (keys: readonly K[]) => Promise<Map<K, V>>,
-): Promise<Map<K, V>> {
-  const found = ahead.size === 0 ? [] : keys.filter((key) => ahead.has(key));
-  if (found.length === 0) return load(keys);
-  const loaded = found.length === keys.length ? new Map<K, V>() : await load(keys.filter((key) => !ahead.has(key)));
-  for (const key of found) {
-    const value = ahead.get(key);
-    if (value) loaded.set(key, value);
-  }
-  return loaded;
 }

@@ -1,8 +1,7 @@
 import { StoredEvent } from "../../caches/events";
 import { hostOf } from "../../caches/memberships";
 import type { RoomInfo } from "../../caches/rooms";
-import { packedMapOf, packedSplit, packedValues } from "../../lib/packedMap";
-import type { PackedMap } from "../../lib/packedMap";
+import { packedSplit, packedValues } from "../../lib/packedMap";
 import type { Database, Db } from "../../storage/db";
 import { eventsHead, getEventsByNid } from "../../storage/events";
 import type { EventRow } from "../../storage/events";
@@ -15,7 +14,6 @@ import {
   memberEvents,
   moveOlderEvents,
   rewriteEvents,
-  stateEntries,
 } from "../../storage/partialRooms";
 import type { WholeRoom } from "../../storage/partialRooms";
 import { changeRoomStats, recountMembers } from "../../storage/persistEvents";
@@ -24,9 +22,10 @@ import { FIRST_MEMBER_KEY, insertStateDeltas, insertStateGroups } from "../../st
 import { nextIds } from "../../storage/streamIds";
 import type { StreamRow } from "../../storage/streamIds";
 import { unPartialStatedRoomStream } from "../../streams/unPartialStatedRoom";
-import { TipConflict, memberRow } from "../flush";
+import { TipConflict, memberFacts } from "../flush";
 import type { MemberRules } from "../flush";
 import { shownIn } from "../roomStats";
+import { namedState } from "./namedState";
 import type { RemoteStoreDeps } from "./remoteStore";
 import { Replay } from "./replay";
 
@@ -70,7 +69,7 @@ export async function becomeWhole(deps: WholeDeps, room: RoomInfo, { joinId, sta
     return { rows, kind: "abandoned", events: 0, changed: 0, unnamedHosts: 0 };
   }
   if (join?.row.eventId !== joinId) return undefined;
-  const replay = new Replay(deps, room, { nid: partial.joinNid, before: await stateOf(deps, room, state) });
+  const replay = new Replay(deps, room, { nid: partial.joinNid, before: await namedState(deps, room, state) });
   const before = await replayFrom(deps, room, replay, position);
   if (replay.tip.extremities.length === 0) throw new Error("the state does not allow our join");
   const [tip] = await getTips(deps.db, [room.nid]);
@@ -105,16 +104,6 @@ async function announce(tx: Db, { nid: roomNid, roomId }: RoomInfo, hosts: "know
   const [id = 0] = await nextIds(tx, unPartialStatedRoomStream, 1);
   await markWhole(tx, roomNid, id, hosts);
   return [{ id, row: { roomNid, roomId } }];
-}
-
-/** The state that the named events make: those of them that may stand in one. */
-async function stateOf({ db, caches }: WholeDeps, room: RoomInfo, eventIds: readonly string[]): Promise<PackedMap> {
-  const entries = await stateEntries(db, room.nid, [...new Set(eventIds)]);
-  const keys = await caches.stateKeys.intern(entries.map(({ type, stateKey }) => [type, stateKey]));
-  return packedMapOf(
-    keys,
-    entries.map(({ nid }) => nid),
-  );
 }
 
 type Verdict = Pick<EventRow, "rejected" | "softFailed">;
@@ -175,7 +164,8 @@ async function storeMembers(tx: Db, rules: MemberRules, { nid: roomNid }: RoomIn
     const rows = await getEventsByNid(tx, fresh.slice(i, i + PAGE));
     const members = rows.flatMap((row) => {
       const { event } = new StoredEvent(row, replay.room);
-      return memberRow(event, { roomNid, eventNid: row.nid, streamOrdering }, rules) ?? [];
+      const facts = memberFacts(event, rules);
+      return facts ? { ...facts, roomNid, eventNid: row.nid, streamOrdering } : [];
     });
     for (const { userId, membership } of members) if (membership === "join") hosts.add(hostOf(userId));
     await upsertMembers(tx, members);

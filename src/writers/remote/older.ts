@@ -38,9 +38,9 @@ interface Standing {
 export async function storeOlder(deps: RemoteStoreDeps, request: OlderEvents): Promise<RemoteOutcome> {
   const room = await deps.caches.rooms.byId(request.roomId);
   if (!room) return { kind: "rejected", reason: "unknown room" };
-  const events = await ensureOutliers(deps, room, request.events);
+  await ensureOutliers(deps, room, request.events);
   return deps.outliers.run(room.roomId, async () => {
-    const now = await deps.caches.events.byIds([...events.keys()]);
+    const now = await deps.caches.events.byIds(request.events.map(({ eventId }) => eventId));
     const fresh = request.events.flatMap(({ eventId }) => now.get(eventId) ?? []).filter(wantsPlace);
     const positions = await olderPositions(deps.db, fresh.length);
     const known = new Map<string, StateGroup>();

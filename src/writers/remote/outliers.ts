@@ -1,4 +1,3 @@
-import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import type { KeyedQueue } from "../../lib/keyedQueue";
 import type { RoomEvent } from "../../rooms/event";
@@ -59,20 +58,19 @@ export function outlierRow(nid: number, room: RoomInfo, event: RoomEvent, json: 
 }
 
 /**
- * The events, by id, stored as outliers where they were not stored at all: judged at the events that they cite, and marked where they may
- * not stand. What cannot be judged is left out.
+ * Stores the events as outliers where they were not stored at all: judged at the events that they cite, and marked where they may not stand.
+ * What cannot be judged is left out.
  */
-export function ensureOutliers(deps: OutlierDeps, room: RoomInfo, events: readonly CheckedPdu[]): Promise<Map<string, StoredEvent>> {
+export function ensureOutliers(deps: OutlierDeps, room: RoomInfo, events: readonly CheckedPdu[]): Promise<void> {
   // One after another in each room, as several requests may bring the same events.
   return deps.outliers.run(room.roomId, () => storeJudged(deps, room, events));
 }
 
-async function storeJudged(deps: OutlierDeps, room: RoomInfo, events: readonly CheckedPdu[]): Promise<Map<string, StoredEvent>> {
-  const { byIds } = deps.caches.events;
-  const ids = [...new Set(events.map(({ eventId }) => eventId))];
-  const known = await byIds(ids);
+async function storeJudged(deps: OutlierDeps, room: RoomInfo, events: readonly CheckedPdu[]): Promise<void> {
+  const { byIds, nidsOf } = deps.caches.events;
+  const known = await nidsOf([...new Set(events.map(({ eventId }) => eventId))]);
   const unknown = new Map(events.flatMap((pdu) => (known.has(pdu.eventId) ? [] : [[pdu.eventId, pdu] as const])));
-  if (unknown.size === 0) return known;
+  if (unknown.size === 0) return;
   const fresh = new Map([...unknown].map(([eventId, pdu]) => [eventId, eventOf(room, pdu)]));
   const cited = await byIds([...new Set([...fresh.values()].flatMap((event) => restsOn(room, event)))].filter((id) => !fresh.has(id)));
   const judged = judgeOutliers(room, fresh, (id) => {
@@ -85,5 +83,4 @@ async function storeJudged(deps: OutlierDeps, room: RoomInfo, events: readonly C
     rejected,
   }));
   if (rows.length > 0) await insertEvents(deps.db, rows);
-  return byIds(ids);
 }

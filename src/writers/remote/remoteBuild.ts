@@ -104,7 +104,7 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   // While most members are still to come, the present state says too little; it is asked once they are there.
   const isExempt = input.startsAnew || (await caches.partialRooms.has(tip.room.nid));
   const atCurrent = isExempt ? allow : checkAuth(event.version, event, await lookupIn(caches, event, tip.group.state));
-  const apart: BuiltOnTip = { ...base, tip, movesTip: false, groups, moves: [], joining: new Map() };
+  const apart: BuiltOnTip = { ...base, tip, movesTip: false, groups, moves: [] };
   if (!atCurrent.allowed || input.suspect) return { ...apart, verdict: { rejected: null, softFailed: true } };
   const self: Extremity = { nid, ...refOf({ room: tip.room, event, row: { eventId: event.eventId } } as StoredEvent) };
   const others = input.startsAnew ? [] : tip.extremities.filter(({ eventId }) => !input.follows.has(eventId));
@@ -113,14 +113,12 @@ export async function acceptRemote(deps: RemoteBuildDeps, input: RemoteInput): P
   const isSame = !isEnd && others.length === tip.extremities.length;
   const current = isSame ? { group: tip.group, rows: [] } : await currentState(deps, others, apart, isEnd ? after.group : undefined);
   const moves = await movesBetween(caches, input.startsAnew ? undefined : tip.group.state, current.group.state);
-  const joiningNids = moves.flatMap((move) => (move.nid === undefined || move.nid === nid ? [] : [move.nid]));
   return {
     ...base,
     tip: { room: tip.room, version: tip.version + 1, extremities, depth: Math.max(tip.depth, event.depth), group: current.group },
     movesTip: true,
     groups: [...groups, ...current.rows],
     moves,
-    joining: await caches.events.byNids(joiningNids),
   };
 }
 

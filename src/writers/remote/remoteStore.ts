@@ -1,8 +1,6 @@
 import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import type { Config } from "../../config/config";
-import { packedMapOf } from "../../lib/packedMap";
-import type { PackedMap } from "../../lib/packedMap";
 import type { RoomEvent } from "../../rooms/event";
 import type { CacheChange } from "../../storage/cacheChanges";
 import type { Database } from "../../storage/db";
@@ -10,7 +8,7 @@ import { followersOf } from "../../storage/events";
 import { deletePartialRoom, insertPartialRoom } from "../../storage/partialRooms";
 import type { StreamRow } from "../../storage/streamIds";
 import { insertStrippedState } from "../../storage/strippedStates";
-import { accepted, pairKey } from "../buildOnTip";
+import { accepted } from "../buildOnTip";
 import type { BuiltOnTip } from "../buildOnTip";
 import type { EventWithState, ForeignState, OutOfBandMembership, RemoteOutcome, RemoteRequest } from "../remoteRpc";
 import { newTip } from "../roomTip";
@@ -21,6 +19,7 @@ import { eventOf } from "../checkedPdu";
 import { ensureOutliers, ensureRoom } from "./outliers";
 import type { OutlierDeps } from "./outliers";
 import { withCitedMembers } from "./citedMembers";
+import { namedState } from "./namedState";
 import { acceptRemote, resolvedGroup, snapshotGroup, verdictAt } from "./remoteBuild";
 import type { GroupToStore, RemoteBuildDeps, RemoteInput } from "./remoteBuild";
 import type { RedactionDeps } from "./redactions";
@@ -111,29 +110,7 @@ export function groupAfter(room: RoomInfo, event: StoredEvent | undefined): numb
 /** The state after an event of which only others know what came before. */
 export async function groupAfterForeign(deps: RemoteStoreDeps, room: RoomInfo, { eventId, state }: ForeignState) {
   // The event itself comes last, so that it takes the place of what it replaced.
-  const found = await deps.caches.events.byIds([...state, eventId]);
-  const ids = [...state.filter((id) => id !== eventId), eventId];
-  return snapshotGroup(
-    deps,
-    room,
-    await stateOf(
-      deps.caches,
-      room,
-      ids.map((id) => found.get(id)),
-    ),
-  );
-}
-
-/** A state of those of the events that may stand in one. */
-async function stateOf(caches: RemoteCaches, room: RoomInfo, events: readonly (StoredEvent | undefined)[]): Promise<PackedMap> {
-  const good = events.filter((event) => event?.row.roomNid === room.nid && event.row.stateKey !== null && event.row.rejected === null);
-  const latest = new Map((good as StoredEvent[]).map(({ row }) => [pairKey(row.type, row.stateKey ?? ""), row]));
-  const rows = [...latest.values()];
-  const keys = await caches.stateKeys.intern(rows.map((row) => [row.type, row.stateKey ?? ""]));
-  return packedMapOf(
-    keys,
-    rows.map((row) => row.nid),
-  );
+  return snapshotGroup(deps, room, await namedState(deps, room, [...state.filter((id) => id !== eventId), eventId]));
 }
 
 /** Events that are walked back over, however long a row of refused ones is. */
@@ -188,7 +165,6 @@ function still({ event, json, nid, tip }: Pick<RemoteInput, "event" | "json" | "
     groups: [],
     after: undefined,
     moves: [],
-    joining: new Map(),
     replaces: undefined,
     verdict: accepted,
   };
@@ -203,15 +179,13 @@ async function buildWithState(
   const room = known?.room ?? (await ensureRoom(deps, request.roomId, request.version));
   if (!room) return { outcome: { kind: "rejected", reason: `room version ${request.version} is not supported` } };
   const event = eventOf(room, request.event);
-  const outliers = await ensureOutliers(deps, room, [...request.authChain, ...request.state]);
-  const state = request.state.map(({ eventId }) => outliers.get(eventId));
   const auth = await deps.caches.events.byIds(event.authEvents);
   const missing = event.authEvents.filter((id) => !auth.has(id));
   if (missing.length > 0) return { outcome: { kind: "missing", prev: [], auth: missing } };
   const startsAnew = !known || !(await isInRoom(deps.caches, room));
   if (startsAnew) await noteLacking(deps, room, nid, request.lacking);
   const authEvents = [...auth.values()];
-  const given = await snapshotGroup(deps, room, await stateOf(deps.caches, room, state));
+  const given = await snapshotGroup(deps, room, await namedState(deps, room, request.state));
   const before = startsAnew ? await withCitedMembers(deps, room, given, authEvents) : await withKnownMembers(deps, known, given, request);
   return judge(deps, {
     event,
