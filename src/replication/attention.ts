@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock";
+import { inTime } from "./freshness";
 import type { PacedBus } from "./pacedBus";
 
 export interface AttentionOptions {
@@ -36,7 +37,8 @@ export function createAttention({ bus, clock, isAwaited, catchUp }: AttentionOpt
     }, LINGER_MS).unref();
   };
   const rise = async (): Promise<void> => {
-    await bus?.quicken();
+    // As long as Redis is frozen there is no telling when: requests go on with what the database has.
+    if (bus) await inTime(bus.quicken());
     await catchUp();
     isClose = true;
     rising = undefined;

@@ -4,7 +4,8 @@ import type { Positions, Streams } from "./streams";
 /** How long a request is held up for news that does not come: then it is answered with what is known. */
 const MAX_WAIT_MS = 1_000;
 
-function inTime(promise: Promise<void>): Promise<void> {
+/** Waits for what the bus never refuses, and for no longer than a request may be held up. */
+export function inTime(promise: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(resolve, MAX_WAIT_MS).unref();
     void promise.then(() => {

@@ -120,7 +120,8 @@ const postgres = ({ name, options: { host, port, user } }: TestDatabase): object
 
 const unlimited = { per_second: 100_000, burst_count: 100_000 };
 
-function common(directory: string, { authority, certificate, key }: Certificates): object {
+/** What the servers of a test have in common, for files of theirs in a directory that also has log.yaml. */
+export function common(directory: string, { authority, certificate, key }: Certificates): object {
   return {
     ...testValues,
     enable_registration: true,

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { register } from "../builders/client";
 import type { TestClient } from "../builders/client";
-import { testValues } from "../builders/config";
 import { createTestDatabase } from "../builders/database";
 import { answers, freePorts, startProgram } from "../builders/process";
 import type { TestProcess } from "../builders/process";
 import { makeCertificates } from "./certificates";
 import type { Certificates } from "./certificates";
+import { common } from "./pair";
 import { ourRecords, synapseRecords } from "./records";
 import type { Records } from "./records";
 import { startRelay } from "./relay";
@@ -109,7 +109,8 @@ export async function startServers(makes: readonly Make[]): Promise<Servers> {
 function writeConfig(place: Place, values: object): string {
   const file = `${place.title}.yaml`;
   const config = {
-    ...common(place),
+    ...common(place.directory, place.certificates),
+    ...addresses(place.clientPort, place.listenPort),
     signing_key: `ed25519 ${place.title} ${Buffer.alloc(32, place.number + 1).toString("base64")}`,
     media_store_path: join(place.directory, `${place.title}-media`),
     ...values,
@@ -152,31 +153,6 @@ function installSynapse(place: Place): Installation {
     start: (url) => startSynapse(place.directory, url, file),
     records: (roomId) => synapseRecords(stored, roomId),
     remove: () => Promise.resolve(),
-  };
-}
-
-const unlimited = { per_second: 100_000, burst_count: 100_000 };
-
-function common({ directory, certificates: { authority, certificate, key }, clientPort, listenPort }: Place): object {
-  return {
-    ...testValues,
-    ...addresses(clientPort, listenPort),
-    enable_registration: true,
-    enable_registration_without_verification: true,
-    report_stats: false,
-    log_config: join(directory, "log.yaml"),
-    federation_custom_ca_list: [authority],
-    tls_certificate_path: certificate,
-    tls_private_key_path: key,
-    ip_range_blacklist: [],
-    federation_ip_range_blacklist: [],
-    allow_public_rooms_over_federation: true,
-    room_list_publication_rules: [{ action: "allow" }],
-    allow_device_name_lookup_over_federation: true,
-    // whoever was away is asked again soon
-    federation: { destination_min_retry_interval: "1s", destination_max_retry_interval: "1s", max_long_retries: 1, max_short_retries: 1 },
-    federation_rr_transactions_per_room_per_second: 1_000,
-    rc_admin_redaction: unlimited,
   };
 }
 

@@ -63,3 +63,18 @@ test("a process that is alone knows all there is", async () => {
   await jest.advanceTimersByTimeAsync(5 * LINGER_MS);
   expect(attention.pay()).toBeUndefined();
 });
+
+test("a request is not held up for longer by a bus that is frozen", async () => {
+  const attention = createAttention({
+    bus: { quicken: () => new Promise(() => undefined), slacken: () => undefined },
+    clock: { monotonic: () => performance.now() },
+    isAwaited: () => false,
+    catchUp: () => Promise.resolve(),
+  });
+  await jest.advanceTimersByTimeAsync(2 * LINGER_MS);
+  let served = false;
+  void attention.pay()?.then(() => (served = true));
+  await jest.advanceTimersByTimeAsync(LINGER_MS);
+  expect(served).toBe(true);
+  attention.close();
+});
