@@ -1,6 +1,7 @@
 import type { Caches } from "../caches/caches";
 import type { Config } from "../config/config";
 import type { Clock } from "../lib/clock";
+import type { Limiter } from "../lib/limiter";
 import type { Random } from "../lib/random";
 import type { Turns } from "../lib/turns";
 import type { LoggerFactory } from "../observe/logger";
@@ -74,6 +75,7 @@ export interface App {
   readonly push: Push;
   readonly lazyMembers: LazyMembers;
   readonly syncResponses: ResponseCache;
+  readonly largeSyncs: Limiter;
   readonly slidingSync: SlidingConnections;
   readonly auth: { readonly authenticate: Authenticate };
   readonly hooks: AccountHooks;

@@ -23,6 +23,7 @@ import { createPartialJoins } from "../handlers/federation/partialJoins";
 import { createRemoteRooms } from "../handlers/spaces/remoteRooms";
 import { createSlidingConnections } from "../handlers/slidingSync/connections";
 import { createResponseCache } from "../handlers/sync/responseCache";
+import { createLargeSyncs } from "../handlers/sync/sync";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
 import { createUserData } from "../handlers/userData";
 import type { Clock } from "../lib/clock";
@@ -182,6 +183,7 @@ export function createApp(options: AppOptions): RunningApp {
     keys: createKeys({ ...base, ...replication }),
     lazyMembers: createLazyMembers(clock),
     syncResponses: createResponseCache(config.caches.sync_response_cache_duration, () => clock.monotonic()),
+    largeSyncs: createLargeSyncs(),
     slidingSync: createSlidingConnections(db, config.caches.global_factor),
     rateLimiter: createRateLimiter(clock, config),
     auth: {

@@ -1,5 +1,7 @@
 import type { UserRoom } from "../../caches/memberships";
-import { invalidParam } from "../../errors";
+import { invalidParam, limitExceeded } from "../../errors";
+import { createLimiter, LimiterFull } from "../../lib/limiter";
+import type { Limiter } from "../../lib/limiter";
 import { formatToken, parseToken } from "../../lib/streamToken";
 import type { StreamToken } from "../../lib/streamToken";
 import type { SyncFilter } from "../../rooms/filter";
@@ -41,6 +43,21 @@ export const AHEAD_MS = 5_000;
 /** Clients that ask for more get news, or nothing, after this. */
 export const MAX_TIMEOUT_MS = 5 * 60_000;
 
+/** A first answer about more rooms than this waits its turn. */
+const LARGE_ROOMS = 20;
+const LARGE_AT_ONCE = 4;
+/** Beyond these a client is told to come back: the last one has waited for some minutes. */
+const LARGE_WAITING = 1_000;
+
+export function createLargeSyncs(): Limiter {
+  return createLimiter(LARGE_AT_ONCE, LARGE_WAITING);
+}
+
+interface Answer {
+  readonly tree: Tree;
+  readonly hasNews: boolean;
+}
+
 /** Where the streams stand in this process. */
 export function positionsNow({ streams }: Pick<App, "streams">): StreamToken {
   return {
@@ -70,11 +87,7 @@ export function sync(app: App, requester: Requester, request: SyncRequest, filte
   });
 }
 
-async function freshSync(
-  app: App,
-  requester: Requester,
-  request: SyncRequest,
-): Promise<{ readonly tree: Tree; readonly hasNews: boolean }> {
+async function freshSync(app: App, requester: Requester, request: SyncRequest): Promise<Answer> {
   const since = request.since === undefined ? undefined : parseToken(request.since);
   if (request.since !== undefined && !since) throw invalidParam("Invalid since token");
   const { userId, deviceId = "" } = requester;
@@ -83,13 +96,16 @@ async function freshSync(
   // Registered before anything is sampled: what happens from here on ends the wait.
   const listener = app.notifier.listener(userId, joinedRoomIds(places));
   const deadline = app.clock.monotonic() + Math.min(request.timeout, MAX_TIMEOUT_MS);
+  const isLarge = (!since || request.fullState) && places.size > LARGE_ROOMS;
+  const now = (): Promise<Answer> => answerTo(app, requester, request, since);
+  const tell = (): Promise<Answer> => (isLarge ? inTurn(app, request, now) : now());
   try {
     if (since) await app.streams.waitFor(aheadOf(since), AHEAD_MS, request.signal);
     for (;;) {
-      const answer = await answerTo(app, requester, request, since);
+      const answer = await tell();
       const remaining = deadline - app.clock.monotonic();
       if (!since || request.fullState || answer.hasNews || remaining <= 0 || request.signal.aborted) return answer;
-      if (!(await listener.wait(remaining, request.signal))) return await answerTo(app, requester, request, since);
+      if (!(await listener.wait(remaining, request.signal))) return await tell();
     }
   } finally {
     listener.close();
@@ -106,13 +122,17 @@ export function aheadOf({ presence: _presence, typing: _typing, ...durable }: St
   return durable;
 }
 
+/** Of answers about all of somebody's many rooms few are put together at once: all would end later, and hold more memory meanwhile. */
+async function inTurn(app: App, { signal }: SyncRequest, answer: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await app.largeSyncs.run(() => (signal.aborted ? Promise.resolve({ tree: {}, hasNews: false }) : answer()));
+  } catch (error) {
+    throw error instanceof LimiterFull ? limitExceeded(2_000) : error;
+  }
+}
+
 /** What to say now. Everything is sampled as of one moment: the positions are read in the same turn as the memberships. */
-async function answerTo(
-  app: App,
-  requester: Requester,
-  request: SyncRequest,
-  since: StreamToken | undefined,
-): Promise<{ tree: Tree; hasNews: boolean }> {
+async function answerTo(app: App, requester: Requester, request: SyncRequest, since: StreamToken | undefined): Promise<Answer> {
   const { filter } = request;
   const { userId } = requester;
   const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
