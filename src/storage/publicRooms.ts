@@ -17,11 +17,17 @@ export interface PublicRoomRow {
 /** Which directory: that of this server, that of a network which an application service bridges, or all of them as one. */
 export type Directory = "own" | "all" | { readonly serviceId: string; readonly networkId: string };
 
+export interface PageStart {
+  readonly direction: "forward" | "backward";
+  readonly joinedMembers: number;
+  readonly roomId: string;
+}
+
 export interface PublicRoomQuery {
   readonly directory: Directory;
   readonly limit: number;
-  /** Rooms after this one, in order of size and id. */
-  readonly after: { readonly joinedMembers: number; readonly roomId: string } | undefined;
+  /** Rooms after or before this one, in order of size and id. */
+  readonly start: PageStart | undefined;
   readonly search: string | undefined;
   /** Undefined: all. null among them stands for rooms without a type. */
   readonly types: readonly (string | null)[] | undefined;
@@ -34,12 +40,17 @@ function networkOf(directory: Directory): { all: boolean; serviceId: string | nu
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, "\\$&");
 
-/** Published rooms, the largest first; those without members are hidden. Ask for one more than wanted to learn whether there are more. */
+/**
+ * Published rooms, the largest first, or backward those nearest to the start first; those without members are hidden. Ask for one more than
+ * wanted to learn whether there are more.
+ */
 export async function publicRooms(db: Db, query: PublicRoomQuery): Promise<PublicRoomRow[]> {
   const pattern = query.search === undefined ? null : `%${escapeLike(query.search.toLowerCase())}%`;
   const types = query.types?.filter((type) => type !== null) ?? null;
   const { all, serviceId, networkId } = networkOf(query.directory);
   const untyped = query.types?.includes(null) ?? false;
+  const { joinedMembers = null, roomId = null } = query.start ?? {};
+  const backward = query.start?.direction === "backward";
   return db<PublicRoomRow>`
     select r.room_id as "roomId", s.name, s.topic, s.canonical_alias as "canonicalAlias", s.avatar_url as "avatarUrl",
            s.join_rule as "joinRule", s.history_visibility as "historyVisibility", s.guest_access as "guestAccess",
@@ -49,11 +60,13 @@ export async function publicRooms(db: Db, query: PublicRoomQuery): Promise<Publi
       and (${serviceId}::text is null and r.is_public or (${all} or ${serviceId}::text is not null) and exists (
         select from appservice_room_list l
         where l.room_nid = r.room_nid and (${all} or l.service_id = ${serviceId} and l.network_id = ${networkId})))
-      and (${query.after?.joinedMembers ?? null}::int4 is null
-           or (s.joined_members, r.room_id) < (${query.after?.joinedMembers ?? null}::int4, ${query.after?.roomId ?? null}::text))
+      and (${joinedMembers}::int4 is null
+           or case when ${backward} then (s.joined_members, r.room_id) > (${joinedMembers}::int4, ${roomId}::text)
+              else (s.joined_members, r.room_id) < (${joinedMembers}::int4, ${roomId}::text) end)
       and (${pattern}::text is null or lower(s.name) like ${pattern} or lower(s.topic) like ${pattern} or lower(s.canonical_alias) like ${pattern})
       and (${types}::text[] is null or s.room_type = any(${types}::text[]) or (${untyped} and s.room_type is null))
-    order by s.joined_members desc, r.room_id desc
+    order by case when ${backward} then s.joined_members end, case when ${backward} then r.room_id end,
+             s.joined_members desc, r.room_id desc
     limit ${query.limit}`;
 }
 

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from "../../lib/json";
 import { isJsonObject } from "../../lib/json";
 import { getRooms, setRoomPublic } from "../../storage/rooms";
 import { addToNetwork, countPublicRooms, publicRooms, removeFromNetwork } from "../../storage/publicRooms";
-import type { Directory, PublicRoomRow } from "../../storage/publicRooms";
+import type { Directory, PageStart, PublicRoomRow } from "../../storage/publicRooms";
 import type { App } from "../app";
 import { askPublicRooms } from "../federation/remoteQueries";
 import type { Requester } from "../requester";
@@ -43,33 +43,45 @@ function directoryOf(networks: NetworkChoice | undefined): Directory {
   return { serviceId: instance.slice(0, bar), networkId: instance.slice(bar + 1) };
 }
 
-/** The room directory (client-server API, "Listing rooms"). Tokens name the room after which a page starts. */
+/** The room directory (client-server API, "Listing rooms"). Tokens name the room after or before which a page is, and the direction. */
 export async function listPublicRooms(app: App, request: DirectoryRequest): Promise<JsonObject> {
   if (request.server !== undefined && request.server !== app.serverName) return askPublicRooms(app, request.server, request);
   if (!app.config.enable_room_list_search) return { chunk: [], total_room_count_estimate: 0 };
   const directory = directoryOf(request.networks);
   const limit = request.limit === undefined || request.limit <= 0 ? MAX_PAGE : Math.min(request.limit, MAX_PAGE);
-  const after = request.since === undefined || request.since === "" ? undefined : parsePageToken(request.since);
+  const start = request.since === undefined || request.since === "" ? undefined : parsePageToken(request.since);
   const [rows, total] = await Promise.all([
-    publicRooms(app.db, { directory, limit: limit + 1, after, search: request.search, types: request.types }),
+    publicRooms(app.db, { directory, limit: limit + 1, start, search: request.search, types: request.types }),
     countPublicRooms(app.db, directory),
   ]);
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
+  const backward = start?.direction === "backward";
+  const page = rows.slice(0, limit);
+  const shown = backward ? page.reverse() : page;
+  const [first, last] = [shown[0], shown.at(-1)];
+  const hasMore = rows.length > limit;
   return {
     chunk: shown.map(entryOf),
     total_room_count_estimate: total,
-    ...(rows.length > limit && last && { next_batch: pageToken(last) }),
+    ...(last && (backward || hasMore) && { next_batch: pageToken(last, "forward") }),
+    ...(first && (backward ? hasMore : start) && { prev_batch: pageToken(first, "backward") }),
   };
 }
 
-const pageToken = ({ joinedMembers, roomId }: PublicRoomRow): string =>
-  Buffer.from(JSON.stringify([joinedMembers, roomId])).toString("base64url");
+const BACKWARD = "b";
 
-function parsePageToken(token: string): { joinedMembers: number; roomId: string } {
+function pageToken({ joinedMembers, roomId }: PublicRoomRow, direction: PageStart["direction"]): string {
+  const position = [joinedMembers, roomId, ...(direction === "backward" ? [BACKWARD] : [])];
+  return Buffer.from(JSON.stringify(position)).toString("base64url");
+}
+
+const isCount = (value: unknown): value is number => Number.isInteger(value) && Math.abs(value as number) < 2 ** 31;
+
+function parsePageToken(token: string): PageStart {
   try {
-    const [joinedMembers, roomId] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
-    if (typeof joinedMembers === "number" && typeof roomId === "string") return { joinedMembers, roomId };
+    const [joinedMembers, roomId, mark] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
+    if (isCount(joinedMembers) && typeof roomId === "string" && !roomId.includes("\0")) {
+      return { joinedMembers, roomId, direction: mark === BACKWARD ? "backward" : "forward" };
+    }
   } catch {
     // Falls through: whatever it was, it is no token of ours.
   }
