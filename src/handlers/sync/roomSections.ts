@@ -140,6 +140,14 @@ export function prevBatch(timeline: Timeline, now: StreamToken): string {
   return formatTopological({ depth: first.depth, streamOrdering: (first.streamOrdering ?? 1) - 1 });
 }
 
+/**
+ * A client that is told a room from its beginning is pointed to the end of it, as Synapse does: programs that read history only from this
+ * token on expect to find all of it there.
+ */
+function wholeHistory({ since, upTo }: RoomJob, { limited }: Timeline, now: StreamToken): string | undefined {
+  return since === 0 && !limited ? formatToken({ ...now, events: upTo }) : undefined;
+}
+
 async function section(
   app: App,
   job: RoomJob,
@@ -158,7 +166,11 @@ async function section(
     job,
     empty: job.kind === "news" && timeline.events.length === 0 && state.length === 0 && !timeline.limited && job.section === "join",
     fields: {
-      timeline: { events: projectEvents(timelineEvents, filter.eventFields), limited, prev_batch: prevBatch(timeline, now) },
+      timeline: {
+        events: projectEvents(timelineEvents, filter.eventFields),
+        limited,
+        prev_batch: wholeHistory(job, timeline, now) ?? prevBatch(timeline, now),
+      },
       [stateKey]: { events: projectEvents(stateEvents, filter.eventFields) },
       ...(summary && { summary: summary.fields as JsonObject }),
     },

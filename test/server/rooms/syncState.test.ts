@@ -65,3 +65,21 @@ test("joined members come with their names as they are, and without those who le
     },
   });
 });
+
+test.each([
+  ["from the end of it, if the client was told all", 5, ["created", "1", "2"]],
+  ["from before the timeline, if there is more", 2, ["created"]],
+])("history goes on %s", async (_where, limit, bodies) => {
+  const erin = await server.client(`erin${limit}`);
+  const roomId = await erin.createRoom({ initial_state: [], preset: "public_chat" });
+  for (const body of ["created", "1", "2"]) await erin.text(roomId, body);
+  const only = { types: ["m.room.message"] };
+  const first = await erin.get(`/sync?filter=${enc(JSON.stringify({ room: { timeline: { ...only, limit } } }))}`);
+  const { timeline } = first.rooms.join[roomId];
+  expect(timeline.limited).toBe(limit < 3);
+  const history = `/rooms/${enc(roomId)}/messages?dir=b&limit=50`;
+  const page = await erin.get(`${history}&from=${timeline.prev_batch}&filter=${enc(JSON.stringify(only))}`);
+  expect(page.chunk.map((event: Answer["body"]) => event.content.body).reverse()).toEqual(bodies);
+  const last = await erin.get(`${history}&from=${page.end}`);
+  expect(last.chunk.some((event: Answer["body"]) => event.type === "m.room.message")).toBe(false);
+});
