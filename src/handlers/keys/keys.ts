@@ -22,8 +22,8 @@ export interface Keys {
   readonly changes: RecentRows<RecentDeviceChange>;
   /** One-time and fallback keys at hand, by "user device". */
   readonly counts: Cache<string, KeyCounts>;
-  /** Users of other servers whose devices are being fetched. */
-  readonly resyncing: Set<string>;
+  /** Users of other servers whose devices are being fetched, and when that is done. */
+  readonly resyncing: Map<string, Promise<void>>;
 }
 
 const REMEMBERED_CHANGES = 50_000;
@@ -40,7 +40,7 @@ export function createKeys(app: Pick<App, "config" | "db" | "streams" | "notifie
       max: Math.max(1, Math.round(MAX_COUNTS * config.caches.global_factor)),
       load: (devices) => loadKeyCounts(db, devices),
     }),
-    resyncing: new Set(),
+    resyncing: new Map(),
   };
   follow(app, keys);
   return keys;

@@ -73,18 +73,23 @@ async function resyncAll(app: RemoteListsApp, userIds: readonly string[]): Promi
 const MAX_ATTEMPTS = 3;
 
 /** Fetches the devices of a user of another server once, however many ask for it here; again, where updates were missed meanwhile. */
-async function resync(app: RemoteListsApp, userId: string): Promise<void> {
+function resync(app: RemoteListsApp, userId: string): Promise<void> {
   const { resyncing } = app.keys;
-  if (resyncing.has(userId)) return;
-  resyncing.add(userId);
-  try {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) if ((await fetchList(app, userId)) === "stored") return;
-  } finally {
-    resyncing.delete(userId);
-  }
+  const running = resyncing.get(userId);
+  if (running) return running;
+  const work = fetchUntilStored(app, userId).finally(() => resyncing.delete(userId));
+  resyncing.set(userId, work);
+  return work;
 }
 
-/** Server-server API, "Device Management". */
+async function fetchUntilStored(app: RemoteListsApp, userId: string): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) if ((await fetchList(app, userId)) === "stored") return;
+}
+
+/**
+ * Server-server API, "Device Management". Whoever shares a room with the user is told when the list is there, as by Synapse: those who asked
+ * before, when they heard that something had changed, may have got what was out of date, or nothing.
+ */
 async function fetchList(app: RemoteListsApp, userId: string): Promise<"stored" | "overtaken"> {
   const missed = await beginRemoteList(app.db, userId);
   const sharedAt = app.streams.position(eventsStream);
@@ -94,8 +99,8 @@ async function fetchList(app: RemoteListsApp, userId: string): Promise<"stored" 
     if (state?.missed !== missed) return { value: "overtaken" as const };
     await replaceRemoteList(tx, { userId, streamId: answer.streamId, sharedAt }, answer.devices);
     const changed = await putCrossSigningKeys(tx, answer.crossSigning);
-    const devices = changed.length > 0 ? [{ userId, deviceId: "", what: "cross_signing" as const }] : [];
-    return { value: "stored" as const, devices };
+    const device = { userId, deviceId: "" };
+    return { value: "stored" as const, devices: [changed.length > 0 ? { ...device, what: "cross_signing" as const } : device] };
   });
 }
 

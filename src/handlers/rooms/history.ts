@@ -117,11 +117,10 @@ export async function renderPage(app: App, requester: Requester, events: readonl
   return renderEvents(app, events, { format, reader: requester, relations });
 }
 
-/** Member events of the senders of a page, for lazy loading. */
+/** Member events of the senders of a page as of its first event (in Synapse too), for lazy loading. */
 async function membersOfSenders(app: App, requester: Requester, room: RoomInfo, events: readonly StoredEvent[]): Promise<JsonText[]> {
-  const last = events.at(-1);
-  const group = last?.row.stateGroup;
-  if (!last || typeof group !== "number") return [];
+  const group = events.find(({ row }) => typeof row.stateGroup === "number")?.row.stateGroup;
+  if (typeof group !== "number") return [];
   const senders = [...new Set(events.map(({ row }) => row.sender))];
   const found = await app.caches.roomState.pick(
     await app.caches.roomState.group(group),

@@ -77,12 +77,12 @@ test("a server that cannot be reached is a failure, not an error", async () => {
 
 test("who shares a room is kept here and follows updates; a gap makes us fetch the list anew", async () => {
   await membership("join");
-  await query();
+  await alice.sync();
   asked.length = 0;
-  await eventually(async () => {
-    const { devices } = await query();
-    return JSON.stringify(devices).includes("Phone");
-  });
+  const answers = await Promise.all([query(), query()]);
+  for (const { devices } of answers) expect(JSON.stringify(devices)).toContain("Phone");
+  expect(asked).toEqual(["devices/%40rita%3Aremote.test"]);
+  expect((await alice.sync()).device_lists.changed).toEqual([rita.userId]);
   asked.length = 0;
   expect((await query()).devices).toEqual({ R1: { ...keys, unsigned: { device_display_name: "Phone" } } });
   expect(asked).toEqual([]);

@@ -83,3 +83,12 @@ test.each([
   const last = await erin.get(`${history}&from=${page.end}`);
   expect(last.chunk.some((event: Answer["body"]) => event.type === "m.room.message")).toBe(false);
 });
+
+test("a page of history from the beginning comes with those who speak in it", async () => {
+  const frank = await server.client("frank");
+  const roomId = await frank.createRoom();
+  await frank.text(roomId, "hello");
+  const lazy = enc(JSON.stringify({ lazy_load_members: true }));
+  const { state } = await frank.get(`/rooms/${enc(roomId)}/messages?dir=b&limit=50&filter=${lazy}`);
+  expect(state.map(({ type, state_key: key }: Answer["body"]) => [type, key])).toEqual([["m.room.member", frank.userId]]);
+});
