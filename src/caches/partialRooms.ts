@@ -13,6 +13,8 @@ export interface PartialRooms {
   /** By room number. Those that became whole are among them until this process has heard of it, with `fullAt`. */
   all(): Promise<ReadonlyMap<number, PartialRoom>>;
   has(roomNid: number): Promise<boolean>;
+  /** As has, from memory: undefined where it has to be read. */
+  cached(roomNid: number): boolean | undefined;
   forget(): void;
 }
 
@@ -29,10 +31,15 @@ export function createPartialRooms(db: Db, position: () => number): PartialRooms
     },
   });
   const all = async (): Promise<ReadonlyMap<number, PartialRoom>> => (await cache.load(ALL)) ?? new Map<number, PartialRoom>();
+  const isPartial = (rooms: ReadonlyMap<number, PartialRoom>, roomNid: number): boolean => rooms.get(roomNid)?.fullAt === null;
   return {
     stats: cache.stats,
     all,
-    has: async (roomNid) => (await all()).get(roomNid)?.fullAt === null,
+    has: async (roomNid) => isPartial(await all(), roomNid),
+    cached(roomNid) {
+      const rooms = cache.get(ALL);
+      return rooms && isPartial(rooms, roomNid);
+    },
     forget: () => cache.delete(ALL),
   };
 }

@@ -67,9 +67,9 @@ export interface KeyDocument {
 export interface VerifyKeys {
   /**
    * The key, if it was valid at `minValidUntil` (ms): the time of the event, or now for requests. Undefined where nobody knows such a
-   * key; concurrent calls share a fetch.
+   * key; concurrent calls share a fetch. Answers without a promise where memory has the key.
    */
-  get(serverName: string, keyId: string, minValidUntil: number): Promise<VerifyKey | undefined>;
+  get(serverName: string, keyId: string, minValidUntil: number): VerifyKey | undefined | Promise<VerifyKey | undefined>;
   /**
    * For a notary: documents with the keys wanted (key id to the time at which it must still be valid; none for all), fetched where the
    * stored ones are missing or too old. What cannot be fetched anew is answered as it is stored.

@@ -75,21 +75,25 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
   const refresh = (serverName: string): Promise<void> =>
     once(fetching, serverName, async () => store(serverName, await fetchFromServer(deps, serverName)));
 
+  async function find(request: KeyRequest): Promise<VerifyKey | undefined> {
+    const { serverName, keyId, minValidUntil } = request;
+    const stored = usable(await known(serverName), keyId, minValidUntil);
+    if (stored || !deps.allowed(serverName)) return stored;
+    const missKey = `${serverName} ${keyId}`;
+    if (clock.now() - (missed.get(missKey) ?? -Infinity) < MISSED_MS) return undefined;
+    await fetch(request);
+    const fetched = usable(await known(serverName), keyId, minValidUntil);
+    if (!fetched) missed.set(missKey, clock.now());
+    return fetched;
+  }
+
   return {
-    async get(serverName, keyId, minValidUntil) {
-      if (serverName === deps.serverName) {
-        const mine = own.get(keyId);
-        return mine && mine.validUntil >= minValidUntil ? mine.key : undefined;
-      }
-      if (!keyId.startsWith("ed25519:") || !isServerName(serverName)) return undefined;
-      const cached = usable(await known(serverName), keyId, minValidUntil);
-      if (cached || !deps.allowed(serverName)) return cached;
-      const missKey = `${serverName} ${keyId}`;
-      if (clock.now() - (missed.get(missKey) ?? -Infinity) < MISSED_MS) return undefined;
-      await fetch({ serverName, keyId, minValidUntil });
-      const fetched = usable(await known(serverName), keyId, minValidUntil);
-      if (!fetched) missed.set(missKey, clock.now());
-      return fetched;
+    get(serverName, keyId, minValidUntil) {
+      if (serverName === deps.serverName) return validAt(own.get(keyId), minValidUntil);
+      const cached = servers.get(serverName);
+      const key = cached && usable(cached, keyId, minValidUntil);
+      if (key) return key;
+      return keyId.startsWith("ed25519:") && isServerName(serverName) ? find({ serverName, keyId, minValidUntil }) : undefined;
     },
     async documents(serverName, wanted) {
       if (!isServerName(serverName)) return [];
@@ -121,8 +125,15 @@ function learn(keys: KnownKeys, row: ServerKeyRow): void {
   if (key) keys.set(row.keyId, { row, key });
 }
 
-function ownKeys({ config }: VerifyKeysDeps): Map<string, { key: VerifyKey; validUntil: number }> {
-  const keys = new Map<string, { key: VerifyKey; validUntil: number }>();
+interface OwnKey {
+  readonly key: VerifyKey;
+  readonly validUntil: number;
+}
+
+const validAt = (own: OwnKey | undefined, ts: number): VerifyKey | undefined => (own && own.validUntil >= ts ? own.key : undefined);
+
+function ownKeys({ config }: VerifyKeysDeps): Map<string, OwnKey> {
+  const keys = new Map<string, OwnKey>();
   const add = (keyId: string, publicKey: string, validUntil: number): void => {
     const key = verifyKeyFromBase64(publicKey);
     if (key) keys.set(keyId, { key, validUntil });

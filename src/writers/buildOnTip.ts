@@ -133,7 +133,8 @@ export function advance(before: RoomTip, built: BuiltEvent, inputs: BuildInputs,
     room: before.room,
     version: before.version + 1,
     extremities: [{ nid: ids.nid, ...refOf({ room: before.room, event, row: { eventId: event.eventId } } as StoredEvent) }],
-    depth: event.depth,
+    // other servers say how deep their events are
+    depth: Math.max(before.depth, event.depth),
     group: next?.group ?? before.group,
   };
   return {

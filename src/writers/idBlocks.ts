@@ -6,6 +6,8 @@ import type { IdSequence } from "../storage/state";
 export interface IdBlock {
   /** `count` ids that nobody else gets. Answers without a promise while the block lasts. */
   take(count: number): number[] | Promise<number[]>;
+  /** As take, for who does without where there are not enough at hand. */
+  takeReady(count: number): number[] | undefined;
 }
 
 export function createIdBlock(db: Db, sequence: IdSequence): IdBlock {
@@ -32,5 +34,6 @@ export function createIdBlock(db: Db, sequence: IdSequence): IdBlock {
     return available.slice(at - count, at);
   }
 
-  return { take: (count) => (available.length - at >= count ? now(count) : later(count)) };
+  const takeReady = (count: number): number[] | undefined => (available.length - at >= count ? now(count) : undefined);
+  return { takeReady, take: (count) => takeReady(count) ?? later(count) };
 }

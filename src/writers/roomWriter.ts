@@ -13,7 +13,7 @@ import type { CacheChange } from "../storage/cacheChanges";
 import type { Database } from "../storage/db";
 import type { CheckedPdu } from "./checkedPdu";
 import { buildOnTip, loadInputs, redactionTarget, refusal, sameState } from "./buildOnTip";
-import type { BuildContext } from "./buildOnTip";
+import type { BuildContext, BuiltOnTip } from "./buildOnTip";
 import { Flusher } from "./flusher";
 import type { Queued } from "./flusher";
 import type { PushPersister } from "./flush";
@@ -25,7 +25,9 @@ import { buildOnSomeEnds, hasManyEnds } from "./remote/manyExtremities";
 import { storeOlder } from "./remote/older";
 import { createNovelty } from "./remote/novelty";
 import type { Novelty } from "./remote/novelty";
+import { buildOnward } from "./remote/onward";
 import { concernsRedaction, redactionEffects } from "./remote/redactions";
+import type { RedactionEffects } from "./remote/redactions";
 import { buildRemote, storeOutliers } from "./remote/remoteStore";
 import type { RemoteStoreDeps } from "./remote/remoteStore";
 import { messageOf } from "../replication/log";
@@ -36,6 +38,7 @@ import { loadTip } from "./roomTip";
 import { allStored, release } from "./roomWork";
 import type { Job, QueuedRequest, RemoteJob, RoomWork } from "./roomWork";
 import type { RoomTip } from "./roomTip";
+import { createSentOnce } from "./sentOnce";
 import type { EventStreamRow } from "../storage/events";
 import type { StreamRow } from "../storage/streamIds";
 
@@ -66,9 +69,7 @@ export class RoomWriter {
     maxSize: MAX_IDLE_BYTES,
     sizeCalculation: ({ group }) => 1000 + stateGroupBytes(group),
   });
-  /** Transactions under way, and those that were stored lately. */
-  private readonly sending = new Map<string, Promise<SendOutcome>>();
-  private readonly sent = createLru<string, SentEvent>(MAX_TRANSACTIONS);
+  private readonly sentOnce = createSentOnce();
   private readonly eventNids: IdBlock;
   private readonly groupIds: IdBlock;
   private readonly newRooms = createKeyedQueue();
@@ -102,7 +103,7 @@ export class RoomWriter {
 
   /** Outcomes parallel to the intents. Refusals are values; a throw means that the database could not store the events. */
   submit(intents: readonly SendIntent[]): Promise<SendOutcome[]> {
-    return Promise.all(intents.map((intent) => this.once(intent)));
+    return Promise.all(intents.map((intent) => this.sentOnce.run(intent, () => this.enqueue(intent))));
   }
 
   /** Builds a whole new room in memory; stores it only if every event passes. Refuses with 409 an id that another room has. */
@@ -196,31 +197,8 @@ export class RoomWriter {
     return work;
   }
 
-  /** A transaction that was sent again gets the answer of the first. Those of an earlier life are found when storing fails. */
-  private once(intent: SendIntent): Promise<SendOutcome> {
-    if (intent.txnId === null) return this.enqueue(intent);
-    const key = [intent.roomId, intent.sender, intent.deviceId ?? "", intent.txnId].join("\u0000");
-    const sent = this.sent.get(key);
-    if (sent) return Promise.resolve({ sent });
-    const known = this.sending.get(key);
-    if (known) return known;
-    const outcome = this.enqueue(intent, (result) => {
-      this.sending.delete(key);
-      if (result && "sent" in result) this.sent.set(key, result.sent);
-    });
-    this.sending.set(key, outcome);
-    return outcome;
-  }
-
-  private enqueue(intent: SendIntent, done: (outcome: SendOutcome | undefined) => void = nothing): Promise<SendOutcome> {
-    return new Promise((resolve, reject) => {
-      this.push({
-        intent,
-        resolve: (outcome) => (done(outcome), resolve(outcome)),
-        reject: (error) => (done(undefined), reject(error)),
-        attempts: 0,
-      });
-    });
+  private enqueue(intent: SendIntent): Promise<SendOutcome> {
+    return new Promise((resolve, reject) => this.push({ intent, resolve, reject, attempts: 0 }));
   }
 
   private push(job: Job): void {
@@ -347,6 +325,8 @@ export class RoomWriter {
     if (!isPlain) await allStored(work);
     const tip = await this.tipOf(work);
     const isFresh = remote.isFresh && job.attempts === 0;
+    const onward = isFresh && isPlain && tip ? buildOnward(this.remote, request, tip) : undefined;
+    if (onward) return this.storeBuilt(work, job, onward, noEffects);
     const result = await buildRemote(this.remote, request, tip, isFresh);
     // A flush failed while we were reading, and took this tip with it.
     if (work.tip !== tip) return this.buildRemote(work, job, remote);
@@ -361,14 +341,14 @@ export class RoomWriter {
     const { rejected, softFailed } = built.verdict;
     if (rejected !== null) answer({ kind: "rejected", reason: rejected });
     else if (softFailed) answer({ kind: "soft_failed", reason: "not allowed by the present state of the room" });
-    if (built.movesTip) work.tip = built.tip;
-    const { intent } = job;
-    this.store(work, {
-      job,
-      roomId: request.roomId,
-      event: { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, ...effects },
-    });
+    this.storeBuilt(work, job, built, effects);
     if (!isPlain) await allStored(work);
+  }
+
+  private storeBuilt(work: RoomWork, job: Job, built: BuiltOnTip, effects: Omit<RedactionEffects, "built">): void {
+    if (built.movesTip) work.tip = built.tip;
+    const event = { built, intent: job.intent, receivedTs: this.deps.clock.now(), newRoom: undefined, ...effects };
+    this.store(work, { job, roomId: work.roomId, event });
   }
 
   private context(nid: number, groupId: number): BuildContext {
@@ -383,13 +363,10 @@ export class RoomWriter {
   }
 }
 
-const nothing = (): void => undefined;
+const noEffects = { redacts: undefined, redactedBy: undefined, forget: [] };
 
 /** Redactions of events that are not here yet. */
 const MAX_REDACTED_EARLY = 10_000;
-
-/** Transactions whose answers are remembered. */
-const MAX_TRANSACTIONS = 10_000;
 
 /** Tips that stay in memory while their rooms are idle. Most share their state with the cache of state groups. */
 const MAX_IDLE_BYTES = 16 * 1024 * 1024;

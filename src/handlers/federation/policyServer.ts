@@ -62,14 +62,34 @@ async function signedByPolicy(app: PolicyApp, policy: PolicyServer, received: Re
   return { eventId: event.eventId, json: canonicalJson({ ...event.pdu, signatures: all }) };
 }
 
-/** What the room's policy server makes of an event of another server; `suspect` where it does not want it, or does not answer. */
-export async function afterPolicy(
-  app: PolicyApp,
-  room: RoomInfo,
-  { checked, event, received }: { readonly checked: CheckedPdu; readonly event: RoomEvent; readonly received: ReceivedPdu },
-): Promise<{ readonly checked: CheckedPdu; readonly suspect: boolean }> {
-  const policy = needsPolicySignature(event) ? await policyServerOf(app, room) : undefined;
-  if (!policy) return { checked, suspect: false };
+/** An event of another server, and what the room's policy server makes of it: `suspect` where it does not want it, or does not answer. */
+export interface AfterPolicy {
+  readonly checked: CheckedPdu;
+  readonly suspect: boolean;
+}
+
+interface BeforePolicy {
+  readonly checked: CheckedPdu;
+  readonly event: RoomEvent;
+  readonly received: ReceivedPdu;
+}
+
+export async function afterPolicy(app: PolicyApp, room: RoomInfo, pdu: BeforePolicy): Promise<AfterPolicy> {
+  const policy = await policyServerOf(app, room);
+  return policy ? judgedBy(app, policy, room, pdu) : { checked: pdu.checked, suspect: false };
+}
+
+/** As afterPolicy for many, parallel to them. */
+export async function allAfterPolicy(app: PolicyApp, room: RoomInfo, pdus: readonly BeforePolicy[]): Promise<AfterPolicy[]> {
+  const policy = await policyServerOf(app, room);
+  return policy
+    ? Promise.all(pdus.map((pdu) => judgedBy(app, policy, room, pdu)))
+    : pdus.map(({ checked }) => ({ checked, suspect: false }));
+}
+
+async function judgedBy(app: PolicyApp, policy: PolicyServer, room: RoomInfo, pdu: BeforePolicy): Promise<AfterPolicy> {
+  const { checked, event, received } = pdu;
+  if (!needsPolicySignature(event)) return { checked, suspect: false };
   try {
     const signed = await signedByPolicy(app, policy, received);
     return { checked: signed ?? checked, suspect: !signed };

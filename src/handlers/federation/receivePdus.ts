@@ -9,7 +9,7 @@ import type { App } from "../app";
 import { placeOf } from "../rooms/access";
 import { areWeIn, isShutOut } from "./access";
 import { type GoodPdu, checkAllSignatures } from "./checkPdu";
-import { afterPolicy } from "./policyServer";
+import { allAfterPolicy } from "./policyServer";
 import { stagePdu } from "./staging";
 
 /** What became of a PDU of a transaction: nothing to say, or why it was not taken. */
@@ -93,7 +93,7 @@ const allOf = (pdus: readonly ReceivedPdu[], error: string): Results => new Map(
 async function store(app: App, origin: string, room: RoomInfo, pdus: readonly GoodPdu[]): Promise<Results> {
   const results: Results = new Map();
   if (pdus.length === 0) return results;
-  const judged = await Promise.all(pdus.map((pdu) => afterPolicy(app, room, pdu)));
+  const judged = await allAfterPolicy(app, room, pdus);
   const events = judged.map(({ checked, suspect }) => ({ event: checked, suspect }));
   const outcomes = await storeTransactionEvents(app, { roomId: room.roomId, events });
   for (const [n, pdu] of pdus.entries()) {

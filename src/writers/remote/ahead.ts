@@ -37,6 +37,7 @@ export function cachesAhead(caches: Caches, ahead: Ahead): RemoteCaches {
         }
         return found;
       },
+      cached: (nid) => ahead.byNid.get(nid) ?? caches.events.cached(nid),
       byId: async (id) => ahead.byId.get(id) ?? caches.events.byId(id),
       isCached: (id) => ahead.byId.has(id) || caches.events.isCached(id),
     },

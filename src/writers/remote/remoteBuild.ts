@@ -58,7 +58,7 @@ export interface RemoteInput {
 }
 
 /** The pairs that authorisation of an event may look at. */
-function pairsFor(event: RoomEvent): StatePair[] {
+export function pairsFor(event: RoomEvent): StatePair[] {
   return [...authEventKeys(event.version, event), ["m.room.create", ""], ["m.room.power_levels", ""], ["m.room.join_rules", ""]];
 }
 

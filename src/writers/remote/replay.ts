@@ -124,7 +124,7 @@ export class Replay {
     const { events, groups } = this;
     return {
       ...caches,
-      partialRooms: { ...caches.partialRooms, has: () => Promise.resolve(false) },
+      partialRooms: { ...caches.partialRooms, has: () => Promise.resolve(false), cached: () => false },
       events: {
         byIds: async (ids) => {
           const found = await caches.events.byIds(ids);

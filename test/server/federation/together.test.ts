@@ -1,3 +1,6 @@
+import { canonicalJson } from "../../../src/lib/canonicalJson";
+import type { RoomEvent } from "../../../src/rooms/event";
+import { storeRemoteEvent } from "../../../src/writers/remoteRpc";
 import { joinPeer } from "../../builders/peerRoom";
 import type { PeerRoom } from "../../builders/peerRoom";
 import { roomPath } from "../rooms/harness";
@@ -55,6 +58,60 @@ test("state, members and what they may do move on within a transaction", async (
   }>`select rejected from events where event_id = ${events[3]?.eventId ?? ""}`;
   expect(rejected[0]?.rejected).toEqual(expect.any(String));
 });
+
+test.each(["1", "11", "12"])("events of version %s come to the same whether they come together or alone", async (version) => {
+  const carol = f.peer.user("carol");
+  const story = (room: PeerRoom): RoomEvent[] => {
+    const member = (membership: string, displayname = "Carol") =>
+      room.make({ type: "m.room.member", sender: carol, stateKey: carol, content: { membership, displayname } });
+    return [
+      room.make(said("hello")),
+      member("join"),
+      member("join", "Caroline"),
+      member("join", "Carol"),
+      room.make({ ...said("from carol"), sender: carol }),
+      // nobody gave her the power, and what follows rests on who sent it all the same
+      room.fork({ type: "m.room.name", sender: carol, stateKey: "", content: { name: "hers" } }),
+      member("leave"),
+      room.fork({ ...said("from outside"), sender: carol }),
+      room.make(said("goodbye")),
+    ];
+  };
+  const [together, alone] = [await joined(version), await joined(version)];
+  const events = [story(together), story(alone)];
+  await together.send(...(events[0] ?? []));
+  for (const { eventId, pdu } of events[1] ?? []) {
+    const { unsigned: _unsigned, ...rest } = pdu;
+    await storeRemoteEvent(f.server.app, alone.roomId, { eventId, json: canonicalJson(rest) });
+  }
+  const [one, two] = [await outcome(together, events[0] ?? []), await outcome(alone, events[1] ?? [])];
+  expect(one).toEqual(two);
+  expect(one.events.filter(({ rejected }) => rejected)).toHaveLength(2);
+});
+
+/** What the database says of a room and some of its events, without ids that only that room has. */
+async function outcome({ roomId }: PeerRoom, events: readonly RoomEvent[]) {
+  const { db, caches } = f.server.app;
+  const nid = (await caches.rooms.byId(roomId))?.nid ?? 0;
+  const ids = events.map(({ eventId }) => eventId);
+  const rows = await db<{ eventId: string; group: number; replaces: string | null; rejected: boolean; softFailed: boolean; depth: number }>`
+    select e.event_id as "eventId", e.state_group as "group", r.type as replaces, e.rejected is not null as rejected, e.soft_failed as "softFailed", e.depth
+    from events e left join events r on r.nid = e.replaces_nid where e.event_id = any(${ids}::text[]) order by e.stream_ordering`;
+  const groups = await caches.roomState.groups(rows.map(({ group }) => group));
+  const [tip] = await db<{ depth: number; ends: number }>`
+    select depth, cardinality(extremities) as ends from room_tips where room_nid = ${nid}`;
+  const members = await db`select user_id, membership, display_name from room_members where room_nid = ${nid} order by user_id`;
+  const [stats] = await db`select joined_members, local_members from room_stats where room_nid = ${nid}`;
+  const deltas = await db<{ type: string }>`
+    select k.type, d.prev_nid is null as "isNew" from current_state_deltas d join state_keys k using (key_nid) where d.room_nid = ${nid} order by d.stream_ordering, k.type`;
+  return {
+    tip,
+    members,
+    stats,
+    deltas,
+    events: rows.map(({ eventId, group, ...rest }) => ({ ...rest, n: ids.indexOf(eventId), state: groups.get(group)?.size })),
+  };
+}
 
 test("branches within a transaction are resolved", async () => {
   const room = await joined();
