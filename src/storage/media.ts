@@ -1,3 +1,4 @@
+import { columns } from "./db";
 import type { Db } from "./db";
 
 export interface MediaRow {
@@ -38,20 +39,45 @@ export async function getMedia(db: Db, { origin, mediaId }: MediaKey): Promise<M
 
 export type NewMedia = Omit<MediaRow, "quarantinedBy" | "isProtected" | "lastAccessTs">;
 
-/**
- * Stores a row, in quarantine where the same contents are. False when another process was faster: its row stays.
- */
-export async function insertMedia(db: Db, media: NewMedia): Promise<boolean> {
-  const { origin, mediaId, userId, createdTs, mediaType, length, uploadName, filesystemId, authenticated, urlCache, sha256 } = media;
-  const rows = await db`
-    insert into media (origin, media_id, user_id, created_ts, media_type, media_length, upload_name, filesystem_id, last_access_ts,
-      authenticated, url_cache, sha256, quarantined_by)
-    values (${origin}, ${mediaId}, ${userId}, ${createdTs}, ${mediaType}, ${length}, ${uploadName}, ${filesystemId}, ${createdTs},
-      ${authenticated}, ${urlCache}, ${sha256},
-      (select quarantined_by from media where sha256 = ${sha256} and quarantined_by is not null limit 1))
-    on conflict do nothing returning 1 as stored`;
-  return rows.length > 0;
+/** Media with the same contents, whose file may be shared. */
+export interface SameContents extends MediaKey {
+  readonly filesystemId: string | null;
+  readonly urlCache: string | null;
 }
+
+export interface Inserted {
+  /** False where there was a row already, of another process that was faster: that stays. */
+  readonly stored: boolean;
+  /** One of those that were there before. */
+  readonly same: SameContents | undefined;
+}
+
+/** Stores rows, in quarantine where the same contents are. Answers in their order. */
+export async function insertMedia(db: Db, media: readonly NewMedia[]): Promise<Inserted[]> {
+  // In one order, so that processes that copy the same media never wait for each other in a circle.
+  const rows = columns(media.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)));
+  const inserted = await db<MediaKey & { readonly same: SameContents | null }>`
+    insert into media as m (origin, media_id, user_id, created_ts, media_type, media_length, upload_name, filesystem_id, last_access_ts,
+      authenticated, url_cache, sha256, quarantined_by)
+    select n.*, (select quarantined_by from media q where q.sha256 = n.sha256 and q.quarantined_by is not null limit 1)
+    from unnest(${rows.origin}::text[], ${rows.mediaId}::text[], ${rows.userId}::text[], ${rows.createdTs}::int8[], ${rows.mediaType}::text[],
+      ${rows.length}::int8[], ${rows.uploadName}::text[], ${rows.filesystemId}::text[], ${rows.createdTs}::int8[],
+      ${rows.authenticated}::bool[], ${rows.urlCache}::text[], ${rows.sha256}::text[])
+      n (origin, media_id, user_id, created_ts, media_type, media_length, upload_name, filesystem_id, last_access_ts,
+        authenticated, url_cache, sha256)
+    on conflict do nothing
+    returning m.origin, m.media_id as "mediaId",
+      (select json_build_object('origin', s.origin, 'mediaId', s.media_id, 'filesystemId', s.filesystem_id, 'urlCache', s.url_cache)
+       from media s where s.sha256 = m.sha256 and s.media_length = m.media_length limit 1) as same`;
+  const byKey = new Map(inserted.map((row) => [keyOf(row), row]));
+  return media.map((row) => {
+    const found = byKey.get(keyOf(row));
+    byKey.delete(keyOf(row));
+    return { stored: found !== undefined, same: found?.same ?? undefined };
+  });
+}
+
+const keyOf = ({ origin, mediaId }: MediaKey): string => `${origin}/${mediaId}`;
 
 /** Stores an id for a later upload, unless the user has as many of them open as they may. */
 export async function insertPendingMedia(
@@ -82,29 +108,20 @@ export async function lockPendingMedia(tx: Db, { origin, mediaId }: MediaKey): P
   return rows.length > 0;
 }
 
-/** What was uploaded to an open id. */
+/** What was uploaded to an open id. Gives one of those that had the same contents before. */
 export async function completeMedia(
   tx: Db,
   media: MediaKey & { mediaType: string; length: number; uploadName: string | null; sha256: string; now: number },
-): Promise<void> {
-  await tx`
-    update media set media_type = ${media.mediaType}, media_length = ${media.length}, upload_name = ${media.uploadName},
+): Promise<SameContents | undefined> {
+  const [row] = await tx<{ readonly same: SameContents | null }>`
+    update media m set media_type = ${media.mediaType}, media_length = ${media.length}, upload_name = ${media.uploadName},
       sha256 = ${media.sha256}, last_access_ts = ${media.now},
       quarantined_by = (select quarantined_by from media where sha256 = ${media.sha256} and quarantined_by is not null limit 1)
-    where origin = ${media.origin} and media_id = ${media.mediaId}`;
-}
-
-export interface SameContents extends MediaKey {
-  readonly filesystemId: string | null;
-  readonly urlCache: string | null;
-}
-
-/** Media with the same contents, whose file may be shared. */
-export async function findSameContents(db: Db, sha256: string, length: number): Promise<SameContents | undefined> {
-  const [row] = await db<SameContents>`
-    select origin, media_id as "mediaId", filesystem_id as "filesystemId", url_cache as "urlCache"
-    from media where sha256 = ${sha256} and media_length = ${length} limit 1`;
-  return row;
+    where origin = ${media.origin} and media_id = ${media.mediaId}
+    returning
+      (select json_build_object('origin', s.origin, 'mediaId', s.media_id, 'filesystemId', s.filesystem_id, 'urlCache', s.url_cache)
+       from media s where s.sha256 = m.sha256 and s.media_length = m.media_length limit 1) as same`;
+  return row?.same ?? undefined;
 }
 
 /** How many bytes a user uploaded since then. */

@@ -1,9 +1,8 @@
 import { closeSync, constants, fsync, open, write } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 
-const { O_WRONLY, O_CREAT, O_DSYNC } = constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_DSYNC } = constants;
 /** Not on every system. */
 const O_DIRECT = (constants as { readonly O_DIRECT?: number }).O_DIRECT ?? 0;
 const openAsync = promisify(open);
@@ -23,19 +22,28 @@ const BLOCK = 4096;
 /** Less is not worth another descriptor. */
 const MIN_DIRECT = 64 * BLOCK;
 
+export interface Creating {
+  readonly mode: "plain" | "synced";
+  readonly makeFolder: MakeFolder;
+}
+
+/** Makes a folder with those above it. */
+export type MakeFolder = (path: string) => Promise<void>;
+
 /**
- * A file that is made, with its folder, once something is written. "synced": each write waits for the disk, which saves asking again. Whole
+ * A file that is made, with its folder, once something is written; where there is one already, that fails (EEXIST). "synced": each write waits for the disk, which saves asking again. Whole
  * blocks go to the disk past the system's cache, where the file system and the memory allow it: copying a file into new memory for the cache
  * costs several times what writing it does, and pushes out what others read.
  */
-export function createFile(path: string, mode: "plain" | "synced"): NewFile {
-  const flags = O_WRONLY | O_CREAT | (mode === "synced" ? O_DSYNC : 0);
+export function createFile(path: string, { mode, makeFolder }: Creating): NewFile {
+  const flags = O_WRONLY | (mode === "synced" ? O_DSYNC : 0);
   const opened: { cached?: number; direct?: number } = {};
   let length = 0;
+  let isMade = false;
 
   async function openFor(kind: keyof typeof opened): Promise<number> {
     const all = flags | (kind === "direct" ? O_DIRECT : 0);
-    return (opened[kind] ??= await inFolder(path, () => openAsync(path, all, 0o644)));
+    return (opened[kind] ??= await inFolder(path, () => openAsync(path, all | (isMade ? O_CREAT : O_CREAT | O_EXCL), 0o644), makeFolder));
   }
 
   async function writeBlocks(bytes: Uint8Array): Promise<number> {
@@ -44,8 +52,10 @@ export function createFile(path: string, mode: "plain" | "synced"): NewFile {
     try {
       return await writeSome(await openFor("direct"), blocks, length);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EINVAL") return 0;
-      throw error;
+      if (codeOf(error) !== "EINVAL") throw error;
+      // It may have been made all the same.
+      isMade = true;
+      return 0;
     }
   }
 
@@ -54,6 +64,7 @@ export function createFile(path: string, mode: "plain" | "synced"): NewFile {
       let left = bytes;
       do {
         const written = (await writeBlocks(left)) || (await writeSome(await openFor("cached"), left, length));
+        isMade = true;
         length += written;
         left = left.subarray(written);
       } while (left.length > 0);
@@ -67,19 +78,17 @@ export function createFile(path: string, mode: "plain" | "synced"): NewFile {
   };
 }
 
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
 /** Does what needs the folder of a path, which is made if it is missing. */
-export async function inFolder<T>(path: string, act: () => Promise<T>, makeFolder = makeFolders): Promise<T> {
+export async function inFolder<T>(path: string, act: () => Promise<T>, makeFolder: MakeFolder): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (codeOf(error) !== "ENOENT") throw error;
     await makeFolder(dirname(path));
     return act();
   }
-}
-
-async function makeFolders(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
 }
 
 function writeSome(descriptor: number, bytes: Uint8Array, position: number): Promise<number> {

@@ -1,4 +1,4 @@
-import { link, readdir, rm, stat } from "node:fs/promises";
+import { link, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Config } from "../../config/config";
 import { createBufferPool } from "../../lib/bufferPool";
@@ -20,8 +20,13 @@ export interface FileStore {
   receive(body: ByteReader, options: { readonly maxBytes: number; readonly length?: number | undefined }): Promise<ReceivedFile>;
   /** What is in memory already. */
   hold(bytes: Buffer): ReceivedFile;
-  /** Puts the file in its place, on disk for good. `same` has equal contents, and then there is one file by two names. */
-  place(file: ReceivedFile, path: string, options: { readonly kind: Kind; readonly same?: string | undefined }): Promise<void>;
+  /**
+   * Puts the file in its place, on disk for good. An id is "new" where nobody looks at its path before this is done; a "known" one may have a
+   * file already, and has a whole one at any time.
+   */
+  place(file: ReceivedFile, path: string, options: { readonly kind: Kind; readonly id: "new" | "known" }): Promise<void>;
+  /** Lets two files of equal contents share their space, where the file system can. */
+  share(path: string, same: string): Promise<void>;
   /** Undefined where there is no such file, in the second stores neither. */
   open(path: string): Promise<OpenFile | undefined>;
   /** Where it lies, for those who read it by themselves. Undefined as for open. */
@@ -63,15 +68,23 @@ export function createFileStore({ config, random, clock, background }: FileStore
   }
 
   return {
-    receive: (body, options) => receiveFile(body, { ...options, path: incoming(), buffers }),
-    hold: (bytes) => holdFile(incoming(), bytes, () => undefined),
-    async place(file, path, { kind, same }) {
+    receive: (body, options) => receiveFile(body, { ...options, path: incoming(), makeFolder: folders.make, buffers }),
+    hold: (bytes) => holdFile(bytes, { path: incoming(), makeFolder: folders.make, release: () => undefined }),
+    async place(file, path, { kind, id }) {
       const target = join(root, path);
-      const put = (act: () => Promise<void>): Promise<void> => inFolder(target, act, folders.make);
-      const linked = same !== undefined && (await isDone(put(() => link(join(root, same), target))));
-      if (!linked) await put(() => file.moveTo(target));
+      await (id === "new" ? file.writeTo(target) : file.moveTo(target));
       await folders.sync(dirname(target));
       await seconds.copy(path, kind);
+    },
+    async share(path, same) {
+      const name = incoming();
+      try {
+        await inFolder(name, () => link(join(root, same), name), folders.make);
+        await rename(name, join(root, path));
+      } catch {
+        // It cannot, or the other file is gone meanwhile: there are two then.
+        await rm(name, { force: true });
+      }
     },
     open: (path) => whereItIs(path, openFile),
     locate: (path) => whereItIs(path, async (full) => (await stat(full), full)),
@@ -94,12 +107,4 @@ async function removeOlder(folder: string, before: number): Promise<void> {
     const found = await stat(join(folder, name)).catch(() => undefined);
     if (found && found.mtimeMs < before) await rm(join(folder, name), { force: true });
   }
-}
-
-/** False where the file system cannot, or the other file is gone meanwhile. */
-function isDone(act: Promise<void>): Promise<boolean> {
-  return act.then(
-    () => true,
-    () => false,
-  );
 }

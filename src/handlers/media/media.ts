@@ -3,6 +3,8 @@ import type { LRUCache } from "lru-cache";
 import type { Config } from "../../config/config";
 import type { Clock } from "../../lib/clock";
 import type { Limiter } from "../../lib/limiter";
+import { createGather } from "../../lib/gather";
+import type { Gather } from "../../lib/gather";
 import { createLimiter } from "../../lib/limiter";
 import { createLru } from "../../lib/lru";
 import type { Random } from "../../lib/random";
@@ -10,7 +12,8 @@ import type { Background } from "../../observe/background";
 import { createWebFetcher } from "../../remote/webFetch";
 import type { WebFetcher } from "../../remote/webFetch";
 import type { Db } from "../../storage/db";
-import type { MediaRow } from "../../storage/media";
+import { insertMedia } from "../../storage/media";
+import type { Inserted, MediaRow, NewMedia } from "../../storage/media";
 import type { App } from "../app";
 import { createAccessTimes } from "./accessTimes";
 import type { AccessTimes } from "./accessTimes";
@@ -26,6 +29,8 @@ import type { Provider } from "./previews/oembed";
 export interface Media {
   readonly files: FileStore;
   readonly newId: () => string;
+  /** Rows that come together are stored together. */
+  readonly insert: Gather<NewMedia, Inserted>;
   readonly images: Images;
   /** By the path of the image. */
   readonly imageFacts: LRUCache<string, ImageFacts>;
@@ -55,6 +60,7 @@ export interface MediaDeps {
   readonly background: Background;
 }
 
+const INSERTED_TOGETHER = 100;
 const MAX_IMAGES = 10_000;
 const FETCHES = 30;
 const FETCHES_WAITING = 500;
@@ -68,6 +74,7 @@ export function createMedia({ config, db, clock, random, background }: MediaDeps
   return {
     files: createFileStore({ config, random, clock, background }),
     newId: createMediaIds(random),
+    insert: createGather((rows) => insertMedia(db, rows), INSERTED_TOGETHER),
     images: createImages(config.max_image_pixels),
     imageFacts: createLru(MAX_IMAGES),
     accesses: createAccessTimes({ db, clock, background }),

@@ -5,13 +5,13 @@ import { nameInDisposition } from "../../lib/contentDisposition";
 import { LimiterFull } from "../../lib/limiter";
 import { FederationDeniedError, FederationError } from "../../remote/federationErrors";
 import { boundaryOf, secondPart } from "../../remote/multipart";
-import { getMedia, insertMedia } from "../../storage/media";
+import { getMedia } from "../../storage/media";
 import type { MediaRow, NewMedia } from "../../storage/media";
 import type { MediaRequest } from "./find";
 import type { MediaApp } from "./media";
 import { cleanName, cleanType } from "./names";
 import type { ReceivedFile } from "./receiveFile";
-import { placeFile } from "./upload";
+import { storeNew } from "./upload";
 
 /** A file on its way from another server. */
 interface Incoming {
@@ -99,14 +99,8 @@ async function storeCopy(
     urlCache: null,
     sha256: file.sha256,
   };
-  const path = await placeFile(app, file, { media: row, kind: "remote" });
-  let stored = false;
-  try {
-    // Another process may have been faster; its file stays, under another name.
-    stored = await insertMedia(app.db, row);
-  } finally {
-    if (!stored) await app.media.files.remove([path]);
-  }
+  // Another process may have been faster; its file stays, under another name.
+  await storeNew(app, file, { row, kind: "remote" });
 }
 
 /** What another server says is passed on as far as it is about the media; the rest is our failure to get at it. */

@@ -102,7 +102,7 @@ async function make({ db, media: { files, images }, serverName }: MediaApp, { me
   const file = files.hold(bytes);
   try {
     await insertThumbnail(db, media, { ...order, mediaType: order.type, length: bytes.length });
-    await files.place(file, path, { kind: media.origin === serverName ? "local" : "remote" });
+    await files.place(file, path, { kind: media.origin === serverName ? "local" : "remote", id: "known" });
   } finally {
     await file.discard();
   }

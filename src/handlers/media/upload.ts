@@ -1,13 +1,12 @@
 import { MatrixError, forbidden, notFound, tooLarge } from "../../errors";
 import type { ByteReader } from "../../lib/byteReader";
 import { fitsId } from "../../rooms/ids";
-import { completeMedia, findSameContents, getMedia, insertMedia, lockPendingMedia, uploadedSince } from "../../storage/media";
-import type { NewMedia } from "../../storage/media";
+import { completeMedia, getMedia, lockPendingMedia, uploadedSince } from "../../storage/media";
+import type { Inserted, NewMedia, SameContents } from "../../storage/media";
 import type { Requester } from "../requester";
 import type { MediaApp } from "./media";
 import { cleanName, cleanType } from "./names";
 import { contentPath } from "./paths";
-import type { StoredMedia } from "./paths";
 import type { ReceivedFile } from "./receiveFile";
 import type { Kind } from "./secondStores";
 
@@ -40,7 +39,7 @@ export async function uploadMedia(app: MediaApp, { userId }: Requester, upload: 
 
 type OwnMedia = Pick<NewMedia, "userId" | "mediaId" | "mediaType" | "uploadName" | "urlCache">;
 
-/** Puts a file in its place as a piece of our own media, and then stores its row: no row is ever without a file. */
+/** Stores a file as a piece of our own media. */
 export async function storeOwn(app: MediaApp, file: ReceivedFile, own: OwnMedia): Promise<NewMedia> {
   const row: NewMedia = {
     ...own,
@@ -51,27 +50,37 @@ export async function storeOwn(app: MediaApp, file: ReceivedFile, own: OwnMedia)
     authenticated: app.config.enable_authenticated_media,
     sha256: file.sha256,
   };
-  const path = await placeFile(app, file, { media: row, kind: "local" });
-  try {
-    if (!(await insertMedia(app.db, row))) throw new Error(`the media id ${row.mediaId} exists already`);
-  } catch (error) {
-    await app.media.files.remove([path]);
-    throw error;
-  }
+  if (!(await storeNew(app, file, { row, kind: "local" }))) throw new Error(`the media id ${row.mediaId} exists already`);
   return row;
 }
 
-/** Moves a file to where the media's files lie; contents that are there already share their space. */
-export async function placeFile(
-  { db, media: { files }, serverName }: MediaApp,
+/**
+ * Puts a file in its place, for which there is a new id, and then stores its row: no row is ever without a file. False where there is a row
+ * for the media already, which stays.
+ */
+export async function storeNew(
+  app: MediaApp,
   file: ReceivedFile,
-  { media, kind }: { readonly media: StoredMedia; readonly kind: Kind },
-): Promise<string> {
-  const path = contentPath(media, serverName);
+  { row, kind }: { readonly row: NewMedia; readonly kind: Kind },
+): Promise<boolean> {
+  const { files, insert } = app.media;
+  const path = contentPath(row, app.serverName);
   if (path === undefined) throw notFound("Invalid media id");
-  const same = await findSameContents(db, file.sha256, file.length);
-  await files.place(file, path, { kind, same: same && contentPath(same, serverName) });
-  return path;
+  await files.place(file, path, { kind, id: "new" });
+  let inserted: Inserted | undefined;
+  try {
+    inserted = await insert(row);
+  } finally {
+    if (!inserted?.stored) await files.remove([path]);
+  }
+  await shareSpace(app, path, inserted.same);
+  return inserted.stored;
+}
+
+/** Contents that are there already share their space. That is looked for along with the row, since most are new. */
+async function shareSpace({ media: { files }, serverName }: MediaApp, path: string, same: SameContents | undefined): Promise<void> {
+  const other = same && contentPath(same, serverName);
+  if (other !== undefined) await files.share(path, other);
 }
 
 /** `media_upload_limits`: so many bytes in so much time. */
@@ -122,15 +131,15 @@ const overwrites = (): MatrixError => new MatrixError(409, "M_CANNOT_OVERWRITE_M
 async function complete(app: MediaApp, file: ReceivedFile, { mediaId, upload }: { mediaId: string; upload: Upload }): Promise<void> {
   const { db, serverName, clock } = app;
   const key = { origin: serverName, mediaId };
-  const same = await findSameContents(db, file.sha256, file.length);
   const path = contentPath({ ...key, filesystemId: null, urlCache: null }, serverName);
   if (path === undefined) throw notFound("Unknown media ID");
   let placed = false;
-  await db.tx(async (tx) => {
+  const same = await db.tx(async (tx) => {
     if (!(await lockPendingMedia(tx, key))) throw overwrites();
-    if (!placed) await app.media.files.place(file, path, { kind: "local", same: same && contentPath(same, serverName) });
+    // An attempt that failed may have left a file.
+    if (!placed) await app.media.files.place(file, path, { kind: "local", id: "known" });
     placed = true;
-    await completeMedia(tx, {
+    return completeMedia(tx, {
       ...key,
       mediaType: cleanType(upload.contentType),
       length: file.length,
@@ -139,4 +148,5 @@ async function complete(app: MediaApp, file: ReceivedFile, { mediaId, upload }: 
       now: clock.now(),
     });
   });
+  await shareSpace(app, path, same);
 }

@@ -76,7 +76,7 @@ export function readBody(request: IncomingMessage, { maxBytes, timeoutMs, budget
       resolve(chunks.length === 1 ? (chunks[0] ?? EMPTY) : Buffer.concat(chunks, length));
     });
     // Comes after "end" too, and then changes nothing. Without a listener for it, Node raises no "error" when the client leaves.
-    request.on("close", () => fail(new ClientLeftError(CLIENT_LEFT)));
+    request.on("close", () => settled || fail(new ClientLeftError(CLIENT_LEFT)));
     const timer = setTimeout(() => fail(new MatrixError(408, "M_UNKNOWN", "The request body took too long to arrive")), timeoutMs);
   });
 }

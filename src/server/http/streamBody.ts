@@ -68,7 +68,7 @@ class StreamBody implements ByteReader {
     request.on("data", (chunk: Buffer) => this.take(chunk));
     request.on("end", () => this.finish("complete"));
     // Comes after "end" too, and then changes nothing. Without a listener for it, Node raises no "error" when the client leaves.
-    request.on("close", () => this.finish(new ClientLeftError(CLIENT_LEFT)));
+    request.on("close", () => this.end ?? this.finish(new ClientLeftError(CLIENT_LEFT)));
   }
 
   private take(chunk: Buffer): void {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBufferPool } from "../../../src/lib/bufferPool";
@@ -19,25 +20,39 @@ async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Uint8Array
   for (let at = 0; at < bytes.length; at += size) yield await Promise.resolve(bytes.subarray(at, at + size));
 }
 
+const makeFolder = async (path: string): Promise<void> => void (await mkdir(path, { recursive: true }));
 const buffers = createBufferPool({ size: SIZE, small: 1000, most: 2 });
 const receive = (bytes: Buffer, chunk: number, length?: number) =>
-  receiveFile(readerOf(inChunks(bytes, chunk)), { path: join(directory, "in", "new"), maxBytes: 10 * SIZE, length, buffers });
+  receiveFile(readerOf(inChunks(bytes, chunk)), { path: join(directory, "in", "new"), maxBytes: 10 * SIZE, length, makeFolder, buffers });
 
 test.each([0, 1, 999, 1000, 1001, 4096, SIZE - 1, SIZE, SIZE + 1, 2 * SIZE, 2 * SIZE + 4096, 3 * SIZE + 5000])(
   "%i bytes arrive as they are",
   async (length) => {
     const bytes = randomBytes(length);
     for (const announced of [undefined, length]) {
-      const file = await receive(bytes, 10_007, announced);
-      expect([file.length, file.sha256]).toEqual([length, createHash("sha256").update(bytes).digest("hex")]);
-      const target = join(directory, String(announced));
-      await file.moveTo(target);
-      await file.discard();
-      expect(readFileSync(target).equals(bytes)).toBe(true);
+      for (const put of ["moveTo", "writeTo"] as const) {
+        const file = await receive(bytes, 10_007, announced);
+        expect([file.length, file.sha256]).toEqual([length, createHash("sha256").update(bytes).digest("hex")]);
+        const target = join(directory, put, String(announced));
+        await file[put](target);
+        await file.discard();
+        expect(readFileSync(target).equals(bytes)).toBe(true);
+      }
       expect(readdirSync(join(directory, "in"))).toEqual([]);
     }
   },
 );
+
+test("what lies there is replaced by moving, and stays where something new is to be written", async () => {
+  const target = join(directory, "there");
+  writeFileSync(target, "of another");
+  const [bytes, file] = [Buffer.from("ours"), await receive(Buffer.from("ours"), 2)];
+  await expect(file.writeTo(target)).rejects.toMatchObject({ code: "EEXIST" });
+  expect(readFileSync(target, "utf8")).toBe("of another");
+  await file.moveTo(target);
+  await file.discard();
+  expect(readFileSync(target).equals(bytes)).toBe(true);
+});
 
 test("those for whom no buffer is left get by with less", async () => {
   const taken = [buffers.take(), buffers.take()];
@@ -55,7 +70,7 @@ test.each([500, SIZE, 4 * SIZE])("a body that ends in a failure after %i bytes l
     yield* inChunks(randomBytes(length), 10_000);
     throw new Error("gone");
   };
-  const options = { path: join(directory, "new"), maxBytes: 10 * SIZE, buffers };
+  const options = { path: join(directory, "new"), maxBytes: 10 * SIZE, makeFolder, buffers };
   await expect(receiveFile(readerOf(failing()), options)).rejects.toThrow("gone");
   await expect(receiveFile(readerOf(inChunks(randomBytes(length), 1000)), { ...options, maxBytes: length - 1 })).rejects.toMatchObject({
     status: 413,
