@@ -17,9 +17,9 @@ const MAX_ELEMENT_BYTES = 1024 * 1024;
 /** All but the events: mostly names of servers. */
 const MAX_REST_BYTES = 16 * 1024 * 1024;
 const MAX_ELEMENTS = 1_000_000;
-/** Elements that are parsed and handed over at once, and characters of them. */
-const BATCH = 200;
-const BATCH_BYTES = 1024 * 1024;
+/** Elements that are parsed and handed over at once, and characters of them: a few milliseconds of work in one turn of the event loop. */
+const BATCH = 40;
+const BATCH_BYTES = 256 * 1024;
 
 /** Reads an answer whose elements go to the sink. Gives the rest, in which these arrays are empty. */
 export async function readLarge(

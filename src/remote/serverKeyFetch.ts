@@ -7,7 +7,7 @@ import type { Logger } from "../observe/logger";
 import { signaturesBy, verifyJson, verifyKeyFromBase64 } from "../rooms/signing";
 import type { ServerKeyRow } from "../storage/serverKeys";
 import type { FederationClient } from "./federation";
-import { readKeyDocument } from "./serverKeyDocument";
+import { MAX_DOCUMENT_BYTES, readKeyDocument } from "./serverKeyDocument";
 
 export interface KeyFetchDeps {
   readonly config: Pick<Config, "trusted_key_servers">;
@@ -24,12 +24,15 @@ export interface KeyRequest {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Of a notary that may know several documents of the server. */
+const MAX_ANSWER_BYTES = 16 * MAX_DOCUMENT_BYTES;
 
 /** What the server itself says of its keys. Empty when it cannot be asked or answers nonsense. */
 export async function fetchFromServer({ client, clock, log }: KeyFetchDeps, serverName: string): Promise<ServerKeyRow[]> {
   try {
     // It has to be asked even when it did not answer lately: this may be to check that it is back.
-    const answer = await client.get(serverName, "/_matrix/key/v2/server", { timeoutMs: TIMEOUT_MS, retries: "none", ignoreBackoff: true });
+    const options = { timeoutMs: TIMEOUT_MS, maxBytes: 2 * MAX_DOCUMENT_BYTES, retries: "none", ignoreBackoff: true } as const;
+    const answer = await client.get(serverName, "/_matrix/key/v2/server", options);
     const rows = readKeyDocument(answer, serverName, clock.now());
     if (!rows) log.warn(`the keys that ${serverName} publishes are not its own`);
     return rows ?? [];
@@ -55,7 +58,11 @@ async function askNotary({ client, clock, log }: KeyFetchDeps, notary: TrustedKe
   const body: JsonObject = { server_keys: { [serverName]: { [keyId]: { minimum_valid_until_ts: minValidUntil } } } };
   let answer: JsonObject;
   try {
-    answer = await client.post(notary.server_name, "/_matrix/key/v2/query", body, { timeoutMs: TIMEOUT_MS, retries: "none" });
+    answer = await client.post(notary.server_name, "/_matrix/key/v2/query", body, {
+      timeoutMs: TIMEOUT_MS,
+      maxBytes: MAX_ANSWER_BYTES,
+      retries: "none",
+    });
   } catch (error) {
     log.info(
       () => `${notary.server_name} does not tell the keys of ${serverName}: ${error instanceof Error ? error.message : String(error)}`,

@@ -1,8 +1,11 @@
 import { LRUCache } from "lru-cache";
+import { MatrixError } from "../errors";
 import type { Config } from "../config/config";
 import { isServerName } from "../config/checks";
+import type { Clock } from "../lib/clock";
 import type { JsonObject } from "../lib/json";
 import { isJsonObject, parseJson } from "../lib/json";
+import { LimiterFull, createLimiter } from "../lib/limiter";
 import { type VerifyKey, verifyKeyFromBase64 } from "../rooms/signing";
 import type { Db } from "../storage/db";
 import { type ServerKeyRow, getServerKeys, putServerKeys } from "../storage/serverKeys";
@@ -28,6 +31,11 @@ const MAX_TRUST_MS = 7 * 24 * 3_600_000;
 /** Nobody makes us ask for a key again and again that does not exist. */
 const MISSED_MS = 10_000;
 const MAX_MISSED = 10_000;
+/** Nor for so many that do not exist of one server: anybody may claim to be it, with any key. */
+const MAX_MISSED_OF_SERVER = 10;
+/** Servers whose keys are being fetched at once, and those that wait for that: each is a name that somebody claims to have. */
+const MAX_FETCHES = 100;
+const MAX_WAITING = 2_000;
 
 const usableUntil = ({ row }: KnownKey): number => Math.min(row.validUntil, row.fetchedTs + MAX_TRUST_MS);
 
@@ -41,7 +49,8 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
   const { db, clock } = deps;
   const own = ownKeys(deps);
   const servers = new LRUCache<string, KnownKeys>({ max: MAX_SERVERS });
-  const missed = new LRUCache<string, number>({ max: MAX_MISSED });
+  const missed = createMisses(clock);
+  const fetches = createLimiter(MAX_FETCHES, MAX_WAITING);
   const loading = new Map<string, Promise<KnownKeys>>();
   const fetching = new Map<string, Promise<void>>();
 
@@ -63,13 +72,14 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
     await putServerKeys(db, rows);
   }
 
-  /** Does not reject. */
+  /** Rejects with 503 where too many keys are asked for. */
   function fetch(request: KeyRequest): Promise<void> {
     const { serverName, keyId, minValidUntil } = request;
-    return once(fetching, `${serverName} ${keyId}`, async () => {
+    const work = async (): Promise<void> => {
       await store(serverName, await fetchFromNotaries(deps, request));
       if (!usable(await known(serverName), keyId, minValidUntil)) await refresh(serverName);
-    });
+    };
+    return once(fetching, `${serverName} ${keyId}`, () => fetches.run(work).catch(refused));
   }
 
   const refresh = (serverName: string): Promise<void> =>
@@ -79,11 +89,10 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
     const { serverName, keyId, minValidUntil } = request;
     const stored = usable(await known(serverName), keyId, minValidUntil);
     if (stored || !deps.allowed(serverName)) return stored;
-    const missKey = `${serverName} ${keyId}`;
-    if (clock.now() - (missed.get(missKey) ?? -Infinity) < MISSED_MS) return undefined;
+    if (missed.has(serverName, keyId)) return undefined;
     await fetch(request);
     const fetched = usable(await known(serverName), keyId, minValidUntil);
-    if (!fetched) missed.set(missKey, clock.now());
+    if (!fetched) missed.add(serverName, keyId);
     return fetched;
   }
 
@@ -100,6 +109,32 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
       if (isStale(await known(serverName), wanted, clock.now()) && deps.allowed(serverName)) await refresh(serverName);
       const rows = [...(await known(serverName)).values()].map(({ row }) => row);
       return documentsOf(wanted.size === 0 ? rows : rows.filter(({ keyId }) => wanted.has(keyId)));
+    },
+  };
+}
+
+function refused(error: unknown): never {
+  throw error instanceof LimiterFull ? new MatrixError(503, "M_UNKNOWN", "The keys of too many servers are being fetched") : error;
+}
+
+/** Keys that nobody knew lately. */
+interface Misses {
+  has(serverName: string, keyId: string): boolean;
+  add(serverName: string, keyId: string): void;
+}
+
+function createMisses(clock: Pick<Clock, "now">): Misses {
+  const servers = new LRUCache<string, Map<string, number>>({ max: MAX_MISSED });
+  const lately = (at: number | undefined): boolean => at !== undefined && clock.now() - at < MISSED_MS;
+  return {
+    has(serverName, keyId) {
+      const keys = servers.get(serverName);
+      if (!keys) return false;
+      return lately(keys.get(keyId)) || [...keys.values()].filter(lately).length >= MAX_MISSED_OF_SERVER;
+    },
+    add(serverName, keyId) {
+      const before = servers.get(serverName) ?? [];
+      servers.set(serverName, new Map([...[...before].filter(([, at]) => lately(at)), [keyId, clock.now()]]));
     },
   };
 }

@@ -1,16 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { canonicalJson } from "../../src/lib/canonicalJson";
 import type { JsonObject } from "../../src/lib/json";
 import { requestText } from "../../src/remote/federationClient";
 import { signJson, signingKeyFromSeed } from "../../src/rooms/signing";
 import type { OwnSigningKey } from "../../src/rooms/signing";
+import { selfSigned } from "./selfSigned";
 
 /** What our server asked of the peer. */
 export interface PeerRequest {
@@ -35,6 +32,8 @@ export interface CallOptions {
   readonly destination?: string;
   /** Sent in place of the body that is signed. */
   readonly text?: string;
+  /** Signed as it stands, and sent so unless there is a text, in place of the canonical form of the body. */
+  readonly content?: string;
 }
 
 /** Another homeserver, played by the test: it has a name, a key that it publishes, and answers what the test tells it to. */
@@ -62,16 +61,10 @@ export const peerConfig = {
 };
 
 export async function createPeer(target: { readonly url: string; readonly serverName: string }): Promise<Peer> {
-  const directory = mkdtempSync(join(tmpdir(), "peer-"));
-  const [keyFile, certFile] = [join(directory, "key"), join(directory, "crt")];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-subj", "/CN=peer", "-days", "2", "-keyout", keyFile, "-out", certFile], {
-    stdio: "ignore",
-  });
   const requests: PeerRequest[] = [];
   const streams: { begins: string; write: (response: ServerResponse) => void }[] = [];
   const answers: { begins: string; make: (request: PeerRequest) => unknown }[] = [];
-  const https = createServer({ key: readFileSync(keyFile), cert: readFileSync(certFile) }, (request, response) => {
+  const https = createServer(selfSigned(), (request, response) => {
     let text = "";
     request.on("data", (chunk: Buffer) => (text += chunk.toString()));
     request.on("end", () => void play(request, response, text));
@@ -100,7 +93,7 @@ export async function createPeer(target: { readonly url: string; readonly server
 
   async function call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<PeerAnswer> {
     const uri = path.startsWith("/_") ? path : `/_matrix/federation/v1${path}`;
-    const content = body === undefined ? undefined : canonicalJson(body as JsonObject);
+    const content = options.content ?? (body === undefined ? undefined : canonicalJson(body as JsonObject));
     const { origin = name, destination = target.serverName } = options;
     const signer = options.key ?? key;
     const signature = signer.sign(requestText({ method, uri, origin, destination, content }));
@@ -123,7 +116,6 @@ export async function createPeer(target: { readonly url: string; readonly server
     async close() {
       https.closeAllConnections();
       await new Promise((resolve) => https.close(resolve));
-      rmSync(directory, { recursive: true });
     },
   };
 }

@@ -38,8 +38,8 @@ type FreshPdu = WaitingPdu & { readonly event: RoomEvent };
 
 /** So many elements that are no good events, and more than good ones, and the answer is given up. */
 const MAX_BAD = 1_000;
-/** Events that the room's owner judges and stores in one go: 13 MiB at most. */
-const STORED_AT_ONCE = 200;
+/** Events that the room's owner judges and stores in one go: 3 MiB at most, and a few milliseconds in which nobody else has a turn. */
+const STORED_AT_ONCE = 50;
 
 /** Takes in events that pass the checks which need no state, each once; what is wrong with others is nobody's business. */
 export function createEventSink(app: SinkApp, options: EventSinkOptions): EventSink {

@@ -108,8 +108,10 @@ export class EventReader {
       const queues = names.flatMap((name) =>
         (positions.get(slotOf(name)) ?? Infinity) < item.position ? (this.destinations().queueOf(name) ?? []) : [],
       );
+      // one for all, as there may be thousands
+      const pdu = { nid: item.nid, position: item.position, queuedTs };
       for (const queue of queues) {
-        queue.addPdu({ nid: item.nid, position: item.position, queuedTs });
+        queue.addPdu(pdu);
         touched.add(queue);
       }
       if (queues.length > 0) sent.pdus.value++;
