@@ -44,12 +44,18 @@ export async function withAhead<K, V extends StoredEvent | StateGroup>(
   ahead: ReadonlyMap<K, V>,
   load: (keys: readonly K[]) => Promise<Map<K, V>>,
 ): Promise<Map<K, V>> {
-  const found = ahead.size === 0 ? [] : keys.filter((key) => ahead.has(key));
-  if (found.length === 0) return load(keys);
-  const loaded = found.length === keys.length ? new Map<K, V>() : await load(keys.filter((key) => !ahead.has(key)));
-  for (const key of found) {
-    const value = ahead.get(key);
-    if (value) loaded.set(key, value);
+  // Taken now: what is stored while the others are loaded is no longer ahead, and was not loaded either.
+  const found = new Map<K, V>();
+  if (ahead.size > 0) {
+    for (const key of keys) {
+      const value = ahead.get(key);
+      if (value) found.set(key, value);
+    }
   }
+  if (found.size === 0) return load(keys);
+  const others = keys.filter((key) => !found.has(key));
+  if (others.length === 0) return found;
+  const loaded = await load(others);
+  for (const [key, value] of found) loaded.set(key, value);
   return loaded;
 }
