@@ -38,11 +38,13 @@ export async function joinRemotely(app: App, hosts: readonly string[], membershi
   return sentOf(app, event.eventId, outcome);
 }
 
-/** A room that is whole here stays so; another may do without its members for a while. */
+/**
+ * Who is in the room already needs all of its members: those who came between the first join and this one would be in neither state, since
+ * what is fetched behind is the state before the first.
+ */
 async function extentFor(app: App, roomId: string): Promise<JoinExtent> {
   const room = await app.caches.rooms.byId(roomId);
-  if (!room || !(await areWeIn(app, room))) return "without_members";
-  return (await app.caches.partialRooms.has(room.nid)) ? "without_members" : "all";
+  return room && (await areWeIn(app, room)) ? "all" : "without_members";
 }
 
 /** Restricted joins come back with the signature of the server that vouches for them (server-server API, "Restricted rooms"). */

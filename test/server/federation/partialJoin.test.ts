@@ -207,11 +207,14 @@ test("a second user gets in with the help of others while members are missing", 
   const dora = await f.server.client(`dora${Date.now()}`);
   const joins = () => f.peer.requests.filter(({ path }) => path.includes(`/send_join/${room.roomId}`)).length;
   expect(joins()).toBe(1);
+  // of whom we hear nothing but that they are in the state before the second join
+  const between = f.peer.user("between");
+  room.make(membership(between, "join"));
   await dora.post(`/join/${enc(room.roomId)}?server_name=${enc(f.peer.name)}`);
   expect(joins()).toBe(2);
   await dora.text(room.roomId, "me too");
   await complete(partial);
-  expect(await joinedMembers(room.roomId)).toEqual([f.alice.userId, dora.userId, f.bob, ...partial.members].sort());
+  expect(await joinedMembers(room.roomId)).toEqual([f.alice.userId, dora.userId, f.bob, between, ...partial.members].sort());
   expect(await f.texts(room.roomId)).toEqual(["me too"]);
 });
 
