@@ -46,7 +46,7 @@ const jobs: readonly Job[] = [
   { name: "resume_admin_tasks", everyMs: TASKS_MS, run: async ({ adminTasks }) => adminTasks.wake() },
   { name: "forget_admin_tasks", everyMs: HOUR_MS, run: ({ db, clock }) => deleteOldTasks(db, clock.now() - DAY_MS) },
   { name: "resume_partial_joins", everyMs: TASKS_MS, run: async ({ partialJoins }) => partialJoins.wake() },
-  { name: "resume_staged_pdus", everyMs: MINUTE_MS, run: resumeStaged },
+  { name: "resume_staged_pdus", everyMs: TASKS_MS, run: resumeStaged },
   { name: "join_ends_of_rooms", everyMs: MINUTE_MS, run: joinEnds },
   { name: "forget_push_actions", everyMs: DAY_MS, run: forgetOldActions },
   { name: "overwrite_redacted", everyMs: 5 * MINUTE_MS, run: overwriteRedacted },

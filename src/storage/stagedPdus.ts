@@ -20,11 +20,42 @@ export async function insertStagedPdu(db: Db, pdu: StagedPdu, maxOfRoom: number)
   return rows.length > 0;
 }
 
-/** What waits in a room, in the order of arrival. */
-export async function stagedPdusOf(db: Db, roomNid: number, limit: number): Promise<StagedPdu[]> {
+/** What waits in a room and is due, in the order of arrival. */
+export async function stagedPdusOf(db: Db, roomNid: number, now: number, limit: number): Promise<StagedPdu[]> {
   return db<StagedPdu>`
     select room_nid as "roomNid", event_id as "eventId", origin, json, received_ts as "receivedTs"
-    from staged_pdus where room_nid = ${roomNid} order by arrival limit ${limit}`;
+    from staged_pdus where room_nid = ${roomNid} and retry_ts <= ${now} order by arrival limit ${limit}`;
+}
+
+/** How long what could not be stored is left alone: `firstMs`, and twice as long each time, up to `maxMs`. */
+export interface StagedPause {
+  readonly now: number;
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+/** Puts off what one server sent of a room, or no more than one event of it. */
+export async function postponeStaged(
+  db: Db,
+  { roomNid, origin, eventId }: { readonly roomNid: number; readonly origin: string; readonly eventId?: string },
+  { now, firstMs, maxMs }: StagedPause,
+): Promise<void> {
+  await db`
+    update staged_pdus set attempts = attempts + 1,
+      retry_ts = ${now}::int8 + least(${maxMs}::int8, ${firstMs}::int8 * (2 ^ least(attempts, 30))::int8)
+    where room_nid = ${roomNid} and origin = ${origin} and event_id = coalesce(${eventId ?? null}::text, event_id)`;
+}
+
+/** Makes due what was put off of that which a server sent, in one room or all of them. Gives the rooms in which there was something. */
+export async function resumeStagedOf(db: Db, origin: string, roomNid?: number): Promise<number[]> {
+  const rows = await db<{ roomNid: number }>`
+    with due as (
+      update staged_pdus set retry_ts = 0
+      where origin = ${origin} and retry_ts > 0 and room_nid = coalesce(${roomNid ?? null}::int4, room_nid)
+      returning room_nid
+    )
+    select distinct room_nid as "roomNid" from due`;
+  return rows.map((row) => row.roomNid);
 }
 
 export async function deleteStagedPdu(db: Db, roomNid: number, eventId: string): Promise<void> {
@@ -55,22 +86,24 @@ export async function claimStaged(
   return rows[0]?.instance;
 }
 
-/** Ends a claim. With `idle` only where nothing waits any more: whoever brings something while a room is claimed leaves it to the claimant. */
+/** Ends a claim. With `idleAt` only where nothing is due then: whoever brings something while a room is claimed leaves it to the claimant. */
 export async function releaseStaged(
   db: Db,
   { roomNid, instance }: Pick<StagedClaim, "roomNid" | "instance">,
-  when: "idle" | "always",
+  when: "always" | { readonly idleAt: number },
 ): Promise<boolean> {
+  const idleAt = when === "always" ? null : when.idleAt;
   const rows = await db`
     delete from staged_rooms where room_nid = ${roomNid} and instance = ${instance}
-      and (${when === "always"}::bool or not exists (select from staged_pdus where room_nid = ${roomNid}))
+      and not exists (select from staged_pdus where room_nid = ${roomNid} and retry_ts <= ${idleAt}::int8)
     returning room_nid`;
   return rows.length > 0;
 }
 
-/** Rooms in which something has waited since before a time. */
-export async function roomsStagedBefore(db: Db, ts: number): Promise<number[]> {
-  const rows = await db<{ roomNid: number }>`select distinct room_nid as "roomNid" from staged_pdus where received_ts < ${ts}`;
+/** Rooms in which something is due that was put off, or has waited since before `since`. */
+export async function roomsWithStaged(db: Db, { now, since }: { readonly now: number; readonly since: number }): Promise<number[]> {
+  const rows = await db<{ roomNid: number }>`
+    select distinct room_nid as "roomNid" from staged_pdus where retry_ts <= ${now} and (retry_ts > 0 or received_ts < ${since})`;
   return rows.map(({ roomNid }) => roomNid);
 }
 

@@ -9,7 +9,7 @@ import type { App } from "../app";
 import { askBackfill, askEventAuth } from "./asks";
 import { type GoodPdu, goodPdus } from "./checkPdu";
 import { fetchStateBefore } from "./gaps";
-import { byCount } from "./servers";
+import { byCount, isSilence } from "./servers";
 
 /** Events of one request; the specification leaves it to the asked how many they give. */
 const MAX_EVENTS = 100;
@@ -43,7 +43,7 @@ export function backfillBefore(app: App, room: RoomInfo, events: readonly Stored
         await fetchOlder(app, room, host, left);
       } catch (error) {
         if (!(error instanceof MatrixError)) throw error;
-        silent ||= error.status >= 500;
+        silent ||= isSilence(error);
         app.log("synapse.handlers.federation").info("could not get older events", { roomId: room.roomId, error });
       }
       left = await unplaced(app, room, left);
@@ -104,7 +104,7 @@ async function statesAtEdge(app: App, room: RoomInfo, host: string, events: read
       states.push(await fetchStateBefore(app, { room, origin: host }, eventId));
     } catch (error) {
       // Whoever could not be reached may tell later, and what follows it has no place until then.
-      if (!(error instanceof MatrixError) || error.status >= 500) throw error;
+      if (isSilence(error)) throw error;
       // What follows it is shown by the state that held before our first event.
       app.log("synapse.handlers.federation").info("could not get the state in a gap", { roomId: room.roomId, eventId, error });
     }

@@ -1,7 +1,6 @@
 import type { RoomInfo } from "../../caches/rooms";
 import type { JsonValue } from "../../lib/json";
 import { createLimiter } from "../../lib/limiter";
-import { FederationError } from "../../remote/federationErrors";
 import { eventIdsOfRoom, historyForwards } from "../../storage/events";
 import { getTips } from "../../storage/rooms";
 import { type ForeignState, storeOutliers } from "../../writers/remoteRpc";
@@ -9,6 +8,7 @@ import type { App } from "../app";
 import { createEventSink } from "./eventSink";
 import { askEvent, askEventAuth, askMissingEvents, askState, askStateIds } from "./asks";
 import { type GoodPdu, goodPdus } from "./checkPdu";
+import { isSilence } from "./servers";
 
 /** Events asked for by get_missing_events; larger gaps are bridged by asking for the state. */
 const MAX_MISSING = 10;
@@ -90,12 +90,8 @@ async function fetchEvent(app: App, origin: string, id: string): Promise<JsonVal
     return await askEvent(app, origin, id);
   } catch (error) {
     // Who was cut off in between has said nothing of it: without it the state would be another one than the server's.
-    if (!isRefusal(error)) throw error;
+    if (isSilence(error)) throw error;
     // Others may do without it; the event that rests on it will be found wanting.
     return undefined;
   }
 }
-
-/** An answer of a server that works and speaks to us: it won't give that. */
-const isRefusal = (error: unknown): boolean =>
-  error instanceof FederationError && error.status < 500 && error.status !== 401 && error.status !== 429;

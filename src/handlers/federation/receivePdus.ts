@@ -4,7 +4,7 @@ import { MatrixError } from "../../errors";
 import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
 import type { RoomEvent } from "../../rooms/event";
 import { type ReceivedPdu, readPdu } from "../../rooms/readPdu";
-import { storeOutOfBand, storeTransactionEvents } from "../../writers/remoteRpc";
+import { type TransactionOutcome, storeOutOfBand, storeTransactionEvents } from "../../writers/remoteRpc";
 import type { App } from "../app";
 import { placeOf } from "../rooms/access";
 import { areWeIn, isShutOut } from "./access";
@@ -61,7 +61,12 @@ function roomIdOf(pdu: JsonObject): string | undefined {
   return typeof roomId === "string" && roomId.startsWith("!") && roomId.length < 256 ? roomId : undefined;
 }
 
-/** What there is to say of events; those that were taken are left out. */
+interface Checked {
+  readonly results: Results;
+  readonly good: readonly GoodPdu[];
+}
+
+/** What there is to say of events; those that were taken are left out. Throws where they could neither be stored nor kept for later. */
 async function receiveInRoom(
   app: App,
   origin: string,
@@ -69,9 +74,22 @@ async function receiveInRoom(
   pdus: readonly ReceivedPdu[],
   known: ReadonlyMap<string, StoredEvent>,
 ): Promise<Results> {
+  const { results, good } = await checkInRoom(app, origin, room, pdus, known);
+  if (good.length === 0) return results;
+  const took = (await areWeIn(app, room)) ? await store(app, origin, room, good) : await rescindAll(app, room, good);
+  return new Map([...results, ...took]);
+}
+
+async function checkInRoom(
+  app: App,
+  origin: string,
+  room: RoomInfo,
+  pdus: readonly ReceivedPdu[],
+  known: ReadonlyMap<string, StoredEvent>,
+): Promise<Checked> {
   const results: Results = new Map();
   try {
-    if (await isShutOut(app, room, origin)) return allOf(pdus, "Server is banned from room");
+    if (await isShutOut(app, room, origin)) return { results: allOf(pdus, "Server is banned from room"), good: [] };
     // What has a place in the room already is not looked at again.
     const fresh = pdus.filter(({ event }) => typeof known.get(event.eventId)?.row.stateGroup !== "number");
     const good: GoodPdu[] = [];
@@ -79,33 +97,50 @@ async function receiveInRoom(
       if ("fault" in check) results.set(check.eventId, { error: check.fault.message });
       else good.push(check);
     }
-    const took = (await areWeIn(app, room)) ? await store(app, origin, room, good) : await rescindAll(app, room, good);
-    return new Map([...results, ...took]);
+    return { results, good };
   } catch (error) {
-    app.log("synapse.federation.federation_server").error("events could not be taken in", { origin, roomId: room.roomId, error });
-    return new Map([...allOf(pdus, error instanceof MatrixError && error.status < 500 ? error.message : "Internal error"), ...results]);
+    app.log("synapse.federation.federation_server").error("events could not be checked", { origin, roomId: room.roomId, error });
+    return { results: allOf(pdus, error instanceof MatrixError && error.status < 500 ? error.message : "Internal error"), good: [] };
   }
 }
 
 const allOf = (pdus: readonly ReceivedPdu[], error: string): Results => new Map(pdus.map(({ event }) => [event.eventId, { error }]));
 
-/** Rejected and soft-failed events are stored as such, and that is all the other server needs to know. */
+/**
+ * Rejected and soft-failed events are stored as such, and that is all the other server needs to know. Few servers send again what they are
+ * told that it failed, so what cannot be stored now is kept to be tried later.
+ */
 async function store(app: App, origin: string, room: RoomInfo, pdus: readonly GoodPdu[]): Promise<Results> {
   const results: Results = new Map();
-  if (pdus.length === 0) return results;
-  const judged = await allAfterPolicy(app, room, pdus);
-  const events = judged.map(({ checked, suspect }) => ({ event: checked, suspect }));
-  const outcomes = await storeTransactionEvents(app, { roomId: room.roomId, events });
+  const outcomes = await outcomesOf(app, origin, room, pdus);
   for (const [n, pdu] of pdus.entries()) {
-    const outcome = outcomes[n];
-    const { eventId } = pdu.event;
-    if (outcome?.kind === "missing" && !(await stagePdu(app, origin, room, pdu))) results.set(eventId, { error: TOO_MANY });
-    if (outcome?.kind !== "failed") continue;
-    const { reason } = outcome;
-    app.log("synapse.federation.federation_server").error("an event could not be stored", { origin, roomId: room.roomId, reason });
-    results.set(eventId, { error: "Internal error" });
+    const outcome = outcomes?.[n];
+    if (outcome?.kind === "failed") logFailure(app, origin, room, outcome.reason);
+    const waits = !outcome || outcome.kind === "missing" || outcome.kind === "failed";
+    if (waits && !(await stagePdu(app, origin, room, pdu))) results.set(pdu.event.eventId, { error: TOO_MANY });
   }
   return results;
+}
+
+/** Undefined where nothing is known of what became of them: the room's owner could not be asked. */
+async function outcomesOf(
+  app: App,
+  origin: string,
+  room: RoomInfo,
+  pdus: readonly GoodPdu[],
+): Promise<readonly TransactionOutcome[] | undefined> {
+  try {
+    const judged = await allAfterPolicy(app, room, pdus);
+    const events = judged.map(({ checked, suspect }) => ({ event: checked, suspect }));
+    return await storeTransactionEvents(app, { roomId: room.roomId, events });
+  } catch (error) {
+    logFailure(app, origin, room, error);
+    return undefined;
+  }
+}
+
+function logFailure(app: App, origin: string, { roomId }: RoomInfo, error: unknown): void {
+  app.log("synapse.federation.federation_server").error("events could not be stored, and wait", { origin, roomId, error });
 }
 
 async function rescindAll(app: App, room: RoomInfo, pdus: readonly GoodPdu[]): Promise<Results> {

@@ -24,6 +24,15 @@ export function isUnknownEndpoint(error: unknown): boolean {
   return errcode === "M_UNRECOGNIZED" || ((status === 404 || status === 405) && answer?.["errcode"] === undefined);
 }
 
+/** Servers that joined a room without its members say so: they can tell of its state when those have come (MSC3895, and its name before). */
+const NOT_YET: ReadonlySet<string> = new Set(["M_UNABLE_DUE_TO_PARTIAL_STATE", "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"]);
+
+/** Whether an error says nothing of what was asked for: the server, or one of our own processes, could not answer, and may do so later. */
+export function isSilence(error: unknown): boolean {
+  if (!(error instanceof MatrixError)) return true;
+  return error.status >= 500 || error.status === 401 || error.status === 429 || NOT_YET.has(error.errcode);
+}
+
 /** Servers that may help with a room, likely ones first. */
 export async function helpfulServers(
   app: Pick<App, "caches" | "serverName">,

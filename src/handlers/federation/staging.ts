@@ -7,13 +7,15 @@ import {
   deleteStagedBefore,
   deleteStagedPdu,
   insertStagedPdu,
+  postponeStaged,
   releaseStaged,
-  roomsStagedBefore,
+  resumeStagedOf,
+  roomsWithStaged,
   stagedPdusOf,
 } from "../../storage/stagedPdus";
 import type { App } from "../app";
 import type { GoodPdu } from "./checkPdu";
-import { storeInRoom } from "./inbound";
+import { storeOrWait } from "./inbound";
 
 /** Events that wait in one room; what comes beyond has to be sent again. */
 const MAX_OF_ROOM = 1_000;
@@ -23,6 +25,9 @@ const CLAIM_MS = 60_000;
 /** What has waited for so long is nobody's work any more, unless a process still says so. ms */
 const ABANDONED_MS = 2 * CLAIM_MS;
 const GIVE_UP_MS = 24 * 3_600_000;
+/** What nobody could be asked for is asked for again after so long, and after twice as long each time. ms */
+const FIRST_PAUSE_MS = 10_000;
+const MAX_PAUSE_MS = 3_600_000;
 
 /**
  * Keeps an event that rests on what is not known here, so that its transaction can be acknowledged; what is missing is fetched beside
@@ -30,8 +35,11 @@ const GIVE_UP_MS = 24 * 3_600_000;
  */
 export async function stagePdu(app: App, origin: string, room: RoomInfo, { checked }: GoodPdu): Promise<boolean> {
   const kept = await insertStagedPdu(app.db, { roomNid: room.nid, ...checked, origin, receivedTs: app.clock.now() }, MAX_OF_ROOM);
-  if (kept) workOff(app, room);
-  return kept;
+  if (!kept) return false;
+  // What came before it from the same server comes first, as that is here again.
+  await resumeStagedOf(app.db, origin, room.nid);
+  workOff(app, room);
+  return true;
 }
 
 /** Stores what waits in a room, one event after another. A room is worked on once at a time, here and in all processes. */
@@ -74,34 +82,66 @@ async function isMine({ db, clock, instanceName: instance, ownership }: App, roo
   return (await claimStaged(db, claim, { now, dead: holder })) === instance;
 }
 
-/** True when nothing is left to do here: nothing waits any more, or another process has the room, who finds what comes meanwhile. */
+/** True when nothing is left to do here: nothing is due any more, or another process has the room, who finds what comes meanwhile. */
 async function storeAll(app: App, room: RoomInfo): Promise<boolean> {
+  const { db, clock, instanceName: instance, inFlight } = app;
   for (;;) {
     if (!(await isMine(app, room))) return true;
-    const staged = await stagedPdusOf(app.db, room.nid, PAGE);
-    if (staged.length === 0) return releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "idle");
+    const now = clock.now();
+    const staged = await stagedPdusOf(db, room.nid, now, PAGE);
+    if (staged.length === 0) return releaseStaged(db, { roomNid: room.nid, instance }, { idleAt: now });
+    const away = new Set<string>();
     for (const [i, pdu] of staged.entries()) {
-      if (app.inFlight.ending) return true;
+      if (away.has(pdu.origin)) continue;
+      if (inFlight.ending) return true;
       if (i > 0 && !(await isMine(app, room))) return true;
-      await storeStaged(app, room, pdu);
+      const outcome = await tryStaged(app, room, pdu);
       // What failed because the process stops is tried again in its next life.
-      if (app.inFlight.ending) return true;
-      await deleteStagedPdu(app.db, room.nid, pdu.eventId);
+      if (inFlight.ending) return true;
+      if (outcome === "done") await deleteStagedPdu(db, room.nid, pdu.eventId);
+      else await postpone(app, pdu, outcome);
+      // The next ones of a server that is away would be tried in vain, too, and they come after this one.
+      if (outcome === "wait") away.add(pdu.origin);
     }
   }
 }
 
-/** Its signatures were checked when it came. */
-async function storeStaged(app: App, room: RoomInfo, { eventId, origin, json }: StagedPdu): Promise<void> {
-  const received = readPdu(room.version, parseLosslessJson(json));
-  if ("fault" in received) return;
-  await storeInRoom(app, origin, room, { checked: { eventId, json }, event: received.event, received });
+function postpone(app: App, { roomNid, origin, eventId }: StagedPdu, outcome: "wait" | "failed"): Promise<void> {
+  const which = { roomNid, origin, ...(outcome === "failed" && { eventId }) };
+  return postponeStaged(app.db, which, { now: app.clock.now(), firstMs: FIRST_PAUSE_MS, maxMs: MAX_PAUSE_MS });
 }
 
-/** Takes up what a process left behind that has gone. */
+/** An event that cannot be stored for a reason of our own holds up no other. */
+async function tryStaged(app: App, room: RoomInfo, pdu: StagedPdu): Promise<"done" | "wait" | "failed"> {
+  try {
+    return await storeStaged(app, room, pdu);
+  } catch (error) {
+    const { eventId } = pdu;
+    app.log("synapse.handlers.federation_event").error("a staged event could not be stored", { roomId: room.roomId, eventId, error });
+    return "failed";
+  }
+}
+
+/** Its signatures were checked when it came. */
+async function storeStaged(app: App, room: RoomInfo, { eventId, origin, json }: StagedPdu): Promise<"done" | "wait"> {
+  const received = readPdu(room.version, parseLosslessJson(json));
+  if ("fault" in received) return "done";
+  return storeOrWait(app, origin, room, { checked: { eventId, json }, event: received.event, received });
+}
+
+/** Takes up what was put off until now, and what a process left behind that has gone. */
 export async function resumeStaged(app: App): Promise<void> {
   const now = app.clock.now();
   await deleteStagedBefore(app.db, now - GIVE_UP_MS);
-  const rooms = await app.caches.rooms.byNids(await roomsStagedBefore(app.db, now - ABANDONED_MS));
+  await workOffAll(app, await roomsWithStaged(app.db, { now, since: now - ABANDONED_MS }));
+}
+
+/** A server is back: what waits for it is tried at once. */
+export async function retryStaged(app: App, origin: string): Promise<void> {
+  await workOffAll(app, await resumeStagedOf(app.db, origin));
+}
+
+async function workOffAll(app: App, roomNids: readonly number[]): Promise<void> {
+  const rooms = await app.caches.rooms.byNids(roomNids);
   for (const room of rooms.values()) workOff(app, room);
 }
