@@ -105,11 +105,17 @@ export interface HistoryEntry extends TopologicalPosition {
   readonly nid: number;
 }
 
+/** Where a page of history begins that goes back. */
+export interface HistoryStart extends TopologicalPosition {
+  /** Events that came after this position are left out, wherever their place is. */
+  readonly asOf?: number;
+}
+
 /** Events before `from` (not past `to`) in topological order, newest first. */
 export async function historyBackwards(
   db: Db,
   roomNid: number,
-  from: TopologicalPosition,
+  from: HistoryStart,
   to: TopologicalPosition | undefined,
   limit: number,
 ): Promise<HistoryEntry[]> {
@@ -117,6 +123,7 @@ export async function historyBackwards(
     select nid, depth, stream_ordering as "streamOrdering" from events
     where room_nid = ${roomNid} and (depth, stream_ordering) <= (${from.depth}::int8, ${from.streamOrdering}::int8)
       and (depth, stream_ordering) > (${to?.depth ?? -1}::int8, ${to?.streamOrdering ?? 0}::int8)
+      and stream_ordering <= ${from.asOf ?? Number.MAX_SAFE_INTEGER}
       and stream_ordering is not null and rejected is null and not soft_failed
     order by depth desc, stream_ordering desc limit ${limit}`;
 }
@@ -144,6 +151,18 @@ export async function topologicalPositionAt(db: Db, roomNid: number, streamOrder
     where room_nid = ${roomNid} and stream_ordering <= ${streamOrdering}
     order by stream_ordering desc limit 1`;
   return rows[0];
+}
+
+/**
+ * The end of a room as it was at a live position: what came last need not lie deepest, as events of other servers come late. Reads what came
+ * since.
+ */
+export async function deepestPlaceAt(db: Db, roomNid: number, streamOrdering: number): Promise<HistoryStart> {
+  const rows = await db<{ depth: number }>`
+    select depth from events
+    where room_nid = ${roomNid} and stream_ordering <= ${streamOrdering} and stream_ordering is not null
+    order by depth desc limit 1`;
+  return { depth: rows[0]?.depth ?? 0, streamOrdering, asOf: streamOrdering };
 }
 
 /** The event nearest in time to ts, at or after it (forwards) or at or before it (backwards). MSC3030. */

@@ -4,8 +4,8 @@ import type { JsonText } from "../../lib/jsonText";
 import { formatTopological, justBefore } from "../../lib/streamToken";
 import { passAll } from "../../rooms/filter";
 import type { EventFilter } from "../../rooms/filter";
-import { historyBackwards, historyForwards, nearestEventByTime, topologicalPositionAt } from "../../storage/events";
-import type { HistoryEntry, TopologicalPosition } from "../../storage/events";
+import { deepestPlaceAt, historyBackwards, historyForwards, nearestEventByTime } from "../../storage/events";
+import type { HistoryEntry, HistoryStart, TopologicalPosition } from "../../storage/events";
 import { eventsStream } from "../../streams/events";
 import type { App } from "../app";
 import { renderEvents } from "../events/render";
@@ -29,9 +29,9 @@ async function eventsOf(app: App, entries: readonly HistoryEntry[], filter: Even
 export async function readAnyPage(app: App, requester: Requester, request: PageRequest) {
   const room = await findRoom(app, request.roomId);
   const isBackwards = request.direction === "b";
-  const newest = room && (await topologicalPositionAt(app.db, room.nid, app.streams.position(eventsStream)));
+  const newest = room && (await deepestPlaceAt(app.db, room.nid, app.streams.position(eventsStream)));
   const placeOf = (token: string): Promise<TopologicalPosition> | TopologicalPosition => (room ? placeOfToken(app, room, token) : START);
-  const from = request.from === undefined ? ((isBackwards ? newest : undefined) ?? START) : await placeOf(request.from);
+  const from: HistoryStart = request.from === undefined ? ((isBackwards ? newest : undefined) ?? START) : await placeOf(request.from);
   const to = request.to === undefined ? undefined : await placeOf(request.to);
   const limit = Math.min(Math.max(1, request.limit), MAX_PAGE);
   const read = isBackwards ? historyBackwards : historyForwards;

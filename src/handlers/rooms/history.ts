@@ -6,8 +6,8 @@ import type { JsonText } from "../../lib/jsonText";
 import { formatTopological, justBefore, parseToken, parseTopological } from "../../lib/streamToken";
 import type { EventFilter } from "../../rooms/filter";
 import { passAll } from "../../rooms/filter";
-import { historyBackwards, historyForwards, nearestEventByTime, topologicalPositionAt } from "../../storage/events";
-import type { HistoryEntry, TopologicalPosition } from "../../storage/events";
+import { deepestPlaceAt, historyBackwards, historyForwards, nearestEventByTime, topologicalPositionAt } from "../../storage/events";
+import type { HistoryEntry, HistoryStart, TopologicalPosition } from "../../storage/events";
 import { eventsStream } from "../../streams/events";
 import type { App } from "../app";
 import { bundledRelations } from "../events/relations";
@@ -55,9 +55,13 @@ export async function placeOfToken(app: App, room: RoomInfo, token: string): Pro
 }
 
 /** Where somebody who reads a room now starts: at its end, or at the time when they left. */
-async function newestPlace(app: App, { room, left }: Standing): Promise<TopologicalPosition> {
-  const position = left ? left.streamOrdering : app.streams.position(eventsStream);
-  return (await topologicalPositionAt(app.db, room.nid, position)) ?? { depth: 0, streamOrdering: 0 };
+const newestPlace = (app: App, { room, left }: Standing): Promise<HistoryStart> =>
+  deepestPlaceAt(app.db, room.nid, left ? left.streamOrdering : app.streams.position(eventsStream));
+
+/** Where a page begins that goes back from a token: from a live one, with all that had come until then. */
+async function startBackwards(app: App, room: RoomInfo, token: string): Promise<HistoryStart> {
+  const live = parseToken(token);
+  return live ? deepestPlaceAt(app.db, room.nid, live.events) : placeOfToken(app, room, token);
 }
 
 const isAfter = (a: TopologicalPosition, b: TopologicalPosition): boolean =>
@@ -73,8 +77,9 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
   const { direction } = request;
   const backwards = direction === "b";
   const newest = await newestPlace(app, standing);
-  let from =
-    request.from === undefined ? (backwards ? newest : { depth: 0, streamOrdering: 0 }) : await placeOfToken(app, room, request.from);
+  const start = backwards ? startBackwards : placeOfToken;
+  let from: HistoryStart =
+    request.from === undefined ? (backwards ? newest : { depth: 0, streamOrdering: 0 }) : await start(app, room, request.from);
   // Who left reads no further than to the moment of leaving.
   if (standing.left && isAfter(from, newest)) from = newest;
   const to = request.to === undefined ? (standing.left && !backwards ? newest : undefined) : await placeOfToken(app, room, request.to);
@@ -96,7 +101,7 @@ export async function readPage(app: App, requester: Requester, request: PageRequ
 async function readBackwards(
   app: App,
   room: RoomInfo,
-  from: TopologicalPosition,
+  from: HistoryStart,
   to: TopologicalPosition | undefined,
   limit: number,
 ): Promise<HistoryEntry[]> {

@@ -49,6 +49,27 @@ test("what is missing between is asked for", async () => {
   await eventually(async () => (await f.texts(roomId)).join() === "one,two,three");
 });
 
+test("what comes late stands in the history where it belongs, and takes nothing of what is newer from readers", async () => {
+  const roomId = await f.room();
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const late = room.fork(said("late"));
+  const branch = ["one", "two", "three"].map((body) => room.make(said(body)));
+  await room.send(...branch);
+  const { next_batch: before } = await f.alice.get("/sync");
+  await room.send(late);
+  // what came last is not what is deepest
+  expect(await f.texts(roomId)).toEqual(["one", "late", "two", "three"]);
+  const { next_batch: after } = await f.alice.get("/sync");
+  const page = async (from: string, limit: number) => {
+    const { chunk, end } = await f.alice.get(`${roomPath(roomId)}/messages?dir=b&limit=${limit}&from=${from}`);
+    return { texts: chunk.map(({ content }: { content: { body?: string } }) => content.body), end };
+  };
+  const first = await page(after, 2);
+  expect(first.texts).toEqual(["three", "two"]);
+  expect((await page(first.end, 2)).texts).toEqual(["late", "one"]);
+  expect((await page(before, 3)).texts).toEqual(["three", "two", "one"]);
+});
+
 test("where too much is missing the other server's word on the state counts, and the rest is fetched when somebody reads back", async () => {
   const roomId = await f.room();
   const room = await joinPeer(f.peer, roomId, f.bob);
