@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Make } from "../servers";
 import { describeWithSynapse } from "../synapse";
 import { countHidden } from "./agreement";
 import { startCrowd } from "./crowd";
@@ -9,6 +10,8 @@ import { kinds, planUpsets, playUpsets } from "./upsets";
 const SECONDS = Number(process.env["SYNAPSE_TS_CONVERGENCE_SECONDS"] ?? 0);
 /** The seed of a run that failed plays the same again: SYNAPSE_TS_CONVERGENCE_SEED=... */
 const SEED = Number(process.env["SYNAPSE_TS_CONVERGENCE_SEED"] ?? Date.now() % 1_000_000);
+/** Makes of servers, separated by commas: "ours", "workers" and "synapse". */
+const MAKES = (process.env["SYNAPSE_TS_CONVERGENCE_MAKES"] ?? "ours,ours,synapse").split(",") as Make[];
 /** Between two things that somebody does. */
 const PACE_MS = 800;
 const VERSIONS = ["10", "11", "12"];
@@ -25,7 +28,7 @@ describeWanted("servers in one room", () => {
     "end in the same state and with the same events, whatever they all do at once and whoever is away meanwhile",
     async () => {
       say(`convergence of seed ${SEED}, for ${SECONDS} s`);
-      const stage = await openStage(["ours", "ours", "synapse"], VERSIONS);
+      const stage = await openStage(MAKES, VERSIONS);
       const { servers, people, rooms } = stage;
       try {
         const crowd = startCrowd({ seed: SEED, people, rooms, paceMs: PACE_MS });
