@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Caches } from "../caches/caches";
+import type { StoredEvent } from "../caches/events";
 import type { RoomInfo } from "../caches/rooms";
 import { stateGroupBytes } from "../caches/stateGroups";
 import type { Config } from "../config/config";
@@ -14,30 +15,25 @@ import type { Database } from "../storage/db";
 import type { CheckedPdu } from "./checkedPdu";
 import { buildOnTip, loadInputs, redactionTarget, refusal, sameState } from "./buildOnTip";
 import type { BuildContext, BuiltOnTip } from "./buildOnTip";
-import { Flusher } from "./flusher";
-import type { Queued } from "./flusher";
+import { Flusher, type Queued } from "./flusher";
 import type { PushPersister } from "./flush";
 import { buildRoom, pendingOf } from "./newRoom";
-import { createIdBlock } from "./idBlocks";
-import type { IdBlock } from "./idBlocks";
+import { type IdBlock, createIdBlock } from "./idBlocks";
 import { cachesAhead } from "./remote/ahead";
 import { buildOnSomeEnds, hasManyEnds } from "./remote/manyExtremities";
 import { storeOlder } from "./remote/older";
-import { createNovelty } from "./remote/novelty";
-import type { Novelty } from "./remote/novelty";
+import { type Novelty, createNovelty } from "./remote/novelty";
 import { buildOnward } from "./remote/onward";
-import { concernsRedaction, redactionEffects } from "./remote/redactions";
-import type { RedactionEffects } from "./remote/redactions";
+import { type RedactionEffects, concernsRedaction, findTarget, redactionEffects } from "./remote/redactions";
 import { buildRemote, storeOutliers } from "./remote/remoteStore";
 import type { RemoteStoreDeps } from "./remote/remoteStore";
 import { messageOf } from "../replication/log";
 import { sendIntent, unwrap } from "./intents";
 import type { NewRoomIntent, SendIntent, SendOutcome, SendRefusal, SentEvent } from "./intents";
 import type { RemoteOutcome, RemoteRequest, TransactionEvents, TransactionOutcome } from "./remoteRpc";
-import { loadTip } from "./roomTip";
+import { type RoomTip, loadTip } from "./roomTip";
 import { allStored, release } from "./roomWork";
 import type { Job, QueuedRequest, RemoteJob, RoomWork } from "./roomWork";
-import type { RoomTip } from "./roomTip";
 import { createSentOnce } from "./sentOnce";
 import type { EventStreamRow } from "../storage/events";
 import type { StreamRow } from "../storage/streamIds";
@@ -288,7 +284,7 @@ export class RoomWriter {
     if (hasManyEnds(tip)) return this.buildOnSomeEnds(work, job, tip);
     const [inputs, target, [nid = 0], [groupId = 0]] = await Promise.all([
       loadInputs(caches, tip, intent, this.flusher.ahead.byNid),
-      intent.redacts === null ? undefined : caches.events.byId(intent.redacts),
+      this.targetOf(work, intent),
       this.eventNids.take(1),
       intent.stateKey === null ? [] : this.groupIds.take(1),
     ]);
@@ -310,12 +306,19 @@ export class RoomWriter {
     const result = await buildOnSomeEnds(this.remote, tip, intent, async () => this.context((await this.eventNids.take(1))[0] ?? 0, 0));
     if ("refused" in result) return job.resolve(result);
     const { built, inputs } = result;
-    const target = intent.redacts === null ? undefined : await this.deps.caches.events.byId(intent.redacts);
+    const target = await this.targetOf(work, intent);
     work.tip = built.tip;
     const redacts = target && redactionTarget(built, inputs, target);
     const event = { built, intent, receivedTs: this.deps.clock.now(), newRoom: undefined, redacts };
     this.store(work, { job, roomId: tip.room.roomId, event });
     await allStored(work);
+  }
+
+  /** What one of our events redacts; what is on its way to the disk is waited for. */
+  private async targetOf(work: RoomWork, { redacts }: SendIntent): Promise<StoredEvent | undefined> {
+    if (redacts === null) return undefined;
+    if (this.flusher.ahead.byId.has(redacts)) await allStored(work);
+    return findTarget(this.remote, redacts);
   }
 
   private async buildRemote(work: RoomWork, job: Job, remote: RemoteJob): Promise<void> {

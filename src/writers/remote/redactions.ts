@@ -30,6 +30,13 @@ export interface RedactionEffects {
   readonly forget: readonly CacheChange[];
 }
 
+/** The event of that id, which is redacted; where it is not here, that is remembered until it comes. */
+export async function findTarget({ caches, redactedEarly }: RedactionDeps, redacts: string): Promise<StoredEvent | undefined> {
+  const target = await caches.events.byId(redacts);
+  if (!target) redactedEarly.set(redacts, true);
+  return target;
+}
+
 /** Whether an event redacts another, or is known to be redacted itself: what it has to do with must be stored before its effects are looked at. */
 export const concernsRedaction = (deps: Pick<RedactionDeps, "redactedEarly">, { redacts, eventId }: RoomEvent): boolean =>
   redacts !== undefined || deps.redactedEarly.get(eventId) === true;
@@ -41,10 +48,9 @@ export const concernsRedaction = (deps: Pick<RedactionDeps, "redactedEarly">, { 
 export async function redactionEffects(deps: RedactionDeps, built: BuiltOnTip, isFresh: boolean): Promise<RedactionEffects> {
   const { event } = built;
   const [target, early] = await Promise.all([
-    event.redacts === undefined ? undefined : deps.caches.events.byId(event.redacts),
+    event.redacts === undefined ? undefined : findTarget(deps, event.redacts),
     isFresh && !deps.redactedEarly.get(event.eventId) ? undefined : redactedEarly(deps, [event]),
   ]);
-  if (event.redacts !== undefined && !target) deps.redactedEarly.set(event.redacts, true);
   const redacts = target && (await takesEffect(deps.caches, built, target)) ? target : undefined;
   return {
     built: target && !redacts ? withoutEffect(built) : built,

@@ -153,6 +153,15 @@ test("a redaction that comes before its event takes effect when the event comes"
   expect(await f.texts(older.roomId)).toEqual([undefined]);
 });
 
+test("what is redacted here in the moment in which it comes is redacted", async () => {
+  const roomId = await f.room();
+  const room = await joinPeer(f.peer, roomId, f.bob);
+  const secrets = Array.from({ length: 20 }, (_, i) => room.make(said(`secret ${i}`)));
+  const redact = (eventId: string) => f.alice.put(`${roomPath(roomId)}/redact/${enc(eventId)}/t${eventId}`, {});
+  for (const secret of secrets) await Promise.all([room.send(secret), redact(secret.eventId)]);
+  expect(await f.texts(roomId)).toEqual(secrets.map(() => undefined));
+});
+
 test("an invitation is signed, shown and taken back", async () => {
   const room = hostRoom(f.peer, f.bob);
   const invite = room.make({ type: "m.room.member", sender: f.bob, stateKey: f.alice.userId, content: { membership: "invite" } });
