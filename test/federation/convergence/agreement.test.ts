@@ -1,4 +1,4 @@
-import type { Standing } from "../records";
+import type { RedactionRecord, Standing } from "../records";
 import { countHidden, disagreements } from "./agreement";
 import type { View } from "./agreement";
 
@@ -7,6 +7,7 @@ interface Told {
   readonly history?: readonly string[];
   readonly standings?: Readonly<Record<string, Standing>>;
   readonly ends?: readonly string[];
+  readonly redactions?: Readonly<Record<string, RedactionRecord>>;
   /** What it acknowledged. */
   readonly said?: readonly string[];
 }
@@ -14,12 +15,16 @@ interface Told {
 /** A server that tells two events, the last of which is the end; but for what is said otherwise. */
 const view = (
   server: string,
-  { state = { "m.room.name ": "$1 name" }, history = ["$1", "$2"], standings = {}, ends = ["$2"] }: Told,
+  { state = { "m.room.name ": "$1 name" }, history = ["$1", "$2"], standings = {}, ends = ["$2"], redactions = {} }: Told,
 ): View => ({
   server,
   state: new Map(Object.entries(state)),
   history: history.map((id) => [id.slice(0, 2), `text of ${id}`] as const),
-  records: { standings: new Map<string, Standing>([["$1", "there"], ["$2", "there"], ...Object.entries(standings)]), ends },
+  records: {
+    standings: new Map<string, Standing>([["$1", "there"], ["$2", "there"], ...Object.entries(standings)]),
+    ends,
+    redactions: new Map(Object.entries(redactions)),
+  },
 });
 
 const problemsOf = (other: Told): string[] =>
@@ -55,4 +60,13 @@ test.each<[string, Told, RegExp]>([
 test("ends that nobody has tied together are found", () => {
   const ends = ["$1", "$2"];
   expect(disagreements({ roomId: "!room", views: [view("one", { ends }), view("other", { ends })], said: [] })).toHaveLength(1);
+});
+
+test("who could not know of a redaction tells the event whole", () => {
+  const redacted = view("one", { history: ["$1 redacted", "$2"], redactions: { $2: { redacts: "$1", doubted: false } } });
+  const problems = (other: Told) => disagreements({ roomId: "!room", views: [redacted, view("other", other)], said: [] });
+  expect(problems({})).toEqual([]);
+  expect(problems({ redactions: { $2: { redacts: "$1", doubted: true } } })).toEqual([]);
+  expect(problems({ redactions: { $2: { redacts: "$1", doubted: false } } })).toHaveLength(1);
+  expect(problems({ history: ["$1 other", "$2 other"] })).toHaveLength(1);
 });
