@@ -19,6 +19,11 @@ export interface ConsumerOptions<Row> {
    * Absent: the stream is read from its beginning.
    */
   readonly begin?: (signal: AbortSignal) => Promise<void>;
+  /**
+   * The id of the first row on which work goes on though `handle` has given it back; undefined: there is none. The stored position stays
+   * before it, so whoever begins after a crash gets it once more, and all that follows it.
+   */
+  readonly unfinished?: () => number | undefined;
 }
 
 /** Rows held for a consumer that is behind; older ones it reads from the database. */
@@ -141,7 +146,9 @@ class Consumer<Row> {
     return start;
   }
 
-  private async save(position: number): Promise<void> {
+  private async save(reached: number): Promise<void> {
+    const unfinished = this.options.unfinished?.();
+    const position = unfinished === undefined ? reached : Math.max(this.saved, Math.min(reached, unfinished - 1));
     await saveConsumerPosition(this.app.db, this.options.name, this.options.stream.name, position);
     this.saved = position;
   }
