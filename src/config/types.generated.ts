@@ -470,7 +470,10 @@ export interface LimitRemoteRoomsConfig {
   readonly admins_can_join: boolean;
 }
 
-export interface TemplatesConfig {}
+export interface TemplatesConfig {
+  /** Directory of Jinja templates that take the place of built-in mails and pages, named as Synapse names them. */
+  readonly custom_template_directory?: string;
+}
 
 export interface RetentionDefaultPolicyConfig {
   /** Stored, not enforced. Milliseconds. */
@@ -1055,6 +1058,36 @@ export interface EmailConfig {
   readonly invite_client_location?: string;
   /** Subject templates, with %(app)s, %(person)s, %(room)s. */
   readonly subjects: EmailSubjectsConfig;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly notif_template_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly notif_template_text?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly password_reset_template_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly password_reset_template_text?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly password_reset_template_failure_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly password_reset_template_success_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly password_reset_template_confirmation_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly registration_template_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly registration_template_text?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly registration_template_failure_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly registration_template_success_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly add_threepid_template_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly add_threepid_template_text?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly add_threepid_template_failure_html?: string;
+  /** File name of the template in templates.custom_template_directory. */
+  readonly add_threepid_template_success_html?: string;
 }
 
 export interface PushConfig {

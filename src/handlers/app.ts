@@ -32,6 +32,7 @@ import type { Media } from "./media/media";
 import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
 import type { RemoteRooms } from "./spaces/remoteRooms";
+import type { Templates } from "./templates/templates";
 import type { SlidingConnections } from "./slidingSync/connections";
 import type { ResponseCache } from "./sync/responseCache";
 import type { LazyMembers } from "./sync/lazyMembers";
@@ -71,6 +72,7 @@ export interface App {
   readonly ownership: Ownership;
   readonly accounts: Accounts;
   readonly userData: UserData;
+  readonly templates: Templates;
   readonly keys: Keys;
   readonly push: Push;
   readonly lazyMembers: LazyMembers;

@@ -25,6 +25,7 @@ import { createSlidingConnections } from "../handlers/slidingSync/connections";
 import { createResponseCache } from "../handlers/sync/responseCache";
 import { createLargeSyncs } from "../handlers/sync/sync";
 import { createLazyMembers } from "../handlers/sync/lazyMembers";
+import { createTemplates } from "../handlers/templates/templates";
 import { createUserData } from "../handlers/userData";
 import type { Clock } from "../lib/clock";
 import type { Random } from "../lib/random";
@@ -180,6 +181,7 @@ export function createApp(options: AppOptions): RunningApp {
     ...replication,
     push,
     userData: createUserData({ ...base, ...replication }),
+    templates: createTemplates(config, log("synapse.config.server")),
     keys: createKeys({ ...base, ...replication }),
     lazyMembers: createLazyMembers(clock),
     syncResponses: createResponseCache(config.caches.sync_response_cache_duration, () => clock.monotonic()),
@@ -223,7 +225,8 @@ function connect(app: App): void {
   app.accounts.listeners.devicesDeleted.push(({ userId, deviceIds }) => removePushersOfDevices(app, userId, deviceIds));
 }
 
-async function start({ streams, accounts, userData }: App): Promise<void> {
+async function start({ streams, accounts, templates, userData }: App): Promise<void> {
+  await templates.load();
   await streams.start();
   accounts.seen.start();
   await userData.start();

@@ -1,6 +1,7 @@
 import type { Config } from "../../config/config";
 import { escapeHtml } from "../../lib/html";
 import type { Mail } from "../../remote/mailer";
+import type { App } from "../app";
 
 /** Why an address is validated. */
 export type Purpose = "register" | "password" | "add";
@@ -39,8 +40,15 @@ export function validationLink(
   return `${config.derived.publicBaseurl}${PATHS[purpose]}?${query.toString()}`;
 }
 
-export function validationMail(config: Config, purpose: Purpose, to: string, link: string): Mail {
+/** What Synapse's templates for a purpose are called: `registration.html`, `registration_success.html` ... */
+export const templatePrefixes = { register: "registration", password: "password_reset", add: "add_threepid" } as const satisfies Readonly<
+  Record<Purpose, string>
+>;
+
+export function validationMail({ config, templates }: Pick<App, "config" | "templates">, purpose: Purpose, to: string, link: string): Mail {
   const { intro, action, outro } = TEXTS[purpose];
+  const own = (kind: "html" | "txt"): string | undefined =>
+    templates.render(`${templatePrefixes[purpose]}.${kind}`, { app_name: config.email?.app_name ?? "Matrix", link });
   const subjects = config.email?.subjects;
   const template =
     (purpose === "password" ? subjects?.password_reset : subjects?.email_validation) ?? "[%(server_name)s] Validate your email";
@@ -48,7 +56,9 @@ export function validationMail(config: Config, purpose: Purpose, to: string, lin
   return {
     to,
     subject,
-    text: `${intro}\n\n${action}:\n\n${link}\n\n${outro}\n`,
-    html: `<html><body><p>${escapeHtml(intro)}</p><p><a href="${escapeHtml(link)}">${escapeHtml(action)}</a></p><p>${escapeHtml(outro)}</p></body></html>`,
+    text: own("txt") ?? `${intro}\n\n${action}:\n\n${link}\n\n${outro}\n`,
+    html:
+      own("html") ??
+      `<html><body><p>${escapeHtml(intro)}</p><p><a href="${escapeHtml(link)}">${escapeHtml(action)}</a></p><p>${escapeHtml(outro)}</p></body></html>`,
   };
 }

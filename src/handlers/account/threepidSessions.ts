@@ -97,7 +97,7 @@ export async function requestEmailToken(
     { hash: hashToken(token), nextLink, expiresTs: now + lifetime },
   );
   try {
-    await mailer.send(validationMail(app.config, purpose, address, validationLink(app.config, purpose, { token, clientSecret, sid })));
+    await mailer.send(validationMail(app, purpose, address, validationLink(app.config, purpose, { token, clientSecret, sid })));
   } catch (error) {
     app.accounts.onError(error);
     throw new MatrixError(500, "M_UNKNOWN", "An error was encountered when sending the email");

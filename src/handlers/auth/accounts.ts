@@ -55,7 +55,18 @@ export interface Accounts extends AccountCaches {
 /** What handlers of accounts ask of the App. */
 export type AccountsApp = Pick<
   App,
-  "config" | "serverName" | "clock" | "random" | "db" | "streams" | "accounts" | "rateLimiter" | "hooks" | "background" | "log"
+  | "config"
+  | "serverName"
+  | "clock"
+  | "random"
+  | "db"
+  | "streams"
+  | "accounts"
+  | "rateLimiter"
+  | "hooks"
+  | "background"
+  | "log"
+  | "templates"
 >;
 
 /** Signing on elsewhere (OIDC, SAML, CAS). */

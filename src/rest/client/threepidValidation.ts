@@ -1,5 +1,5 @@
 import { MatrixError } from "../../errors";
-import { emailConfirmed, emailRefused, passwordResetDone, passwordResetQuestion } from "../../handlers/account/emailPages";
+import { emailConfirmed, emailRefused, passwordResetQuestion } from "../../handlers/account/emailPages";
 import type { Purpose } from "../../handlers/account/threepidMails";
 import { requestEmailToken, requestMsisdnToken, submitEmailToken, submitMsisdnToken } from "../../handlers/account/threepidSessions";
 import { canonicalPhone } from "../../handlers/auth/identifiers";
@@ -46,13 +46,13 @@ const phone = (purpose: Purpose) => ({
 });
 
 /** What a browser gets that follows the link of a mail. */
-async function submit(app: App, given: { token: string; client_secret: string; sid: string }, done: string): Promise<Reply> {
+async function submit(app: App, purpose: Purpose, given: { token: string; client_secret: string; sid: string }): Promise<Reply> {
   try {
     const { nextLink } = await submitEmailToken(app, { token: given.token, clientSecret: given.client_secret, sid: given.sid });
-    return nextLink === undefined ? html(done) : redirect(new URL(nextLink).href);
+    return nextLink === undefined ? html(emailConfirmed(app, purpose)) : redirect(new URL(nextLink).href);
   } catch (error) {
     if (!(error instanceof MatrixError) || error.status >= 500) throw error;
-    return html(emailRefused(error.message), error.status);
+    return html(emailRefused(app, purpose, error.message), error.status);
   }
 }
 
@@ -75,14 +75,14 @@ export const threepidValidationRoutes = group("client.threepidValidation", [
     query: object(submitted),
     handle: ({ app, params, query }) => {
       if (params.medium !== "email") throw new MatrixError(400, "M_UNKNOWN", "This medium is currently not supported for registration");
-      return submit(app, query, emailConfirmed);
+      return submit(app, "register", query);
     },
   }),
   route("GET /_matrix/client/unstable/add_threepid/email/submit_token", {
     servlet: "AddThreepidEmailSubmitTokenServlet",
     auth: "none",
     query: object(submitted),
-    handle: ({ app, query }) => submit(app, query, emailConfirmed),
+    handle: ({ app, query }) => submit(app, "add", query),
   }),
   route("POST /_matrix/client/unstable/add_threepid/msisdn/submit_token", {
     servlet: "AddThreepidMsisdnSubmitTokenServlet",
@@ -94,12 +94,12 @@ export const threepidValidationRoutes = group("client.threepidValidation", [
     servlet: "PasswordResetSubmitTokenResource",
     auth: "none",
     query: object(submitted),
-    handle: ({ query }) => html(passwordResetQuestion({ token: query.token, clientSecret: query.client_secret, sid: query.sid })),
+    handle: ({ app, query }) => html(passwordResetQuestion(app, query)),
   }),
   route("POST /_synapse/client/password_reset/email/submit_token", {
     servlet: "PasswordResetSubmitTokenResource",
     auth: "none",
     body: form(submitted),
-    handle: ({ app, body }) => submit(app, body, passwordResetDone),
+    handle: ({ app, body }) => submit(app, "password", body),
   }),
 ]);

@@ -9,7 +9,7 @@ import { oldestNotifications } from "../../storage/pushOutcomes";
 import { pushContext } from "./context";
 import { eventNotification } from "./notification";
 
-export type ComposeApp = Pick<App, "caches" | "config" | "db" | "push">;
+export type ComposeApp = Pick<App, "caches" | "config" | "db" | "push" | "templates">;
 
 /** Whether the pusher asks to be told no numbers (MSC4076). */
 export function wantsNoBadge({ config }: Pick<App, "config">, { data }: Pick<Pusher, "data">): boolean {

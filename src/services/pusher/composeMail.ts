@@ -1,14 +1,18 @@
 import { loadReadPositions } from "../../caches/readPositions";
 import type { StoredEvent } from "../../caches/events";
 import { unsubscribeLink } from "../../handlers/push/unsubscribe";
+import type { TemplateValues } from "../../handlers/templates/names";
 import { own } from "../../lib/json";
 import type { Mail } from "../../remote/mailer";
+import { getProfiles } from "../../storage/profiles";
 import type { NotificationRow } from "../../storage/notifications";
 import type { Pusher } from "../../storage/pushers";
 import type { ComposeApp } from "./compose";
 import { pushContext } from "./context";
 import { mailHtml, mailSubject, mailText } from "./mailText";
-import type { MailMessage, MailRoom } from "./mailText";
+import type { MailMessage } from "./mailText";
+import { activityValues } from "./mailTemplate";
+import type { MailReason, ToldRoom } from "./mailTemplate";
 
 /** An event of which a mail may tell, unread as it is. */
 export interface UnreadEvent {
@@ -42,25 +46,35 @@ export async function composeMail(
   app: ComposeApp,
   pusher: Pusher,
   unread: readonly UnreadEvent[],
-  reason: UnreadEvent,
+  reason: MailReason,
 ): Promise<Mail | undefined> {
   const { email } = app.config;
   if (!email) return undefined;
-  const byRoom = new Map<number, UnreadEvent[]>([[reason.row.roomNid, []]]);
+  const byRoom = new Map<number, UnreadEvent[]>([[reason.item.row.roomNid, []]]);
   for (const item of unread) byRoom.set(item.row.roomNid, [...(byRoom.get(item.row.roomNid) ?? []), item]);
   const chosen = [...byRoom.values()].slice(0, MAX_ROOMS);
-  const rooms = await Promise.all(chosen.map((items) => roomOf(app, pusher, items)));
+  const told = await Promise.all(chosen.map((items) => roomOf(app, pusher, items)));
+  const rooms = told.map(({ room }) => room);
   const unsubscribe = unsubscribeLink(app, pusher);
+  const subject = mailSubject(email, rooms);
+  const [profile] = await getProfiles(app.db, [pusher.userId]);
+  const values: TemplateValues = {
+    app_name: email.app_name,
+    user_display_name: profile?.displayname ?? pusher.userId,
+    summary_text: subject,
+    unsubscribe_link: unsubscribe,
+    ...activityValues(told, reason),
+  };
   return {
     to: pusher.pushkey,
-    subject: mailSubject(email, rooms),
-    text: mailText(rooms, email.app_name, { unsubscribe }),
-    html: mailHtml(rooms, email.app_name, { unsubscribe }),
+    subject,
+    text: app.templates.render("notif_mail.txt", values) ?? mailText(rooms, email.app_name, { unsubscribe }),
+    html: app.templates.render("notif_mail.html", values) ?? mailHtml(rooms, email.app_name, { unsubscribe }),
     headers: { "List-Unsubscribe": `<${unsubscribe}>`, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" },
   };
 }
 
-async function roomOf(app: ComposeApp, { userId }: Pusher, items: readonly UnreadEvent[]): Promise<MailRoom> {
+async function roomOf(app: ComposeApp, { userId }: Pusher, items: readonly UnreadEvent[]): Promise<ToldRoom> {
   const told = items.slice(-MAX_MESSAGES);
   const contexts = await Promise.all(told.map(({ event }) => pushContext(app, event, userId)));
   const messages = told.map(({ event, receivedTs }, i): MailMessage => {
@@ -72,13 +86,15 @@ async function roomOf(app: ComposeApp, { userId }: Pusher, items: readonly Unrea
   const last = told.at(-1)?.event;
   const isInvite = last?.type === "m.room.member" && last.row.stateKey === userId;
   const given = contexts.at(-1)?.roomName;
-  return {
+  const links = told.map(({ event }) => linkTo(app, event.room.roomId, event.row.eventId));
+  const room = {
     name: isInvite && given?.startsWith("Invite from ") ? undefined : given,
-    link: linkTo(app, last?.room.roomId ?? "", last?.row.eventId ?? ""),
+    link: links.at(-1) ?? "",
     isInvite,
     messages,
     more: items.length - told.length,
   };
+  return { room, items: told, contexts, links };
 }
 
 /** Where the client shows the event; without a client of one's own, matrix.to finds one. */

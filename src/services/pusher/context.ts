@@ -26,20 +26,21 @@ function textOf(content: JsonObject | undefined, key: string): string | undefine
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** Names for people: of the sender, and of the room as its members see it. */
+/** Names and pictures for people: of the sender, and of the room as its members see it. */
 export async function pushContext(app: ContextApp, event: StoredEvent, userId: string): Promise<PushContext> {
   const { sender, stateKey, type } = event.row;
-  const [name, alias, member] = await contentsOf(app, event, [
+  const [name, alias, member, avatar] = await contentsOf(app, event, [
     ["m.room.name", ""],
     ["m.room.canonical_alias", ""],
     ["m.room.member", sender],
+    ["m.room.avatar", ""],
   ]);
   const senderName = textOf(member, "displayname") ?? sender;
   const roomAlias = textOf(alias, "alias");
   const given = textOf(name, "name") ?? roomAlias;
   const isInvite = type === "m.room.member" && stateKey === userId && event.content["membership"] === "invite";
   const roomName = given ?? (isInvite ? `Invite from ${senderName}` : await nameOfMembers(app, event.room.nid, userId));
-  return { senderName, roomName, roomAlias };
+  return { senderName, roomName, roomAlias, senderAvatar: textOf(member, "avatar_url"), roomAvatar: textOf(avatar, "url") };
 }
 
 /** As clients name a room without a name ("Calculating the display name for a room"). A room of two is told by who writes. */

@@ -160,7 +160,8 @@ export class MailPusher {
 
   private async send(unread: readonly UnreadEvent[], reason: UnreadEvent, throttles: ReadonlyMap<number, MailThrottle>): Promise<void> {
     const { app, settings } = this;
-    const mail = await composeMail(app, settings, unread, reason);
+    const throttle = throttles.get(reason.row.roomNid);
+    const mail = await composeMail(app, settings, unread, { item: reason, throttle, now: app.clock.now(), delay: this.delay() });
     if (!mail) return;
     await this.mailer.send(mail);
     this.deps.metrics.mailed();

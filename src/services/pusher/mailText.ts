@@ -59,7 +59,8 @@ function subjectOf(rooms: readonly MailRoom[], room: MailRoom): keyof Subjects {
 }
 
 const timeOf = (ts: number): string => new Date(ts).toISOString().slice(0, 16).replace("T", " ");
-const titleOf = ({ name, messages }: MailRoom): string => name ?? namesOf(distinct(messages.map(({ sender }) => sender)));
+/** Of a room without a name, who wrote. */
+export const roomTitle = ({ name, messages }: MailRoom): string => name ?? namesOf(distinct(messages.map(({ sender }) => sender)));
 
 /** What follows the sender's name. */
 function saying({ isInvite }: MailRoom, { text }: MailMessage): string {
@@ -72,7 +73,7 @@ export function mailText(rooms: readonly MailRoom[], app: string, { unsubscribe 
   const parts = rooms.map((room) => {
     const lines = room.messages.map((message) => `  [${timeOf(message.ts)}] ${message.sender}: ${saying(room, message)}`);
     const more = room.more > 0 ? [`  ... and ${room.more} more`] : [];
-    return [`${titleOf(room)}`, ...lines, ...more, `  ${room.link}`].join("\n");
+    return [`${roomTitle(room)}`, ...lines, ...more, `  ${room.link}`].join("\n");
   });
   return `You have missed something on ${app}:\n\n${parts.join("\n\n")}\n\nNo more mails like this: ${unsubscribe}\n`;
 }
@@ -85,7 +86,7 @@ export function mailHtml(rooms: readonly MailRoom[], app: string, { unsubscribe 
         `<p style="margin:4px 0"><span style="color:#777">${timeOf(message.ts)}</span> <b>${escapeHtml(message.sender)}</b> ${escapeHtml(saying(room, message)).replaceAll("\n", "<br>")}</p>`,
     );
     const more = room.more > 0 ? `<p style="color:#777">and ${room.more} more</p>` : "";
-    return `<div style="margin:16px 0"><h2 style="font-size:16px;margin:0 0 8px"><a href="${escapeHtml(room.link)}">${escapeHtml(titleOf(room))}</a></h2>${lines.join("")}${more}</div>`;
+    return `<div style="margin:16px 0"><h2 style="font-size:16px;margin:0 0 8px"><a href="${escapeHtml(room.link)}">${escapeHtml(roomTitle(room))}</a></h2>${lines.join("")}${more}</div>`;
   });
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"></head><body style="font:14px/1.4 sans-serif;max-width:40em">
 <p>You have missed something on ${escapeHtml(app)}:</p>${parts.join("\n")}

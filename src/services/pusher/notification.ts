@@ -9,6 +9,9 @@ export interface PushContext {
   readonly senderName: string;
   readonly roomName: string | undefined;
   readonly roomAlias: string | undefined;
+  /** `mxc:` URIs. */
+  readonly senderAvatar: string | undefined;
+  readonly roomAvatar: string | undefined;
 }
 
 export interface NotificationParts {

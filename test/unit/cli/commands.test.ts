@@ -130,6 +130,15 @@ describe("check-config", () => {
     });
   });
 
+  test("templates of the operator's own that cannot be used", async () => {
+    const directory = join(write("registration.html", "\n{{ link|sparkle }}"), "..");
+    const { code, err } = await call(["check-config", "-c", sound(`templates: {custom_template_directory: ${directory}}\n`)]);
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^Error in configuration:\n {2}templates\.custom_template_directory: registration\.html cannot be used: .* \(in registration\.html:2\)\n$/,
+    );
+  });
+
   test("an unsound one: one block, no stack", async () => {
     expect(await call(["check-config", "-c", sound("bcrypt_rounds: 99\nurl_preview_enabled: true\n")])).toEqual({
       code: 1,

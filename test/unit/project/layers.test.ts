@@ -24,6 +24,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   "js-yaml": ["config"],
   "lru-cache": ["lib", "caches", "remote", "writers", "handlers"],
   htmlparser2: ["handlers"],
+  "minijinja-js": ["handlers"],
   nodemailer: ["remote"],
   postgres: ["storage"],
   "prom-client": ["observe"],

@@ -9,7 +9,7 @@ const pusher = {
   data: { url: "https://x/_matrix/push/v1/notify", brand: "b" },
 };
 const event = { eventId: "$e", roomId: "!r:x", type: "m.room.message", sender: "@bob:x", stateKey: undefined, content: { body: "hi" } };
-const context = { senderName: "Bob", roomName: undefined, roomAlias: undefined };
+const context = { senderName: "Bob", roomName: undefined, roomAlias: undefined, senderAvatar: undefined, roomAvatar: undefined };
 const make = (parts: Partial<NotificationParts>) =>
   eventNotification(pusher, { event, actions: ["notify"], badge: 1, context, content: "include", ...parts }).notification;
 

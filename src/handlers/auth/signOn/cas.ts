@@ -53,11 +53,11 @@ export async function completeCas(app: AccountsApp, ticket: string, purpose: Cas
     reply = await validate(app, ticket, purpose);
   } catch (error) {
     app.accounts.onError(error);
-    return failed(502, "The server where you signed on did not answer as it should. Please try again later.");
+    return failed(app, 502, "The server where you signed on did not answer as it should. Please try again later.");
   }
-  if ("code" in reply) return failed(401, `The server where you signed on does not confirm it: ${reply.message || reply.code}`);
+  if ("code" in reply) return failed(app, 401, `The server where you signed on does not confirm it: ${reply.message || reply.code}`);
   if (!hasAttributes(reply.attributes, app.config.cas_config.required_attributes))
-    return failed(403, "You are not allowed to use this server.");
+    return failed(app, 403, "You are not allowed to use this server.");
   const user = externalUser(app.config, reply);
   return "session" in purpose ? completeReauthentication(app, user, purpose.session) : completeLogin(app, user, purpose.redirectUrl);
 }

@@ -1,11 +1,12 @@
 import { MatrixError } from "../../../errors";
 import { getExternalUser } from "../../../storage/externalIds";
+import { getProfiles } from "../../../storage/profiles";
 import { getUiaSession } from "../../../storage/uiaSessions";
 import { getUser } from "../../../storage/users";
 import { createLoginToken, SIGN_ON_TOKEN_LIFETIME_MS } from "../../account/shortTokens";
 import type { AccountsApp } from "../accounts";
 import { completeStage } from "../uia/engine";
-import { uiaDonePage } from "../uia/fallback";
+import { signedOnAgain } from "../uia/fallback";
 import { accountOf } from "./externalUsers";
 import type { ExternalUser } from "./externalUsers";
 import { askToContinue, deactivated, failed, wrongUser } from "./pages";
@@ -30,25 +31,29 @@ function isTrusted(app: AccountsApp, redirectUrl: string): boolean {
 /** Sends the browser back to its client with a token for POST /login, asking first unless the operator trusts the client. */
 export async function completeLogin(app: AccountsApp, external: ExternalUser, redirectUrl: string): Promise<BrowserAnswer> {
   const url = checkRedirectUrl(redirectUrl);
+  const isNew = (await getExternalUser(app.db, external)) === undefined;
   let userId: string;
   try {
     userId = await accountOf(app, external);
   } catch (error) {
     if (!(error instanceof MatrixError) || error.status >= 500) throw error;
-    return failed(error.status, error.message);
+    return failed(app, error.status, error.message);
   }
-  if ((await getUser(app.db, userId))?.deactivated !== false) return deactivated;
+  if ((await getUser(app.db, userId))?.deactivated !== false) return deactivated(app);
   const token = await createLoginToken(app, userId, SIGN_ON_TOKEN_LIFETIME_MS, { id: external.authProvider, sessionId: undefined });
   // The rest of the query stays as the client wrote it.
   url.search = `${url.search === "" ? "?" : `${url.search}&`}loginToken=${token}`;
-  return isTrusted(app, redirectUrl) ? { location: url.href } : askToContinue(userId, url.href);
+  if (isTrusted(app, redirectUrl)) return { location: url.href };
+  const [profile] = await getProfiles(app.db, [userId]);
+  return askToContinue(app, { userId, isNew, displayname: profile?.displayname ?? null, avatarUrl: profile?.avatarUrl ?? null }, url.href);
 }
 
 /** Completes the stage m.login.sso of a session of user-interactive authentication. Whoever is not its user spoils the session. */
 export async function completeReauthentication(app: AccountsApp, external: ExternalUser, sessionId: string): Promise<BrowserAnswer> {
   const [session, userId] = await Promise.all([getUiaSession(app.db, sessionId), getExternalUser(app.db, external)]);
-  if (!session) return failed(400, "This is too late: nobody waits for it any more.");
-  const isSame = userId !== undefined && session.serverDict["request_user_id"] === userId;
+  if (!session) return failed(app, 400, "This is too late: nobody waits for it any more.");
+  const wanted = session.serverDict["request_user_id"];
+  const isSame = userId !== undefined && wanted === userId;
   await completeStage(app, sessionId, "m.login.sso", isSame ? userId : "");
-  return isSame ? { status: 200, page: uiaDonePage } : wrongUser;
+  return isSame ? { status: 200, page: signedOnAgain(app) } : wrongUser(app, typeof wanted === "string" ? wanted : "");
 }

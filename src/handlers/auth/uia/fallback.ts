@@ -15,13 +15,40 @@ const page = (title: string, body: string): string => `<!DOCTYPE html>
 </head><body>${body}</body></html>`;
 
 /** Tells the client that opened the window that the stage is complete (specification: Fallback). */
-export const uiaDonePage = page(
+const donePage = page(
   "Success",
   `<p>Thank you. You may now close this window and return to the application.</p>
 <script>
 if (window.onAuthDone) { window.onAuthDone(); } else if (window.opener && window.opener.postMessage) { window.opener.postMessage("authDone", "*"); }
 </script>`,
 );
+
+const stageDone = ({ templates }: AccountsApp): string => templates.render("auth_success.html", {}) ?? donePage;
+
+/** The same after signing on elsewhere. */
+export const signedOnAgain = ({ templates }: AccountsApp): string => templates.render("sso_auth_success.html", {}) ?? donePage;
+
+const termsUrl = ({ config }: AccountsApp): string =>
+  `${config.derived.publicBaseurl}_matrix/consent?v=${encodeURIComponent(config.user_consent?.version ?? "")}`;
+
+/** The operator's page for a stage, whose form asks for the same fields. */
+function ownPage(app: AccountsApp, type: string, session: string, error: string | undefined): string | undefined {
+  const values = { session, myurl: `/_matrix/client/v3/auth/${type}/fallback/web`, ...(error !== undefined && { error }) };
+  switch (type) {
+    case "m.login.recaptcha":
+      return app.templates.render("recaptcha.html", { ...values, sitekey: app.config.recaptcha_public_key ?? "" });
+    case "m.login.terms":
+      return app.templates.render("terms.html", { ...values, terms_url: termsUrl(app) });
+    case "m.login.registration_token":
+      return app.templates.render("registration_token.html", values);
+  }
+  return undefined;
+}
+
+function pageOf(app: AccountsApp, type: string, session: string, error?: string): string | undefined {
+  const form = formOf(app, type, session, error);
+  return form === undefined ? undefined : (ownPage(app, type, session, error) ?? page("Authentication", form));
+}
 
 function formOf(app: AccountsApp, type: string, session: string, error: string | undefined): string | undefined {
   const hidden = `<input type="hidden" name="session" value="${escapeHtml(session)}">`;
@@ -37,9 +64,8 @@ function formOf(app: AccountsApp, type: string, session: string, error: string |
     }
     case "m.login.terms": {
       const consent = app.config.user_consent;
-      const url = `${app.config.derived.publicBaseurl}_matrix/consent?v=${encodeURIComponent(consent?.version ?? "")}`;
       return `<p>Please read the policy below and agree to it to go on.</p>${problem}
-<p><a href="${escapeHtml(url)}" target="_blank" rel="noopener">${escapeHtml(consent?.policy_name ?? "")}</a></p>
+<p><a href="${escapeHtml(termsUrl(app))}" target="_blank" rel="noopener">${escapeHtml(consent?.policy_name ?? "")}</a></p>
 <form method="post">${hidden}<button type="submit">Agree</button></form>`;
     }
     case "m.login.registration_token":
@@ -62,10 +88,10 @@ async function requireSession(app: AccountsApp, type: string, session: string | 
 export async function fallbackPage(app: AccountsApp, type: string, given: string | undefined): Promise<string> {
   const { sessionId, description } = await requireSession(app, type, given);
   const { signOn } = app.accounts;
-  if (type === "m.login.sso" && signOn) return askToConfirm(description, signOn.providerName, await signOn.reauthenticationUrl(sessionId));
-  const form = formOf(app, type, sessionId, undefined);
-  if (form === undefined) throw notFound("Unknown auth stage type");
-  return page("Authentication", form);
+  if (type === "m.login.sso" && signOn) return askToConfirm(app, description, await signOn.reauthenticationUrl(sessionId));
+  const shown = pageOf(app, type, sessionId);
+  if (shown === undefined) throw notFound("Unknown auth stage type");
+  return shown;
 }
 
 /** POST /auth/:stage/fallback/web: checks what was entered, and shows the page again when it is wrong. */
@@ -75,14 +101,14 @@ export async function submitFallback(app: AccountsApp, type: string, fields: Jso
   const { sessionId: id } = session;
   const stage = stages.get(type);
   if (!stage || formOf(app, type, id, undefined) === undefined) throw notFound("Unknown auth stage type");
-  if (Object.hasOwn(session.completed, type)) return uiaDonePage;
+  if (Object.hasOwn(session.completed, type)) return stageDone(app);
   try {
     const auth = { ...fields, response: fields["g-recaptcha-response"] };
     const result = await stage.check(app, auth, { session: { ...session, id, stored: true }, ip });
     await completeStage(app, id, type, result);
-    return uiaDonePage;
+    return stageDone(app);
   } catch (error) {
     if (!(error instanceof MatrixError) || error.status >= 500) throw error;
-    return page("Authentication", formOf(app, type, id, error.message) ?? "");
+    return pageOf(app, type, id, error.message) ?? "";
   }
 }
