@@ -11,6 +11,9 @@ const shownLimit = (limit: OwnLimit | undefined) =>
   limit ? { messages_per_second: limit.messagesPerSecond, burst_count: limit.burstCount } : {};
 
 /** What else there is to know of an account, and to set of it. */
+/** As the database holds it. */
+const rate = integer({ minimum: 0, maximum: 2 ** 31 - 1 });
+
 export const adminUserDetailRoutes = group("admin.userDetails", [
   route("GET /_synapse/admin/v1/users/:userId/joined_rooms", {
     servlet: "UserJoinedRoomsRestServlet",
@@ -52,7 +55,7 @@ export const adminUserDetailRoutes = group("admin.userDetails", [
   route("POST /_synapse/admin/v1/users/:userId/override_ratelimit", {
     servlet: "RateLimitRestServlet",
     auth: "admin",
-    body: object({ messages_per_second: optional(integer()), burst_count: optional(integer()) }),
+    body: object({ messages_per_second: optional(rate), burst_count: optional(rate) }),
     handle: async ({ app, params, body }) => {
       const limit = { messagesPerSecond: body.messages_per_second ?? 0, burstCount: body.burst_count ?? 0 };
       await changeLimit(app, params.userId, limit);

@@ -1,4 +1,4 @@
-import { MatrixError } from "../../errors";
+import { MatrixError, invalidParam } from "../../errors";
 import { redactUrl } from "../../observe/accessLog";
 import { reply, type Reply } from "../../rest/reply";
 import { DatabaseError, DatabaseUnavailableError } from "../../storage/databaseError";
@@ -9,6 +9,7 @@ import type { Exchange } from "./exchange";
 export function answerOf(exchange: Exchange, error: unknown): Reply {
   if (error instanceof MatrixError) return matrixReply(error);
   if (error instanceof ClientLeftError || (exchange.left && isAbort(error))) return reply({ status: 499 });
+  if (error instanceof DatabaseError && UNSTORABLE_TEXT.has(error.code)) return matrixReply(invalidParam(UNSTORABLE));
   const { log } = exchange.listening;
   const where = `${exchange.context.servlet}: ${exchange.method} ${redactUrl(exchange.url)}`;
   if (error instanceof DatabaseUnavailableError) {
@@ -23,6 +24,14 @@ export function answerOf(exchange: Exchange, error: unknown): Reply {
   log.error(`Failed to handle ${where}`, { error });
   return reply({ status: 500, body: { errcode: "M_UNKNOWN", error: "Internal server error" } });
 }
+
+/**
+ * SQLSTATE character_not_in_repertoire, and untranslatable_character for jsonb: a text of the request has U+0000 in it, which PostgreSQL
+ * holds in no text. The statement and its transaction have done nothing. Where such a text has a meaning, as in events, it is never given
+ * to the database as it is.
+ */
+const UNSTORABLE_TEXT: ReadonlySet<string> = new Set(["22021", "22P05"]);
+const UNSTORABLE = "The request holds a character that cannot be stored (U+0000)";
 
 /** SQLSTATE class 53, insufficient resources: the disk is full, or memory. */
 const isExhausted = ({ code }: DatabaseError): boolean => code.startsWith("53");

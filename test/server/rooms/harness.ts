@@ -12,6 +12,7 @@ export interface Answer {
 /** A logged in client. Paths are relative to /_matrix/client/v3, or whole when they start with /_. */
 export interface Client {
   readonly userId: string;
+  readonly token: string;
   call(method: string, path: string, body?: unknown): Promise<Answer>;
   /** The body of an answer that must be 200. */
   get(path: string): Promise<Answer["body"]>;
@@ -83,6 +84,7 @@ export async function createRoomsServer(overrides: Parameters<typeof createTestA
     };
     const client: Client = {
       userId,
+      token,
       call: (method, path, body) => call(method, path, body, token),
       get: (path) => must("GET", path),
       post: (path, body = {}) => must("POST", path, body),
