@@ -69,12 +69,19 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     return value;
   }
 
-  async load(key: K): Promise<V | undefined> {
-    return this.entries.get(key) ?? (await this.loadMany([key])).get(key);
+  // Mostly all is here. Each async function on the way would make promises of its own, of which a request makes hundreds.
+  load(key: K): Promise<V | undefined> {
+    const value = this.entries.get(key);
+    if (value === undefined) return this.loadMany([key]).then((found) => found.get(key));
+    this.stats.hits++;
+    return Promise.resolve(value);
   }
 
-  async loadMany(keys: readonly K[]): Promise<Map<K, V>> {
-    if (keys.length <= MAX_BATCH) return this.loadBatch(keys);
+  loadMany(keys: readonly K[]): Promise<Map<K, V>> {
+    return keys.length <= MAX_BATCH ? this.loadBatch(keys) : this.loadBatches(keys);
+  }
+
+  private async loadBatches(keys: readonly K[]): Promise<Map<K, V>> {
     const out = new Map<K, V>();
     for (let i = 0; i < keys.length; i += MAX_BATCH) {
       if (i > 0) await nextTurn();
@@ -83,21 +90,22 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     return out;
   }
 
-  private async loadBatch(keys: readonly K[]): Promise<Map<K, V>> {
+  private loadBatch(keys: readonly K[]): Promise<Map<K, V>> {
     const out = new Map<K, V>();
     const waiting: K[] = [];
-    const missing = new Set<K>();
     for (const key of keys) {
       const value = this.entries.get(key);
       if (value !== undefined) out.set(key, value);
-      else {
-        waiting.push(key);
-        if (!this.loading.has(key)) missing.add(key);
-      }
+      else waiting.push(key);
     }
     this.stats.hits += keys.length - waiting.length;
     this.stats.misses += waiting.length;
-    if (waiting.length === 0) return out;
+    return waiting.length === 0 ? Promise.resolve(out) : this.await(waiting, out);
+  }
+
+  /** Adds to `out` what is being loaded or has to be. */
+  private async await(waiting: readonly K[], out: Map<K, V>): Promise<Map<K, V>> {
+    const missing = new Set(waiting.filter((key) => !this.loading.has(key)));
     if (missing.size > 0) this.startLoading([...missing]);
     const batches = waiting.map((key) => this.loading.get(key));
     const found = new Map<unknown, ReadonlyMap<K, V>>();

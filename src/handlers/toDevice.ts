@@ -91,6 +91,20 @@ export interface ToDeviceBatch {
   readonly position: number;
 }
 
+/** Whether memory knows that nothing waits for the device, and so nothing is to be dropped either. */
+export function isInboxEmpty(
+  { userData: { emptyInboxes, toDeviceChanges } }: Pick<App, "userData">,
+  { userId, deviceId }: { readonly userId: string; readonly deviceId: string },
+  to: number,
+): boolean {
+  const key = `${userId} ${deviceId}`;
+  const empty = emptyInboxes.get(key)?.upTo ?? 0;
+  if (empty >= to) return true;
+  if (empty === 0 || toDeviceChanges.maybeChanged(userId, empty)) return false;
+  emptyInboxes.set(key, { upTo: to });
+  return true;
+}
+
 /**
  * For /sync: what waits for the device after `from`, the position in the token that the client came with (0 without one). What came
  * before has arrived, so it is dropped. Asks the database only when something may be there.
@@ -105,14 +119,11 @@ export async function toDeviceSince(
   const limit = Math.max(1, Math.min(wanted, MAX_MESSAGES));
   // A token from the future: nothing is known of what it acknowledges.
   if (from > to) return { events: [], position: from };
+  if (isInboxEmpty(app, device, to)) return { events: [], position: to };
   const { userId, deviceId } = device;
-  const { emptyInboxes, toDeviceChanges } = app.userData;
+  const { emptyInboxes } = app.userData;
   const key = `${userId} ${deviceId}`;
   const empty = emptyInboxes.get(key)?.upTo ?? 0;
-  if (empty >= to || (empty > 0 && !toDeviceChanges.maybeChanged(userId, empty))) {
-    if (to > empty) emptyInboxes.set(key, { upTo: to });
-    return { events: [], position: to };
-  }
   const [messages] = await Promise.all([
     toDeviceMessages(app.db, device, { from, to, limit: limit + 1 }),
     from > empty ? deleteToDeviceUpTo(app.db, userId, deviceId, from) : undefined,

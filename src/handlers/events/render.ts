@@ -49,6 +49,14 @@ export async function renderEvents(
   });
 }
 
+/** One event of which `unsigned` needs no other: no state event, not redacted, nothing relates to it. now: ms since the epoch. */
+export function renderPlain(
+  event: StoredEvent,
+  { format, reader, now }: Pick<RenderOptions, "format" | "reader"> & { readonly now: number },
+): JsonText {
+  return new JsonText(render(event, format, unsignedOf(event, { format, reader }, now, { replaced: undefined, because: undefined })));
+}
+
 function render(event: StoredEvent, format: EventFormat, unsigned: JsonObject): string {
   if (format === "legacy") return legacyClientEvent(event.shown, unsigned);
   let head = event.rendered[format];

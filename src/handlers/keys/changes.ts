@@ -6,7 +6,7 @@ import { joinedUsersOf } from "../../storage/memberships";
 import type { App } from "../app";
 import { wholeRoomsSince } from "../sync/partialRooms";
 import { roomJobs } from "../sync/places";
-import { memberMoves } from "./memberMoves";
+import { isMemberMove, memberMoves } from "./memberMoves";
 
 type ChangesApp = Pick<App, "db" | "caches" | "keys">;
 type Span = Pick<StreamToken, "events" | "device_lists" | "un_partial_stated_room">;
@@ -83,6 +83,12 @@ interface Moves {
   readonly parted: readonly string[];
 }
 
+/** Whether members may have come or gone in a room, going by memory. */
+function mayHaveMoved({ caches: { tails } }: ChangesApp, roomNid: number, since: Span, now: Span): boolean {
+  if (tails.changedSince(roomNid, since.events) === false) return false;
+  return tails.between(roomNid, since.events, now.events)?.some(isMemberMove) ?? true;
+}
+
 /** With whom the user came to share a room, and with whom they share none any more. */
 async function roomMoves(app: ChangesApp, userId: string, since: Span, now: Span): Promise<Moves> {
   const whole = await wholeRoomsSince(app, since, now);
@@ -90,9 +96,7 @@ async function roomMoves(app: ChangesApp, userId: string, since: Span, now: Span
   const all = await app.caches.memberships.ofUser(userId);
   const completed = [...whole].filter((nid) => all.get(nid)?.membership === "join");
   const moved = [...all.values()].filter(
-    (place) =>
-      place.streamOrdering > since.events ||
-      (place.membership === "join" && app.caches.tails.changedSince(place.roomNid, since.events) !== false),
+    (place) => place.streamOrdering > since.events || (place.membership === "join" && mayHaveMoved(app, place.roomNid, since, now)),
   );
   if (moved.length === 0 && completed.length === 0) return { met: [], parted: [] };
   const request = { userId, sinceOf: () => since.events, now: now.events, fullState: false, includeLeave: true, allowsRoom: () => true };

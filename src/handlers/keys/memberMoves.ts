@@ -1,6 +1,10 @@
+import type { TailEntry } from "../../caches/roomTails";
 import { memberEventsBetween } from "../../storage/memberships";
 import { membershipOf } from "../../writers/flush";
 import type { App } from "../app";
+
+/** Whether an event changed the current membership of somebody. */
+export const isMemberMove = ({ type, keyNid }: TailEntry): boolean => type === "m.room.member" && keyNid !== undefined;
 
 /** One member event and the one that it replaced. */
 interface Move {
@@ -23,7 +27,7 @@ export async function memberMoves(
   for (const nid of roomNids) {
     const tail = app.caches.tails.between(nid, since, upTo);
     if (!tail) unknown.push(nid);
-    else moves.push(...tail.filter(({ type, keyNid }) => type === "m.room.member" && keyNid !== undefined));
+    else moves.push(...tail.filter(isMemberMove));
   }
   if (unknown.length > 0) {
     const rows = await memberEventsBetween(app.db, unknown, since, upTo);

@@ -35,7 +35,7 @@ export async function globalSections(app: App, requester: Requester, request: Gl
   const [accountData, pushRules, presence, toDevice, devices] = await Promise.all([
     since ? accountDataSince(app, userId, since.account_data, now.account_data) : allAccountDataOf(app, userId),
     pushRulesEvent(app, userId, since, now),
-    filter.presence.blocksAll
+    filter.presence.blocksAll || app.config.presence.enabled === false
       ? []
       : presenceSince(app, { userId, from: since?.presence, newlyShared: await newcomers(app, userId, request) }),
     deviceId === undefined
@@ -78,7 +78,7 @@ export async function pushRulesEvent(
 
 /** Local users whom the requester has come to share a room with: who joined a room of theirs, and the members of rooms they joined. */
 async function newcomers(app: App, userId: string, { since, jobs }: GlobalRequest): Promise<string[]> {
-  if (!since || app.config.presence.enabled === false) return [];
+  if (!since) return [];
   const found = new Set<string>();
   for (const job of jobs) {
     if (job.section !== "join") continue;

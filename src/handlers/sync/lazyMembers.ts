@@ -1,5 +1,9 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../lib/clock";
+import type { Requester } from "../requester";
+
+/** Tells the devices of all users apart. */
+export const lazyDeviceOf = ({ userId, deviceId = "" }: Pick<Requester, "userId" | "deviceId">): string => `${userId}\u0000${deviceId}`;
 
 export interface LazyReader {
   readonly device: string;
@@ -17,6 +21,8 @@ export interface LazyMembers {
    * it did not get the answer.
    */
   unsent(reader: LazyReader, roomId: string, members: Iterable<string>): string[];
+  /** Whether `unsent` would give none of them. */
+  hasAll(reader: LazyReader, roomId: string, members: readonly string[]): boolean;
   /** The device starts anew with this room. */
   reset(device: string, roomId: string): void;
 }
@@ -34,12 +40,18 @@ export function createLazyMembers(clock: Clock): LazyMembers {
     perf: { now: () => clock.monotonic() },
   });
   const keyOf = (device: string, roomId: string): string => `${device}\u0000${roomId}`;
+  const lacks = (known: ReadonlyMap<string, string | undefined>, member: string, since: string | undefined): boolean =>
+    !known.has(member) || known.get(member) === since;
   return {
+    hasAll({ device, since }, roomId, members) {
+      const known = sent.get(keyOf(device, roomId)) ?? new Map<string, string | undefined>();
+      return !members.some((member) => lacks(known, member, since));
+    },
     unsent({ device, since }, roomId, members) {
       const key = keyOf(device, roomId);
       let known = sent.get(key);
       if (!known) sent.set(key, (known = new Map()));
-      const missing = [...members].filter((member) => !known.has(member) || known.get(member) === since);
+      const missing = [...members].filter((member) => lacks(known, member, since));
       for (const member of missing) known.set(member, since);
       for (const oldest of known.keys()) {
         if (known.size <= MAX_MEMBERS) break;

@@ -87,10 +87,11 @@ async function ephemeral(
   const isNew = rooms.filter((roomId) => fresh.has(roomId));
   if (wants.allowsType("m.receipt")) {
     const { userId } = requester;
-    const found = await Promise.all([
-      receiptsSince(app, { roomIds: known, from: since?.receipts ?? 0, to: now.receipts, userId }),
-      receiptsSince(app, { roomIds: isNew, from: 0, to: now.receipts, userId }),
-    ]);
+    const ranges = [
+      { roomIds: known, from: since?.receipts ?? 0, to: now.receipts, userId },
+      { roomIds: isNew, from: 0, to: now.receipts, userId },
+    ].filter(({ roomIds, from, to }) => roomIds.length > 0 && from < to);
+    const found = ranges.length === 0 ? [] : await Promise.all(ranges.map((range) => receiptsSince(app, range)));
     for (const part of found) for (const [roomId, content] of part) put(roomId, { type: "m.receipt", content });
   }
   if (wants.allowsType("m.typing")) {
@@ -106,7 +107,8 @@ async function roomAccountData(
   { roomAccountData: changed, since, filter }: OtherStreamsRequest,
   fresh: ReadonlySet<string>,
 ): Promise<Map<string, readonly AccountDataEvent[]>> {
-  const whole = since ? await accountDataOf(app, requester.userId, [...fresh]) : new Map<string, readonly AccountDataEvent[]>();
+  const whole =
+    since && fresh.size > 0 ? await accountDataOf(app, requester.userId, [...fresh]) : new Map<string, readonly AccountDataEvent[]>();
   const out = new Map<string, readonly AccountDataEvent[]>();
   for (const [roomId, events] of [...changed, ...whole]) {
     const passing = events.filter(({ type }) => filter.room.accountData.matches({ type, roomId }));

@@ -17,9 +17,11 @@ export async function partialRoomsAt(app: Pick<App, "caches">, now: Position): P
   };
 }
 
+const none: Promise<ReadonlySet<number>> = Promise.resolve(new Set());
+
 /** Rooms that became whole between two tokens, by number. */
-export async function wholeRoomsSince(app: Pick<App, "db">, since: Position | undefined, now: Position): Promise<ReadonlySet<number>> {
-  if (!since || since.un_partial_stated_room >= now.un_partial_stated_room) return new Set();
-  const rows = await wholeRoomsBetween(app.db, since.un_partial_stated_room, now.un_partial_stated_room);
-  return new Set(rows.map(({ row }) => row.roomNid));
+export function wholeRoomsSince(app: Pick<App, "db">, since: Position | undefined, now: Position): Promise<ReadonlySet<number>> {
+  if (!since || since.un_partial_stated_room >= now.un_partial_stated_room) return none;
+  const rows = wholeRoomsBetween(app.db, since.un_partial_stated_room, now.un_partial_stated_room);
+  return rows.then((found) => new Set(found.map(({ row }) => row.roomNid)));
 }

@@ -1,7 +1,7 @@
 import type { StoredEvent } from "../../caches/events";
 import type { JsonObject, JsonValue } from "../../lib/json";
 import type { JsonText } from "../../lib/jsonText";
-import { formatToken, formatTopological } from "../../lib/streamToken";
+import { formatToken } from "../../lib/streamToken";
 import type { StreamToken } from "../../lib/streamToken";
 import type { SyncFilter } from "../../rooms/filter";
 import type { App } from "../app";
@@ -12,7 +12,10 @@ import { projectEvents } from "./project";
 import { stateSections } from "./joinedState";
 import type { StateJob } from "./joinedState";
 import type { RoomJob } from "./places";
+import { lazyDeviceOf } from "./lazyMembers";
 import type { LazyMembers } from "./lazyMembers";
+import { newsInMemory, recentEvents } from "./newsInMemory";
+import { formatOf, prevBatch, readerOf } from "./sectionParts";
 import { summariesOf } from "./summary";
 import type { RoomSummary } from "./summary";
 import { timelinesOf } from "./timeline";
@@ -42,8 +45,24 @@ export interface RoomSection {
   readonly fields: { readonly [key: string]: Tree };
 }
 
-/** Timelines, state and summaries of rooms. Queries are made for all rooms together. */
+/** Timelines, state and summaries of rooms, in the order of the jobs. */
 export async function roomSections(
+  app: App & { readonly lazyMembers: LazyMembers },
+  jobs: readonly RoomJob[],
+  request: SectionRequest,
+): Promise<RoomSection[]> {
+  const recent = jobs.map((job) => recentEvents(app, job, request));
+  // All who are woken by an event of another process come at once, and share this.
+  await app.caches.events.byNids(recent.flatMap((nids) => nids ?? []));
+  const atHand = jobs.map((job, i) => recent[i] && newsInMemory(app, job, recent[i], request));
+  const others = jobs.filter((_, i) => !atHand[i]);
+  if (others.length === 0) return atHand.filter((section) => section !== undefined);
+  const read = new Map((await readSections(app, others, request)).map((section) => [section.job, section]));
+  return jobs.flatMap((job, i) => atHand[i] ?? read.get(job) ?? []);
+}
+
+/** Queries are made for all rooms together. */
+async function readSections(
   app: App & { readonly lazyMembers: LazyMembers },
   jobs: readonly RoomJob[],
   request: SectionRequest,
@@ -88,7 +107,7 @@ async function statesOf(
   return stateSections(app, await stateJobsOf(app, jobs, timelines), {
     filter: filter.room.state,
     at: stateKey === "state" ? "before" : "after",
-    reader: { userId: requester.userId, device: `${requester.userId}\u0000${requester.deviceId ?? ""}`, since: request.since },
+    reader: { userId: requester.userId, device: lazyDeviceOf(requester), since: request.since },
     lazyMembers: app.lazyMembers,
   });
 }
@@ -133,13 +152,6 @@ async function summariesFor(
   );
 }
 
-/** Where history before the timeline is to be asked for. */
-export function prevBatch(timeline: Timeline, now: StreamToken): string {
-  const first = timeline.events[0]?.row;
-  if (!first) return formatToken({ ...now, events: timeline.start });
-  return formatTopological({ depth: first.depth, streamOrdering: (first.streamOrdering ?? 1) - 1 });
-}
-
 /**
  * A client that is told a room from its beginning is pointed to the end of it, as Synapse does: programs that read history only from this
  * token on expect to find all of it there.
@@ -154,8 +166,8 @@ async function section(
   { timeline, state, summary }: { timeline: Timeline; state: readonly StoredEvent[]; summary: RoomSummary | undefined },
   { requester, filter, now, stateKey }: SectionRequest,
 ): Promise<RoomSection> {
-  const format = filter.eventFormat === "federation" ? ("federation" as const) : ("withoutRoomId" as const);
-  const reader = { userId: requester.userId, deviceId: requester.deviceId };
+  const format = formatOf(filter);
+  const reader = readerOf(requester);
   const relations = await bundledRelations(app, requester.userId, timeline.events);
   const [timelineEvents, stateEvents] = await Promise.all([
     renderEvents(app, timeline.events, { format, reader, relations }),

@@ -25,6 +25,7 @@ import { roomSections } from "./roomSections";
 import type { StateKey, Tree } from "./roomSections";
 import { withOtherStreams } from "./otherStreams";
 import { pendingSections } from "./pending";
+import { isQuiet, quietAnswer } from "./quiet";
 
 export interface SyncRequest {
   readonly filter: SyncFilter;
@@ -137,6 +138,9 @@ async function answerTo(app: App, requester: Requester, request: SyncRequest, si
   const { userId } = requester;
   const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
   const now = positionsNow(app);
+  if (since && !request.fullState && isQuiet(app, requester, all, filter, { since, now })) {
+    return { hasNews: false, tree: await quietAnswer(app, requester, now) };
+  }
   const fresh = await freshRooms(app, request, since, now);
   const places = relevantPlaces(app, all, since, request, fresh);
   const { jobs, pending } = await roomJobs(app, places.moved, {
