@@ -21,7 +21,7 @@ export interface Db {
   <T extends object = Record<string, unknown>>(strings: TemplateStringsArray, ...params: readonly Param[]): Promise<T[]>;
 }
 
-/** The pool. Inside a transaction use only `tx`: touching the pool there deadlocks a pool of one connection. */
+/** The pool. What begins with `select` is asked again where its connection is lost. Inside a transaction use only `tx`: touching the pool there deadlocks a pool of one connection. */
 export interface Database extends Db {
   /**
    * Runs fn in one transaction (read committed); rolls back when it throws. After a deadlock, a serialization failure or a

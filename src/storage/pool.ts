@@ -41,6 +41,8 @@ export interface Pool extends Database {
 
 const TX_ATTEMPTS = 5;
 const TX_PAUSE_MS = 20;
+/** Of a statement that only reads, where its connection is lost: what restarts the server cuts all of them, so the second may be, too. */
+const READ_ATTEMPTS = 3;
 const CLOSE_PATIENCE_MS = 5_000;
 /** Templates that take longer than this on average, or were never run, get a connection alone so that nobody waits behind them. */
 const SLOW_MS = 50;
@@ -87,9 +89,8 @@ export async function createDatabase(given: DatabaseOptions, { clock, metrics, l
 
 function poolQuery({ clock, metrics, checkout, statements }: Core): Db {
   const averages = new WeakMap<Statement, number>();
-  return (async (strings, ...params) => {
-    const statement = statements.of(strings);
-    const values = params.map(encodeParam);
+
+  async function once(statement: Statement, values: (string | null)[]): Promise<object[]> {
     const average = averages.get(statement);
     const started = clock.monotonic();
     let sent = started;
@@ -105,6 +106,18 @@ function poolQuery({ clock, metrics, checkout, statements }: Core): Db {
       throw toDatabaseError(error, statement.text);
     } finally {
       metrics?.query(statement.verb, clock.monotonic() - sent, sent - started);
+    }
+  }
+
+  return (async (strings, ...params) => {
+    const statement = statements.of(strings);
+    const values = params.map(encodeParam);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await once(statement, values);
+      } catch (error) {
+        if (attempt === READ_ATTEMPTS || statement.verb !== "SELECT" || !isLost(error)) throw error;
+      }
     }
   }) as Db;
 }
@@ -131,6 +144,9 @@ function poolTransaction({ options, clock, metrics, checkout, statements }: Core
 }
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+
+/** The connection was lost with the statement under way. */
+const isLost = (error: unknown): boolean => error instanceof DatabaseUnavailableError && error.executed === "unknown";
 
 /** Both leave nothing of the transaction behind. A connection lost while committing is neither: the commit may have happened. */
 function mayRunAgain(error: unknown): boolean {

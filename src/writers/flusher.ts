@@ -206,13 +206,12 @@ export class Flusher<Job extends FlushJob> {
   /** Where the events stand, if the commit had arrived after all. */
   private async positionsOf(events: readonly PendingEvent[]): Promise<number[] | undefined> {
     const eventIds = events.map(({ built }) => built.event.eventId);
-    // In a transaction, because those are run again when the connection turns out to be lost too.
-    const stored = await this.deps.db.tx(async (tx) => {
-      const found = await findEventNids(tx, eventIds);
-      const nids = found.map(({ nid }) => nid);
-      return found.length === events.length ? getEventsByNid(tx, nids) : undefined;
-    });
-    if (!stored) return undefined;
+    const found = await findEventNids(this.deps.db, eventIds);
+    if (found.length !== events.length) return undefined;
+    const stored = await getEventsByNid(
+      this.deps.db,
+      found.map(({ nid }) => nid),
+    );
     const rows = new Map(stored.map((row) => [row.nid, row]));
     // Events of other servers may have been known before, without a place.
     const positions = events.map(({ built }) => rows.get(built.nid)?.streamOrdering ?? null);
@@ -237,7 +236,7 @@ export class Flusher<Job extends FlushJob> {
         : [];
     });
     if (asked.length === 0) return;
-    for (const known of await this.deps.db.tx((tx) => findTransactions(tx, asked))) {
+    for (const known of await findTransactions(this.deps.db, asked)) {
       const match = asked.find(
         (a) => a.sender === known.sender && a.device === known.device && a.roomNid === known.roomNid && a.txnId === known.txnId,
       );

@@ -139,6 +139,38 @@ describe("transactions", () => {
   });
 });
 
+describe("a statement whose connection is lost", () => {
+  /** Cuts connections that wait for the lock `key`, so many, and then lets whoever waits have it. */
+  function cutWaiting(times: number, key: number, work: (pool: Pool) => Promise<unknown>): Promise<unknown> {
+    return withPool({}, async (pool) => {
+      let outcome: Promise<unknown> = Promise.resolve();
+      await db.tx(async (tx) => {
+        await tx`select pg_advisory_xact_lock(${key})`;
+        outcome = work(pool).then(
+          () => "answered",
+          (error: unknown) => error,
+        );
+        for (let cuts = 0; cuts < times;) {
+          const cut =
+            await tx`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = ${key} and not granted`;
+          cuts += cut.length;
+        }
+      });
+      return outcome;
+    });
+  }
+
+  test("is asked again where it only reads", async () => {
+    expect(await cutWaiting(2, 71, (pool) => pool`select pg_advisory_lock_shared(71), pg_advisory_unlock_shared(71)`)).toBe("answered");
+  });
+
+  test("fails where it may have written", async () => {
+    const write = (pool: Pool) => pool`with l as materialized (select pg_advisory_lock_shared(72)) insert into things (id) select 1 from l`;
+    expect(await cutWaiting(1, 72, write)).toMatchObject({ name: "DatabaseUnavailableError", executed: "unknown" });
+    expect(await ids()).toEqual([]);
+  });
+});
+
 describe("a pool of one connection", () => {
   test("serves queries and transactions one after another", async () => {
     await withPool({ max: 1 }, async (pool) => {
