@@ -1,5 +1,5 @@
 import { forgetPartial } from "../caches/forget";
-import { isMembership } from "../writers/flush";
+import { isMembership } from "../writers/eventFacts";
 import { AGGREGATIONS_OF_EVENT, ROOMS_OF_USER, STORED_EVENT, cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
 import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";

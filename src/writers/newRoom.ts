@@ -5,8 +5,8 @@ import type { Pdu } from "../rooms/event";
 import { parseEvent } from "../rooms/parseEvent";
 import { advance, buildOnTip, loadInputs } from "./buildOnTip";
 import type { BuildContext, BuiltOnTip } from "./buildOnTip";
-import { unstored } from "./flush";
-import type { PendingEvent } from "./flush";
+import { unstored } from "./eventRows";
+import type { PendingEvent } from "./pendingEvent";
 import type { NewRoomIntent, SendRefusal } from "./intents";
 import { newTip } from "./roomTip";
 

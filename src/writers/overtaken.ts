@@ -1,7 +1,7 @@
 import type { Config } from "../config/config";
 import type { Db } from "../storage/db";
 import { cancelOvertaken } from "../storage/delayedEvents";
-import type { Placed } from "./flush";
+import type { Placed } from "./pendingEvent";
 
 const CANCELLED = { errcode: "M_CANCELLED_BY_STATE_UPDATE", error: "Somebody else has set this state since" };
 

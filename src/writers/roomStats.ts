@@ -7,8 +7,8 @@ import { packedGet } from "../lib/packedMap";
 import type { PackedMap } from "../lib/packedMap";
 import type { RoomStatsChange } from "../storage/persistEvents";
 import { brought } from "./buildOnTip";
-import { membershipOf } from "./flush";
-import type { PendingEvent } from "./flush";
+import { membershipOf } from "./eventFacts";
+import type { PendingEvent } from "./pendingEvent";
 
 const shownTypes: ReadonlyMap<string, readonly [column: keyof RoomStatsChange, field: string]> = new Map([
   ["m.room.name", ["name", "name"]],

@@ -16,7 +16,7 @@ import type { CheckedPdu } from "./checkedPdu";
 import { buildOnTip, loadInputs, redactionTarget, refusal, sameState } from "./buildOnTip";
 import type { BuildContext, BuiltOnTip } from "./buildOnTip";
 import { Flusher, type Queued } from "./flusher";
-import type { PushPersister } from "./flush";
+import type { PushPersister } from "./pendingEvent";
 import { buildRoom, pendingOf } from "./newRoom";
 import { type IdBlock, createIdBlock } from "./idBlocks";
 import { cachesAhead } from "./remote/ahead";

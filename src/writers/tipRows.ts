@@ -1,6 +1,6 @@
 import type { TipRow } from "../storage/rooms";
 import type { BuiltOnTip } from "./buildOnTip";
-import type { Placed } from "./flush";
+import type { Placed } from "./pendingEvent";
 
 /** The newest of each room's tips, with the version that the database must have before it. */
 export function tipRows(events: readonly Placed[]): (TipRow & { readonly expected: number })[] {

@@ -1,7 +1,7 @@
 import type { StoredEvent } from "../caches/events";
 import type { StateGroup } from "../caches/stateGroups";
 import type { BuiltOnTip } from "./buildOnTip";
-import { unstored } from "./flush";
+import { unstored } from "./eventRows";
 
 /** What is built and not stored yet. */
 export interface Ahead {

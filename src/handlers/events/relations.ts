@@ -3,7 +3,7 @@ import type { Aggregate, Thread } from "../../caches/relations";
 import { MatrixError } from "../../errors";
 import type { JsonObject } from "../../lib/json";
 import { threadsOf } from "../../storage/relations";
-import { relationOf } from "../../writers/flush";
+import { relationOf } from "../../writers/eventFacts";
 import { ignoredUsersOf } from "../accountData";
 import type { App } from "../app";
 import { withoutErased } from "../rooms/erasure";

@@ -4,7 +4,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import { JsonText } from "../../lib/jsonText";
 import { type PackedMap, packedSplit, packedValues } from "../../lib/packedMap";
 import { FIRST_MEMBER_KEY } from "../../storage/state";
-import { membershipOf } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 import { summariesOf } from "../sync/summary";
 import { authChainOf } from "./authChain";

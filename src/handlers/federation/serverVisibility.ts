@@ -5,7 +5,7 @@ import type { JsonText } from "../../lib/jsonText";
 import { type PackedMap, packedGet, packedKeys, packedSplit } from "../../lib/packedMap";
 import { historyVisibilityOf, serverMaySee } from "../../rooms/visibility";
 import { FIRST_MEMBER_KEY } from "../../storage/state";
-import { membershipOf } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 import { pduText, redactedPduText } from "./pduText";
 

@@ -1,6 +1,6 @@
 import type { TailEntry } from "../../caches/roomTails";
 import { memberEventsBetween } from "../../storage/memberships";
-import { membershipOf } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 
 /** Whether an event changed the current membership of somebody. */

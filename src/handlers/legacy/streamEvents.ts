@@ -4,7 +4,7 @@ import type { RoomInfo } from "../../caches/rooms";
 import type { JsonText } from "../../lib/jsonText";
 import { eventsOfRoomsAfter } from "../../storage/events";
 import { membershipChangesOfUser } from "../../storage/memberships";
-import { membershipOf } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
 import { ignoredUsersOf } from "../accountData";
 import type { App } from "../app";
 import { renderEvents } from "../events/render";

@@ -17,8 +17,8 @@ import { mainThread, threadHint } from "../../rooms/push/threads";
 import { ignorersOf } from "../../storage/accountData";
 import type { Db } from "../../storage/db";
 import { deleteActionsOfEvents, insertClassActions, insertUserActions, moveSentPositions } from "../../storage/pushActions";
-import { membershipOf } from "../../writers/flush";
-import type { PendingEvent, PushPersister, PushRows } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
+import type { PendingEvent, PushPersister, PushRows } from "../../writers/pendingEvent";
 import type { PushRoomMembers } from "./roomMembers";
 
 export interface PushEvaluatorDeps {

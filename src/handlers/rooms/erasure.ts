@@ -1,6 +1,6 @@
 import type { StoredEvent } from "../../caches/events";
 import { packedGet } from "../../lib/packedMap";
-import { membershipOf } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 
 export type ErasureApp = Pick<App, "accounts" | "caches">;

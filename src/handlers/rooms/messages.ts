@@ -6,7 +6,7 @@ import { own } from "../../lib/json";
 import { fitsId } from "../../rooms/ids";
 import { findAnnotation } from "../../storage/relations";
 import { sendEvent } from "./sendEvent";
-import { relationOf } from "../../writers/flush";
+import { relationOf } from "../../writers/eventFacts";
 import { sendIntent } from "../../writers/intents";
 import type { SentEvent } from "../../writers/intents";
 import type { App } from "../app";

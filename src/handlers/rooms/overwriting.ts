@@ -2,7 +2,7 @@ import { deleteSearchRows } from "../../storage/eventSearch";
 import { deleteOverwritten, expiredEvents, overwriteEvents, redactedTexts } from "../../storage/overwriting";
 import { AGGREGATIONS_OF_EVENT, STORED_EVENT } from "../../streams/caches";
 import { changeRemembered } from "../../writers/cacheChanges";
-import { relationOf } from "../../writers/flush";
+import { relationOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 import { redactedPduText } from "../federation/pduText";
 

@@ -3,7 +3,7 @@ import type { UserRoom } from "../../caches/memberships";
 import type { RoomInfo } from "../../caches/rooms";
 import { packedGet } from "../../lib/packedMap";
 import { historyVisibilityOf, maySee } from "../../rooms/visibility";
-import { membershipOf } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 import { placeOf } from "./access";
 import { withoutErased } from "./erasure";

@@ -1,7 +1,7 @@
 import type { UserRoom } from "../../caches/memberships";
 import type { RoomInfo } from "../../caches/rooms";
 import { membershipChangesOfUser } from "../../storage/memberships";
-import { membershipOf } from "../../writers/flush";
+import { membershipOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 import { lastJoins } from "../rooms/visibleEvents";
 import { groupBy } from "./timeline";

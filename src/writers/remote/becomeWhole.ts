@@ -22,8 +22,9 @@ import { FIRST_MEMBER_KEY, insertStateDeltas, insertStateGroups } from "../../st
 import { nextIds } from "../../storage/streamIds";
 import type { StreamRow } from "../../storage/streamIds";
 import { unPartialStatedRoomStream } from "../../streams/unPartialStatedRoom";
-import { TipConflict, memberFacts } from "../flush";
-import type { MemberRules } from "../flush";
+import { TipConflict } from "../flush";
+import { memberFacts } from "../memberRows";
+import type { MemberRules } from "../memberRows";
 import { shownIn } from "../roomStats";
 import { namedState } from "./namedState";
 import type { RemoteStoreDeps } from "./remoteStore";

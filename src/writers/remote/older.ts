@@ -12,7 +12,7 @@ import { insertStateGroups } from "../../storage/state";
 import type { StateGroupRow } from "../../storage/state";
 import { STORED_EVENT, cachesStream } from "../../streams/caches";
 import { noteExpiries } from "../expiry";
-import { relationOf } from "../flush";
+import { relationOf } from "../eventFacts";
 import type { OlderEvents, RemoteOutcome } from "../remoteRpc";
 import { ensureOutliers, outlierRow } from "./outliers";
 import { redactedEarly } from "./redactions";

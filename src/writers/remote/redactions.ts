@@ -6,7 +6,7 @@ import type { Db } from "../../storage/db";
 import { redactionsOf } from "../../storage/events";
 import { AGGREGATIONS_OF_EVENT, STORED_EVENT } from "../../streams/caches";
 import type { BuiltOnTip } from "../buildOnTip";
-import { relationOf } from "../flush";
+import { relationOf } from "../eventFacts";
 import type { RemoteCaches } from "./ahead";
 import { lookupIn } from "./remoteBuild";
 

@@ -13,7 +13,7 @@ import type { RoomEvent, StateLookup, Verdict } from "../../rooms/event";
 import type { StateGroupRow } from "../../storage/state";
 import { accepted, nextGroup, pairKey } from "../buildOnTip";
 import type { BuiltOnTip, CurrentMove } from "../buildOnTip";
-import { unstored } from "../flush";
+import { unstored } from "../eventRows";
 import type { IdBlock } from "../idBlocks";
 import type { Extremity, RoomTip } from "../roomTip";
 import { refOf } from "../roomTip";
