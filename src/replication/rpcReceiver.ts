@@ -1,5 +1,5 @@
 import { MatrixError, badJson, notFound } from "../errors";
-import { LeaseLostError } from "../storage/databaseError";
+import { LeaseLostError, isOutage } from "../storage/databaseError";
 import { FORGOTTEN, NOT_OWNER, POSITION_WAIT_MS, ownerName } from "./rpc";
 import type { AnyRpc, RpcAnswer, RpcOptions, RpcRequest, RpcResult } from "./rpc";
 
@@ -81,6 +81,7 @@ export class RpcReceiver {
       if (error instanceof MatrixError) return { error: { status: error.status, body: error.body() } };
       if (error instanceof LeaseLostError) return { error: { status: 421, body: { errcode: NOT_OWNER, error: error.message } } };
       this.options.log.error(`${def.name} failed for another process`, { error });
+      if (isOutage(error)) return { error: { status: 503, body: { errcode: "M_UNKNOWN", error: "The server cannot reach its database" } } };
       return { error: { status: 500, body: { errcode: "M_UNKNOWN", error: "Internal server error" } } };
     }
   }

@@ -52,6 +52,12 @@ export function isUniqueViolation(error: unknown, constraint?: string): error is
   return error instanceof DatabaseError && error.code === "23505" && (constraint === undefined || error.constraint === constraint);
 }
 
+/** SQLSTATE class 53, insufficient resources: the disk is full, or memory. */
+export const isExhausted = (error: unknown): error is DatabaseError => error instanceof DatabaseError && error.code.startsWith("53");
+
+/** The database is away or full: nothing is wrong with what was asked of it, and it will do that another time. */
+export const isOutage = (error: unknown): boolean => error instanceof DatabaseUnavailableError || isExhausted(error);
+
 /** A deadlock or serialization failure: the transaction was rolled back, and may succeed when run again. */
 export function isConflict(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code === "40001" || error.code === "40P01");

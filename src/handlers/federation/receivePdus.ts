@@ -9,6 +9,7 @@ import type { App } from "../app";
 import { placeOf } from "../rooms/access";
 import { areWeIn, isShutOut } from "./access";
 import { type GoodPdu, checkAllSignatures } from "./checkPdu";
+import { willPass } from "./outage";
 import { allAfterPolicy } from "./policyServer";
 import { stagePdu } from "./staging";
 
@@ -19,7 +20,10 @@ type Results = Map<string, PduResult>;
 
 const TOO_MANY = "Too many events of this room wait for what they rest on";
 
-/** Takes in the PDUs of a transaction: those of one room in order, rooms side by side. By event id; PDUs without one that we can tell are dropped. */
+/**
+ * Takes in the PDUs of a transaction: those of one room in order, rooms side by side. By event id; PDUs without one that we can tell are
+ * dropped. Throws what makes it worthwhile to send all of them again.
+ */
 export async function receivePdus(app: App, origin: string, pdus: readonly JsonValue[]): Promise<Record<string, PduResult>> {
   const byRoom = groupByRoom(pdus);
   const rooms = await app.caches.rooms.byIds([...byRoom.keys()]);
@@ -99,6 +103,7 @@ async function checkInRoom(
     }
     return { results, good };
   } catch (error) {
+    if (willPass(error)) throw error;
     app.log("synapse.federation.federation_server").error("events could not be checked", { origin, roomId: room.roomId, error });
     return { results: allOf(pdus, error instanceof MatrixError && error.status < 500 ? error.message : "Internal error"), good: [] };
   }

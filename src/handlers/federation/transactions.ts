@@ -1,6 +1,7 @@
 import { MatrixError, badJson, limitExceeded } from "../../errors";
 import { type JsonObject, type JsonValue, isJsonObject, own } from "../../lib/json";
 import type { App } from "../app";
+import { willPass } from "./outage";
 import { receiveEdu } from "./receiveEdu";
 import { type PduResult, receivePdus } from "./receivePdus";
 
@@ -47,8 +48,10 @@ async function work(app: App, origin: string, body: JsonObject): Promise<Transac
   const edus = listOf(body, "edus", MAX_EDUS);
   if (own(body, "origin") !== undefined && own(body, "origin") !== origin)
     throw badJson("origin is not the server that sends the transaction");
-  const [results] = await Promise.all([receivePdus(app, origin, pdus), receiveEdus(app, origin, edus)]);
-  return { pdus: results };
+  const [results, used] = await Promise.allSettled([receivePdus(app, origin, pdus), receiveEdus(app, origin, edus)]);
+  if (results.status === "rejected") throw results.reason;
+  if (used.status === "rejected") throw used.reason;
+  return { pdus: results.value };
 }
 
 function listOf(body: JsonObject, key: string, max: number): JsonValue[] {
@@ -58,13 +61,14 @@ function listOf(body: JsonObject, key: string, max: number): JsonValue[] {
   return list;
 }
 
-/** In order, as later ones take the place of earlier ones. A failure concerns nobody but the EDU itself. */
+/** In order, as later ones take the place of earlier ones. A failure concerns nobody but the EDU itself, unless it is to come again. */
 async function receiveEdus(app: App, origin: string, edus: readonly JsonValue[]): Promise<void> {
   for (const edu of edus) {
     if (!isJsonObject(edu)) continue;
     try {
       await receiveEdu(app, origin, edu);
     } catch (error) {
+      if (willPass(error)) throw error;
       app.log("synapse.federation.federation_server").warn("an EDU could not be used", { origin, error });
     }
   }

@@ -1,7 +1,7 @@
 import { MatrixError, invalidParam } from "../../errors";
 import { redactUrl } from "../../observe/accessLog";
 import { reply, type Reply } from "../../rest/reply";
-import { DatabaseError, DatabaseUnavailableError } from "../../storage/databaseError";
+import { DatabaseError, DatabaseUnavailableError, isExhausted } from "../../storage/databaseError";
 import { ClientLeftError } from "./body";
 import type { Exchange } from "./exchange";
 
@@ -17,7 +17,7 @@ export function answerOf(exchange: Exchange, error: unknown): Reply {
     const body = { errcode: "M_UNKNOWN", error: "The server cannot reach its database" };
     return reply({ status: 503, headers: { "Retry-After": "5" }, body });
   }
-  if (error instanceof DatabaseError && isExhausted(error)) {
+  if (isExhausted(error)) {
     log.error(`The database has no room for ${where}: ${error.message}`);
     return reply({ status: 503, headers: { "Retry-After": "5" }, body: { errcode: "M_UNKNOWN", error: "The server is out of resources" } });
   }
@@ -32,9 +32,6 @@ export function answerOf(exchange: Exchange, error: unknown): Reply {
  */
 const UNSTORABLE_TEXT: ReadonlySet<string> = new Set(["22021", "22P05"]);
 const UNSTORABLE = "The request holds a character that cannot be stored (U+0000)";
-
-/** SQLSTATE class 53, insufficient resources: the disk is full, or memory. */
-const isExhausted = ({ code }: DatabaseError): boolean => code.startsWith("53");
 
 function matrixReply(error: MatrixError): Reply {
   const retryAfter = error.extra["retry_after_ms"];
