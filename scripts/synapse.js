@@ -2,7 +2,12 @@
 const { virtualEnvironment } = require("./virtualEnvironment");
 
 const VERSION = "1.163.2";
-const { installed: installedSynapse, ensure } = virtualEnvironment(`synapse-${VERSION}`, [`matrix-synapse==${VERSION}`]);
+/** For what is measured beside it (test/load): the tests let it use SQLite. */
+const DRIVER = "2.9.13";
+const { installed: installedSynapse, ensure } = virtualEnvironment(`synapse-${VERSION}-psycopg2-${DRIVER}`, [
+  `matrix-synapse==${VERSION}`,
+  `psycopg2-binary==${DRIVER}`,
+]);
 
 module.exports = { installedSynapse };
 
