@@ -43,7 +43,8 @@ interface Message {
   readonly content: string | undefined;
 }
 
-const MAX_ANSWER_BYTES = 100 * 1024 * 1024;
+/** Of answers that ask for no more: a hundred events of the largest size fit in. They are parsed in one turn of the event loop. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** Of a failure, where the answer itself is streamed. */
 const MAX_ERROR_BYTES = 64 * 1024;
 /** The body of an answer may take so many times as long as its beginning. */

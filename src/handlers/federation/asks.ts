@@ -134,9 +134,13 @@ export async function askEvent(app: AskApp, host: string, eventId: string): Prom
   return arrayIn(await app.federation.client.get(host, `${V1}/event/${enc(eventId)}`), "pdus")[0];
 }
 
+/** Of auth chains, and of the ids of a state: of the largest rooms they are long. */
+const MAX_CHAIN_BYTES = 100 * 1024 * 1024;
+
 /** `GET /event_auth`: the auth chain of an event. */
 export async function askEventAuth(app: AskApp, host: string, roomId: string, eventId: string): Promise<JsonValue[]> {
-  return arrayIn(await app.federation.client.get(host, `${V1}/event_auth/${enc(roomId)}/${enc(eventId)}`), "auth_chain");
+  const path = `${V1}/event_auth/${enc(roomId)}/${enc(eventId)}`;
+  return arrayIn(await app.federation.client.get(host, path, { maxBytes: MAX_CHAIN_BYTES }), "auth_chain");
 }
 
 export interface StateIds {
@@ -146,7 +150,8 @@ export interface StateIds {
 
 /** `GET /state_ids`: the state before an event. */
 export async function askStateIds(app: AskApp, host: string, roomId: string, eventId: string): Promise<StateIds> {
-  const answer = await app.federation.client.get(host, `${V1}/state_ids/${enc(roomId)}`, { query: { event_id: eventId } });
+  const options = { query: { event_id: eventId }, maxBytes: MAX_CHAIN_BYTES };
+  const answer = await app.federation.client.get(host, `${V1}/state_ids/${enc(roomId)}`, options);
   return { state: idsIn(answer, "pdu_ids"), authChain: idsIn(answer, "auth_chain_ids") };
 }
 

@@ -87,8 +87,10 @@ export function createEventSink(app: SinkApp, options: EventSinkOptions): EventS
       // The rest is read all the same: the other server is not to be blamed for it.
       if (failure) return;
       for (const good of await inSlices(elements, check)) {
-        if (!good) bad++;
-        else idsOf.get(array)?.add(good.eventId);
+        const ids = idsOf.get(array);
+        // nobody names an event twice in one list
+        if (!good || ids?.has(good.eventId)) bad++;
+        else ids?.add(good.eventId);
         if (good?.fresh) add(good.fresh);
       }
       if (bad > MAX_BAD && bad > seen.size - known.size)

@@ -107,23 +107,45 @@ test("events from the year 1, or as deep as can be, stand where they are put", a
   expect(found.event_id).not.toBe(old.eventId);
 });
 
-// last: a server that does not answer is left alone for a while
 describe("answers that never end", () => {
+  // whoever failed before is left alone until it shows that it is there
+  beforeEach(() => f.peer.call("GET", `/query/profile?user_id=${enc(f.alice.userId)}`));
   const profileOf = (localpart: string) => f.alice.call("GET", `/profile/${enc(f.peer.user(localpart))}`);
 
   test("because they are endless", async () => {
     let isOpen = true;
+    let written = 0;
     f.peer.stream(`GET ${v1}/query/profile`, (response) => {
       response.on("close", () => (isOpen = false));
       const chunk = `{"displayname":"${"x".repeat(64 * 1024)}"`;
       const more = (): void => {
-        while (isOpen && response.write(chunk));
+        while (isOpen && ((written += chunk.length), response.write(chunk)));
         if (isOpen) response.once("drain", more);
       };
       more();
     });
     expect((await profileOf("endless")).status).toBe(502);
     await eventually(() => !isOpen);
+    // what is small is not read for long
+    expect(written).toBeLessThan(16 * 1024 * 1024);
+  });
+
+  test("because they are endless, where nobody says how large they may be", async () => {
+    let isOpen = true;
+    let written = 0;
+    const { roomId } = hostRoom(f.peer, f.bob);
+    f.peer.stream(`GET ${v1}/make_join/${roomId}`, (response) => {
+      response.on("close", () => (isOpen = false));
+      const more = (): void => {
+        while (isOpen && ((written += 65_536), response.write("x".repeat(65_536))));
+        if (isOpen) response.once("drain", more);
+      };
+      more();
+    });
+    expect((await join(roomId)).status).toBe(502);
+    await eventually(() => !isOpen);
+    expect(written).toBeGreaterThan(0);
+    expect(written).toBeLessThan(32 * 1024 * 1024);
   });
 
   test("because they drip", async () => {
@@ -135,6 +157,7 @@ describe("answers that never end", () => {
       response.on("close", () => clearInterval(timer));
     });
     expect((await join(roomId)).status).toBe(502);
+    expect(timer).toBeDefined();
     clearInterval(timer);
   });
 });

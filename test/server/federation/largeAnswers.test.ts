@@ -47,6 +47,10 @@ test.each<[string, (response: ServerResponse, room: PeerRoom) => void]>([
   ["names its state twice", (response, room) => void response.end(`{"state":[${eventsOf(room)}],"state":[],"auth_chain":[]}`)],
   ["is nested too deeply", (response) => void response.end(`{"auth_chain":[],"state":[${"[".repeat(100_000)}${"]".repeat(100_000)}]}`)],
   ["has a million entries and more", (response) => endless(response, '{"auth_chain":[],"state":[1', ",1".repeat(50_000))],
+  [
+    "repeats its events without an end",
+    (response, room) => endless(response, `{"auth_chain":[],"state":[${eventsOf(room)}`, `,${eventsOf(room)}`.repeat(50)),
+  ],
   ["holds an event without an end", (response) => endless(response, '{"auth_chain":[],"state":["', "x".repeat(100_000))],
   ["goes on without an end beside the events", (response) => endless(response, '{"auth_chain":[],"state":[],"x":"', "x".repeat(100_000))],
   ["has no state", (response) => void response.end('{"auth_chain":[]}')],
