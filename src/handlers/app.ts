@@ -20,6 +20,7 @@ import type { ServerNotices } from "../writers/serverNoticeRpc";
 import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
 import type { Ownership } from "../replication/ownership";
+import type { Forwarder } from "../replication/forward";
 import type { RollCall } from "../replication/rollCall";
 import type { ProcessReport } from "./admin/cluster";
 import type { AdminTasks } from "./admin/tasks";
@@ -29,6 +30,7 @@ import type { InFlight } from "./federation/inFlight";
 import type { PartialJoins } from "./federation/partialJoins";
 import type { Keys } from "./keys/keys";
 import type { Media } from "./media/media";
+import type { MediaProcesses } from "./media/mediaProcesses";
 import type { Push } from "./push/push";
 import type { Authenticate } from "./request";
 import type { RemoteRooms } from "./spaces/remoteRooms";
@@ -89,6 +91,9 @@ export interface App {
   /** What other servers tell of their rooms. */
   readonly remoteRooms: RemoteRooms;
   readonly media: Media;
+  /** For a process without media: who has it, and the way there. */
+  readonly mediaProcesses: MediaProcesses;
+  readonly forwarder: Forwarder;
   readonly adminTasks: AdminTasks;
   readonly partialJoins: PartialJoins;
   /** The other processes of the server, and what this one says to them of itself. */

@@ -40,9 +40,15 @@ export interface RpcTransportOptions {
 const CONNECTIONS = 16;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-function openPool(address: InstanceAddress, caFile: string | undefined): Pool {
+export interface PoolOptions {
+  readonly connections: number;
+  readonly caFile?: string | undefined;
+}
+
+/** Kept connections to another process. */
+export function openPool(address: InstanceAddress, { connections, caFile }: PoolOptions): Pool {
   const ca = caFile === undefined ? undefined : readFileSync(caFile);
-  const common = { connections: CONNECTIONS, pipelining: 1, keepAliveTimeout: 4_000 };
+  const common = { connections, pipelining: 1, keepAliveTimeout: 4_000 };
   if ("path" in address)
     return new Pool("http://localhost", { ...common, connect: { socketPath: address.path, timeout: CONNECT_TIMEOUT_MS } });
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
@@ -65,7 +71,7 @@ const NEVER_SENT = new Set([
 ]);
 
 /** Errors of Node and undici name their cause in `code`. */
-function wasNeverSent(error: unknown): boolean {
+export function wasNeverSent(error: unknown): boolean {
   return typeof error === "object" && error !== null && "code" in error && NEVER_SENT.has(String(error.code));
 }
 
@@ -79,7 +85,7 @@ export function createRpcTransport({ addresses, secret, caFile }: RpcTransportOp
     if (known) return known;
     const address = addresses[instance];
     if (!address) throw new UnreachableError(instance, "no", new Error(`instance_map has no entry for ${instance}`));
-    const pool = openPool(address, caFile);
+    const pool = openPool(address, { connections: CONNECTIONS, caFile });
     pools.set(instance, pool);
     return pool;
   }

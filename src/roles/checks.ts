@@ -152,7 +152,8 @@ function checkListeners({ process, error, warn }: Checked): void {
     }
     const asksForMedia = planned.listener.resources.some(({ names }) => names.includes("media"));
     if (asksForMedia && !planned.families.includes("media")) {
-      warn(`${option}[${index}].resources`, "the media repository is not served, because enable_media_repo is false", "media");
+      const instead = process.handsOn.includes("media") ? "requests for media are handed to a process that has it" : "media is not served";
+      warn(`${option}[${index}].resources`, `${instead}, because enable_media_repo is false`, "media");
     }
   });
 }

@@ -33,6 +33,8 @@ export interface ProcessPlan {
   readonly bus: PlannedBus;
   readonly listeners: readonly PlannedListener[];
   readonly services: readonly ServiceName[];
+  /** Families that listeners ask for and that another process serves: requests are handed to it. */
+  readonly handsOn: readonly Family[];
   /** Keys of `stream_writers` for which this process may stand, and "main". */
   readonly writes: readonly string[];
   /** Who may stand for each writer and duty; `*` for whoever does. */
@@ -63,6 +65,7 @@ export function plan(config: Config): PlanResult {
     bus: busOf(config, role),
     listeners: config.derived.listeners.map((listener) => ({ listener, families: familiesOf(listener, role, config) })),
     services: services.filter((service) => service !== "media_jobs" || hasMedia(role, config)),
+    handsOn: hasMedia(role, config) || busOf(config, role).kind === "none" ? [] : ["media"],
     writes: Object.keys(writers).filter((key) => writers[key]?.includes(instanceName)),
     candidates: {
       ...writers,
@@ -91,9 +94,23 @@ export function shardingOf(config: Config): string {
     .digest("base64url");
 }
 
+/** Listeners at which other processes can ask for media: not those with TLS, whose certificates are for other names. */
+export function mediaListeners(config: Config): Pick<Listener, "bind_addresses" | "port" | "path">[] {
+  const { role: name, listeners } = config.derived;
+  const role = isRoleName(name) ? name : "generic_worker";
+  const serving = listeners.filter((listener) => !listener.tls && familiesOf(listener, role, config).includes("media"));
+  return serving.map(({ bind_addresses, port, path }) => ({ bind_addresses, port, path }));
+}
+
 /** Of all route groups, those that the listener serves. */
 export function groupsServed(planned: PlannedListener, groups: readonly RouteGroup[]): RouteGroup[] {
   const families: readonly string[] = planned.families;
+  return groups.filter(({ name }) => families.includes(name.split(".", 1)[0] ?? ""));
+}
+
+/** Of all route groups, those of which requests are handed to another process. */
+export function groupsHandedOn({ handsOn }: ProcessPlan, groups: readonly RouteGroup[]): RouteGroup[] {
+  const families: readonly string[] = handsOn;
   return groups.filter(({ name }) => families.includes(name.split(".", 1)[0] ?? ""));
 }
 
@@ -137,7 +154,8 @@ function familiesOf(listener: Listener, role: RoleName, config: Config): Family[
   return served.filter((family) => asked.has(family));
 }
 
-function addressesOf(map: Readonly<Record<string, ConfiguredAddress>>): Record<string, InstanceAddress> {
+/** Where the replication listeners of others are, by their names. */
+export function addressesOf(map: Readonly<Record<string, ConfiguredAddress>>): Record<string, InstanceAddress> {
   const out: Record<string, InstanceAddress> = {};
   for (const [name, { host, port, path, tls }] of Object.entries(map)) {
     if (path !== undefined) out[name === "master" ? "main" : name] = { path };

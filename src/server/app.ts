@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { createCaches } from "../caches/caches";
 import type { CachePositions } from "../caches/caches";
 import type { Config } from "../config/config";
@@ -13,6 +14,7 @@ import { createServerNotices } from "../handlers/serverNotices/serverNotices";
 import { followEvents } from "../handlers/followEvents";
 import { followPurges } from "../handlers/followPurges";
 import { createMedia, stopMedia } from "../handlers/media/media";
+import { createMediaProcesses } from "../handlers/media/mediaProcesses";
 import { removePushersOfDevices } from "../handlers/push/pushers";
 import { createKeys } from "../handlers/keys/keys";
 import { createPush } from "../handlers/push/push";
@@ -37,6 +39,7 @@ import type { Bus } from "../replication/bus";
 import { createAttention } from "../replication/attention";
 import { createRpc } from "../replication/createRpc";
 import { createFreshness } from "../replication/freshness";
+import { createForwarder } from "../replication/forward";
 import { createHints } from "../replication/hints";
 import { createReplicationMetrics, watchReplication } from "../replication/metrics";
 import { Notifier } from "../replication/notifier";
@@ -45,6 +48,7 @@ import { PacedBus } from "../replication/pacedBus";
 import { STATUS_CHANNEL, createRollCall } from "../replication/rollCall";
 import type { RpcTransport } from "../replication/rpcTransport";
 import { Streams } from "../replication/streams";
+import { addressesOf, mediaListeners } from "../roles/plan";
 import type { Database } from "../storage/db";
 import { cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
@@ -129,18 +133,24 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   });
   watchReplication(metrics, notifier, streams);
   const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, transport });
-  const describe = () => describeProcess({ config, metrics, streams, busConnected: () => bus.connected() });
+  const about = { config, metrics, streams, busConnected: () => bus.connected(), mediaListeners: mediaListeners(config) };
+  const describe = () => describeProcess(about);
   const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });
+  const here = { hostname: hostname(), addresses: addressesOf(config.instance_map) };
+  const mediaProcesses = createMediaProcesses({ db, clock, rollCall, instance: config.derived.instanceName, here });
+  const forwarder = createForwarder();
   const disconnect = async (): Promise<void> => {
     attention.close();
     rollCall.close();
     streams.stop();
     await paced?.close();
     await rpc.close();
+    await forwarder.close();
   };
   const freshness = createFreshness(streams, bus);
   const hints = createHints({ bus, channelPrefix: `${config.server_name}/${HINTS_CHANNEL}`, onError });
-  return { app: { notifier, streams, attention, freshness, hints, rpc, ownership, cluster: { rollCall, describe } }, disconnect };
+  const cluster = { rollCall, describe };
+  return { app: { notifier, streams, attention, freshness, hints, rpc, ownership, cluster, mediaProcesses, forwarder }, disconnect };
 }
 
 const cachePositions = (streams: Streams): CachePositions => ({

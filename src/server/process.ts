@@ -13,8 +13,9 @@ import { startUserDirectory } from "../services/userDirectory";
 import type { LoggerFactory } from "../observe/logger";
 import type { Metrics } from "../observe/metrics";
 import { exposeProcess } from "../observe/processMetrics";
-import { groupsServed } from "../roles/plan";
+import { groupsHandedOn, groupsServed } from "../roles/plan";
 import type { ProcessPlan } from "../roles/plan";
+import { handedOn } from "../rest/media/handOn";
 import { allGroups } from "../rest/registry";
 import { createApp } from "./app";
 import type { OpenDatabase } from "./database";
@@ -72,7 +73,8 @@ export async function startProcess({ config, plan, database, clock, metrics, log
       running.app.delayedEvents.start();
       undo.push(() => running.app.delayedEvents.stop());
     }
-    const groups = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
+    const served = allGroups.filter((group) => plan.listeners.some((listener) => groupsServed(listener, [group]).length > 0));
+    const groups = [...served, ...groupsHandedOn(plan, allGroups).map(handedOn)];
     const listeners = createListeners({ app: running.app, listeners: config.derived.listeners, groups, log, metrics, eventLoop: monitor });
     await listeners.open();
     undo.push(() => listeners.close(GRACE_MS));

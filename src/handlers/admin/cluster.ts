@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { Config } from "../../config/config";
 import { VERSION } from "../../lib/version";
 import type { Metrics } from "../../observe/metrics";
@@ -8,10 +9,10 @@ import { readLeases } from "../../storage/leases";
 import type { Lease } from "../../storage/leases";
 import { streamHead } from "../../storage/streamIds";
 import { allStreams } from "../../streams/registry";
+import type { MediaListener, MediaReport } from "../media/mediaProcesses";
 
 /** What a process says of itself. Numbers that it has no use for are missing. */
-export interface ProcessReport {
-  readonly name: string;
+export interface ProcessReport extends MediaReport {
   readonly role: string;
   readonly version: string;
   readonly pid: number;
@@ -44,9 +45,10 @@ export interface DescribedApp {
   readonly metrics: Metrics;
   readonly streams: Pick<Streams, "positions">;
   readonly busConnected: () => boolean;
+  readonly mediaListeners: readonly MediaListener[];
 }
 
-export async function describeProcess({ config, metrics, streams, busConnected }: DescribedApp): Promise<ProcessReport> {
+export async function describeProcess({ config, metrics, streams, busConnected, mediaListeners }: DescribedApp): Promise<ProcessReport> {
   const { instanceName, role } = config.derived;
   const numbers = async (names: Readonly<Record<string, string>>): Promise<Record<string, number>> => {
     const read = await Promise.all(Object.entries(names).map(async ([key, name]) => [key, await metrics.read(name)] as const));
@@ -60,6 +62,8 @@ export async function describeProcess({ config, metrics, streams, busConnected }
     uptime_ms: Math.round(process.uptime() * 1_000),
     bus_connected: busConnected(),
     positions: streams.positions(),
+    hostname: hostname(),
+    media_listeners: mediaListeners,
     queues: await numbers(queues),
     connections: await numbers(connections),
   };

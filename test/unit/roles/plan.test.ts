@@ -127,6 +127,8 @@ test("listeners serve what their resources say, and media only where the media r
   expect(families["event_persister1"]?.[1]).toEqual(["health", "replication"]);
   expect(families["media_repository1"]?.[0]).toContain("media");
   expect(families["main"]?.[0]).not.toContain("media");
+  const handsOn = Object.fromEntries(everything.results.map(({ plan: p }) => [p.instanceName, p.handsOn]));
+  expect([handsOn["main"], handsOn["sync1"], handsOn["media_repository1"]]).toEqual([["media"], ["media"], []]);
 });
 
 test("a listener serves the groups of its families", () => {
