@@ -35,7 +35,12 @@ export async function checkedBody(exchange: Exchange, compiled: CompiledRoute): 
   if (!schema) return undefined;
   const { app, timeouts, budget, freeMemory } = exchange.listening;
   const maxBytes = typeof maxBody === "number" ? maxBody : maxBody(app);
-  if (encodingOf(schema) === "stream") return streamBody(exchange.raw, { maxBytes, idleMs: timeouts.body, freeMemory });
+  if (encodingOf(schema) === "stream") {
+    const body = streamBody(exchange.raw, { maxBytes, idleMs: timeouts.body, freeMemory });
+    // Node does not end a request of which only a part was read.
+    exchange.res.once("close", () => body.abandon());
+    return body;
+  }
   const bytes = await readBody(exchange.raw, { maxBytes, timeoutMs: timeouts.body, budget });
   if (bytes.length === 0 && schema.isOptional) return undefined;
   if (isForm(schema)) return checkedForm(schema, bytes);

@@ -16,7 +16,7 @@ export interface StreamLimits {
  * A body that is read piece by piece. Throws 413 M_TOO_LARGE at once when the length is announced, else while it is read. Reading throws
  * ClientLeftError when the client goes away before the end.
  */
-export function streamBody(request: IncomingMessage, limits: StreamLimits): ByteReader {
+export function streamBody(request: IncomingMessage, limits: StreamLimits): StreamedBody {
   const { maxBytes } = limits;
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
   return new StreamBody(request, limits);
@@ -28,10 +28,15 @@ interface Reading {
   readonly reject: (error: Error) => void;
 }
 
+export interface StreamedBody extends ByteReader {
+  /** Nobody reads on: what still comes is thrown away. */
+  abandon(): void;
+}
+
 const EMPTY = Buffer.alloc(0);
 
 /** Node gives each piece in memory of its own. What is read goes to the reader's, and that is given back. */
-class StreamBody implements ByteReader {
+class StreamBody implements StreamedBody {
   private length = 0;
   private reading: Reading | undefined;
   private filled = 0;
@@ -59,6 +64,10 @@ class StreamBody implements ByteReader {
     });
   }
 
+  abandon(): void {
+    if (this.end === undefined) this.finish(new ClientLeftError(CLIENT_LEFT));
+  }
+
   private begin(): void {
     if (this.end !== undefined) return;
     if (this.timer) return void this.timer.refresh();
@@ -68,7 +77,7 @@ class StreamBody implements ByteReader {
     request.on("data", (chunk: Buffer) => this.take(chunk));
     request.on("end", () => this.finish("complete"));
     // Comes after "end" too, and then changes nothing. Without a listener for it, Node raises no "error" when the client leaves.
-    request.on("close", () => this.end ?? this.finish(new ClientLeftError(CLIENT_LEFT)));
+    request.on("close", () => this.abandon());
   }
 
   private take(chunk: Buffer): void {
