@@ -17,6 +17,7 @@ import type { StateGroupRow } from "../storage/state";
 import type { SendIntent, SendRefusal } from "./intents";
 import { MAX_PREV_EVENTS, refOf } from "./roomTip";
 import type { RoomTip } from "./roomTip";
+import { withAhead } from "./withAhead";
 
 /** State events that a build needs: those of authorisation, and what a state event takes the place of. */
 export interface BuildInputs {
@@ -83,11 +84,11 @@ export async function loadInputs(
   const [keyNid] = intent.stateKey === null ? [undefined] : await caches.stateKeys.intern([[intent.type, intent.stateKey]]);
   const keyNids = await caches.stateKeys.find(pairs);
   const nids = keyNids.map((key) => (key === undefined ? undefined : packedGet(tip.group.state, key)));
-  const stored = await caches.events.byNids(nids.filter((nid) => nid !== undefined && !pending.has(nid)) as number[]);
+  const found = await withAhead(nids.filter((nid) => nid !== undefined) as number[], pending, caches.events.byNids);
   const state = new Map<string, StoredEvent>();
   pairs.forEach(([type, key], i) => {
     const nid = nids[i];
-    const event = nid === undefined ? undefined : (pending.get(nid) ?? stored.get(nid));
+    const event = nid === undefined ? undefined : found.get(nid);
     if (event) state.set(pairKey(type, key), event);
   });
   return { state, keyNid };

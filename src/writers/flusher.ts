@@ -8,8 +8,8 @@ import type { PendingEvent } from "./pendingEvent";
 import type { SendIntent, SendOutcome } from "./intents";
 import { roomStatsOf } from "./roomStats";
 import type { RoomWriterDeps } from "./roomWriter";
-import { Unstored, newGroups, withAhead } from "./unstored";
-import type { Ahead } from "./unstored";
+import { type Ahead, Unstored, newGroups } from "./unstored";
+import { withAhead } from "./withAhead";
 
 export interface FlushJob {
   readonly intent: SendIntent;

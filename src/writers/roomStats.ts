@@ -9,6 +9,7 @@ import type { RoomStatsChange } from "../storage/persistEvents";
 import { brought } from "./buildOnTip";
 import { membershipOf } from "./eventFacts";
 import type { PendingEvent } from "./pendingEvent";
+import { withAhead } from "./withAhead";
 
 const shownTypes: ReadonlyMap<string, readonly [column: keyof RoomStatsChange, field: string]> = new Map([
   ["m.room.name", ["name", "name"]],
@@ -82,11 +83,11 @@ export async function shownIn(
 ): Promise<Shown> {
   const keys = await caches.stateKeys.find(shownPairs);
   const nids = keys.map((key) => (key === undefined ? undefined : packedGet(state, key)));
-  const stored = await caches.events.byNids(nids.filter((nid) => nid !== undefined && !pending.has(nid)) as number[]);
+  const found = await withAhead(nids.filter((nid) => nid !== undefined) as number[], pending, caches.events.byNids);
   const shown: Record<string, string | null> = {};
   [...shownTypes.values()].forEach(([column, field], i) => {
     const nid = nids[i];
-    const event = nid === undefined ? undefined : (pending.get(nid) ?? stored.get(nid));
+    const event = nid === undefined ? undefined : found.get(nid);
     const value = event && own(event.shown.content, field);
     shown[column] = typeof value === "string" && !value.includes("\u0000") ? value : null;
   });

@@ -3,8 +3,8 @@ import type { EventReader } from "../../caches/events";
 import { pickFrom } from "../../caches/roomState";
 import type { RoomState } from "../../caches/roomState";
 import type { StateGroup } from "../../caches/stateGroups";
-import { withAhead } from "../unstored";
 import type { Ahead } from "../unstored";
+import { withAhead } from "../withAhead";
 
 /** What building on events of other servers reads. */
 export type RemoteCaches = Pick<Caches, "rooms" | "stateKeys" | "memberships" | "partialRooms" | "events"> & {
@@ -30,11 +30,10 @@ export function cachesAhead(caches: Caches, ahead: Ahead): RemoteCaches {
       byNids,
       byIds,
       async nidsOf(ids) {
+        // Taken before the others are read, as in withAhead.
+        const unstored = ids.flatMap((id) => ahead.byId.get(id)?.row ?? []);
         const found = await caches.events.nidsOf(ids);
-        for (const id of ids) {
-          const nid = ahead.byId.get(id)?.row.nid;
-          if (nid !== undefined) found.set(id, { nid });
-        }
+        for (const { eventId, nid } of unstored) found.set(eventId, { nid });
         return found;
       },
       cached: (nid) => ahead.byNid.get(nid) ?? caches.events.cached(nid),

@@ -1,6 +1,6 @@
 import type { StateGroup } from "../../../src/caches/stateGroups";
 import { emptyPackedMap } from "../../../src/lib/packedMap";
-import { withAhead } from "../../../src/writers/unstored";
+import { withAhead } from "../../../src/writers/withAhead";
 
 const group = (id: number): StateGroup => ({ id, state: emptyPackedMap }) as StateGroup;
 
