@@ -37,6 +37,7 @@ export function storeOrWait(app: App, origin: string, room: RoomInfo, pdu: GoodP
     // Who answers and does not have it made it up, or keeps it to itself: nobody else is troubled then.
     if (outcome.kind !== "missing" || !sender.silent) return "done";
     for (const host of await othersIn(app, room, origin)) {
+      if (app.inFlight.ending) break;
       if ((await storeFrom(app, { room, origin: host, silent: false }, pdu)).kind !== "missing") return "done";
     }
     return "wait";

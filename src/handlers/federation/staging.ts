@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RoomInfo } from "../../caches/rooms";
 import { parseLosslessJson } from "../../lib/jsonLossless";
 import { readPdu } from "../../rooms/readPdu";
@@ -24,6 +25,7 @@ const PAGE = 20;
 const CLAIM_MS = 60_000;
 /** What has waited for so long is nobody's work any more, unless a process still says so. ms */
 const ABANDONED_MS = 2 * CLAIM_MS;
+const STOP_MS = 2_000;
 const GIVE_UP_MS = 24 * 3_600_000;
 /** What nobody could be asked for is asked for again after so long, and after twice as long each time. ms */
 const FIRST_PAUSE_MS = 10_000;
@@ -50,6 +52,7 @@ function workOff(app: App, room: RoomInfo): void {
   if (app.inFlight.ending) return;
   const work = { again: false, done: Promise.resolve() };
   stagedRooms.set(room.nid, work);
+  const release = () => releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "always");
   const run = async (): Promise<void> => {
     try {
       let done: boolean;
@@ -57,9 +60,11 @@ function workOff(app: App, room: RoomInfo): void {
         work.again = false;
         done = await storeAll(app, room);
       } while ((!done || work.again) && !app.inFlight.ending);
-      if (app.inFlight.ending) await releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "always");
+      if (app.inFlight.ending) await release();
     } catch (error) {
-      await releaseStaged(app.db, { roomNid: room.nid, instance: app.instanceName }, "always");
+      // With the process its claim ends, too.
+      if (app.inFlight.ending) return;
+      await release();
       throw error;
     } finally {
       stagedRooms.delete(room.nid);
@@ -68,9 +73,13 @@ function workOff(app: App, room: RoomInfo): void {
   app.background("process_staged_pdus", () => (work.done = run()));
 }
 
-/** Ends what is under way; what was not stored stays staged. Call it when no other server can be asked any more. */
+/**
+ * Ends what is under way, but does not wait for an owner of rooms that is away; what was not stored stays staged. Call it when no other
+ * server can be asked any more.
+ */
 export async function stopStaging({ inFlight }: Pick<App, "inFlight">): Promise<void> {
-  await Promise.allSettled([...inFlight.stagedRooms.values()].map(({ done }) => done));
+  const working = Promise.allSettled([...inFlight.stagedRooms.values()].map(({ done }) => done));
+  await Promise.race([working, sleep(STOP_MS, undefined, { ref: false })]);
 }
 
 /** Claims what waits in a room for this process. False while another one that lives has it. */
@@ -117,6 +126,7 @@ async function tryStaged(app: App, room: RoomInfo, pdu: StagedPdu): Promise<"don
     return await storeStaged(app, room, pdu);
   } catch (error) {
     const { eventId } = pdu;
+    if (app.inFlight.ending) return "failed";
     app.log("synapse.handlers.federation_event").error("a staged event could not be stored", { roomId: room.roomId, eventId, error });
     return "failed";
   }
