@@ -1,5 +1,5 @@
 import type { RedactionRecord, Standing } from "../records";
-import { countHidden, disagreements } from "./agreement";
+import { countDiffering, countHidden, disagreements } from "./agreement";
 import type { View } from "./agreement";
 
 interface Told {
@@ -66,6 +66,7 @@ test("who could not know of a redaction tells the event whole", () => {
   const redacted = view("one", { history: ["$1 redacted", "$2"], redactions: { $2: { redacts: "$1", doubted: false } } });
   const problems = (other: Told) => disagreements({ roomId: "!room", views: [redacted, view("other", other)], said: [] });
   expect(problems({})).toEqual([]);
+  expect(countDiffering([redacted, view("other", {})])).toBe(1);
   expect(problems({ redactions: { $2: { redacts: "$1", doubted: true } } })).toEqual([]);
   expect(problems({ redactions: { $2: { redacts: "$1", doubted: false } } })).toHaveLength(1);
   expect(problems({ history: ["$1 other", "$2 other"] })).toHaveLength(1);

@@ -106,6 +106,13 @@ function losses(views: readonly View[], said: readonly Said[]): string[] {
 const perServer = (views: readonly View[], of: (view: View, i: number) => string): string =>
   views.map((view, i) => `${view.server} ${of(view, i)}`).join("; ");
 
+/** How many events servers tell differently; where they agree, those that some could not know to be redacted. */
+export function countDiffering(views: readonly View[]): number {
+  const texts = new Map<string, Set<string>>();
+  for (const [id, text] of views.flatMap(({ history }) => history)) texts.set(id, (texts.get(id) ?? new Set()).add(text));
+  return [...texts.values()].filter(({ size }) => size > 1).length;
+}
+
 /** How many events some servers hide and others show. */
 export function countHidden(views: readonly View[]): number {
   const hidden = views.flatMap(({ records }) => [...records.standings].filter(([, standing]) => standing === "soft failed"));
