@@ -24,8 +24,8 @@ export function createAddressGuard({ deny, allow }: BlockedRanges): AddressGuard
   const denied = matcher([...deny, ...ALWAYS]);
   const allowed = matcher(allow);
   const open = (address: string): boolean => {
-    const ip = ipaddr.process(address);
-    return allowed(ip) || !denied(ip);
+    const forms = formsOf(ipaddr.process(address));
+    return forms.some(allowed) || !forms.some(denied);
   };
   return {
     lookup(hostname, options, callback) {
@@ -42,6 +42,24 @@ export function createAddressGuard({ deny, allow }: BlockedRanges): AddressGuard
       if (ipaddr.isValid(literal) && !open(literal)) throw new Error(`${host} may not be reached`);
     },
   };
+}
+
+/** Where in an IPv6 address an IPv4 address stands that packets to it may end at: prefix, its length, and the first byte. */
+const EMBEDDINGS: readonly (readonly [string, number, number])[] = [
+  // IPv4-compatible, and what the network translates (NAT64: RFC 6052, RFC 8215).
+  ["::", 96, 12],
+  ["64:ff9b::", 96, 12],
+  ["64:ff9b:1::", 48, 12],
+  // 6to4 (RFC 3056).
+  ["2002::", 16, 2],
+];
+
+/** The address itself, and the IPv4 address in it: ranges of either kind hold for both, as Synapse has it. Mapped ones are read as IPv4. */
+function formsOf(ip: Address): readonly Address[] {
+  if (ip.kind() === "ipv4") return [ip];
+  const bytes = ip.toByteArray();
+  const within = EMBEDDINGS.filter(([prefix, bits]) => (ip as ipaddr.IPv6).match(ipaddr.IPv6.parse(prefix), bits));
+  return [ip, ...within.map(([, , at]) => ipaddr.fromByteArray(bytes.slice(at, at + 4)))];
 }
 
 function matcher(ranges: readonly string[]): (address: Address) => boolean {

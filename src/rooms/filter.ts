@@ -39,6 +39,11 @@ export interface EventFilter {
 
 type StringTest = (text: string) => boolean;
 
+/** A list is looked at for every event, and what has wildcards one by one. Clients have some tens of either. */
+const MAX_ITEMS = 10_000;
+const MAX_WILDCARDS = 100;
+const MAX_FIELDS = 1_000;
+
 /** Matches `*` as any characters, in time linear in the text for each pattern. */
 function glob(pattern: string): StringTest {
   const [first = "", ...rest] = pattern.split("*");
@@ -165,6 +170,8 @@ export function parseSyncFilter(json: JsonValue): ParsedFilter<SyncFilter> {
     const top = objectAt(json, "filter");
     const room = top["room"] === undefined ? {} : objectAt(top["room"], "room");
     const rooms = strings(room, "rooms", "room", isRoomId);
+    const fields = strings(top, "event_fields", "filter");
+    if (fields && fields.length > MAX_FIELDS) throw new Invalid(`filter.event_fields may hold ${MAX_FIELDS} values at most`);
     const format = top["event_format"] ?? "client";
     if (format !== "client" && format !== "federation") throw new Invalid("event_format must be client or federation");
     return {
@@ -179,7 +186,7 @@ export function parseSyncFilter(json: JsonValue): ParsedFilter<SyncFilter> {
         ephemeral: part(room, "ephemeral", "room."),
         accountData: part(room, "account_data", "room."),
       },
-      eventFields: strings(top, "event_fields", "filter")?.map(splitPath),
+      eventFields: fields?.map(splitPath),
       eventFormat: format,
     };
   });
@@ -194,8 +201,8 @@ function readEventFilter(json: JsonValue, at: string): EventFilter {
   const o = objectAt(json, at);
   return eventFilter({
     limit: wholeNumber(o, "limit", at),
-    types: strings(o, "types", at),
-    notTypes: strings(o, "not_types", at) ?? [],
+    types: types(o, "types", at),
+    notTypes: types(o, "not_types", at) ?? [],
     senders: strings(o, "senders", at, isUserId),
     notSenders: strings(o, "not_senders", at, isUserId) ?? [],
     rooms: strings(o, "rooms", at, isRoomId),
@@ -221,10 +228,18 @@ function strings(o: JsonObject, key: string, at: string, valid: StringTest = () 
   const value = o[key];
   if (value === undefined) return undefined;
   if (!Array.isArray(value)) throw new Invalid(`${at}.${key} must be a list`);
+  if (value.length > MAX_ITEMS) throw new Invalid(`${at}.${key} may hold ${MAX_ITEMS} values at most`);
   return value.map((item) => {
     if (typeof item !== "string" || !valid(item)) throw new Invalid(`${at}.${key} holds an invalid value`);
     return item;
   });
+}
+
+function types(o: JsonObject, key: string, at: string): readonly string[] | undefined {
+  const list = strings(o, key, at);
+  const wildcards = list?.filter((type) => type.includes("*")).length ?? 0;
+  if (wildcards > MAX_WILDCARDS) throw new Invalid(`${at}.${key} may hold ${MAX_WILDCARDS} values with wildcards at most`);
+  return list;
 }
 
 function flag(o: JsonObject, key: string, at: string): boolean | undefined {

@@ -1,3 +1,4 @@
+import { groupBy } from "../lib/groupBy";
 import type { ReplicationLog } from "../replication/log";
 import { createStreamWriter } from "../replication/streamWriter";
 import type { StreamWriter } from "../replication/streamWriter";
@@ -37,8 +38,7 @@ async function claim(tx: Db, claims: readonly KeyClaim[]): Promise<StreamRow<Dev
   // In one order everywhere, so that two transactions cannot wait for each other.
   const sorted = [...wanted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
   const taken = await takeOneTimeKeys(tx, sorted);
-  const byId = new Map<string, ClaimedKey[]>();
-  for (const key of taken) byId.set(idOf(key), [...(byId.get(idOf(key)) ?? []), key]);
+  const byId = groupBy(taken, idOf);
   const lacking = sorted.filter((item) => (byId.get(idOf(item))?.length ?? 0) < item.count);
   const fallbacks = await useFallbackKeys(tx, lacking);
   const fallbackOf = new Map(fallbacks.map((key) => [idOf(key), key]));

@@ -1,3 +1,4 @@
+import { groupBy } from "../../lib/groupBy";
 import { deleteSupersededTokens } from "../../storage/accessTokens";
 import { deleteOldAccountChanges } from "../../storage/accountChanges";
 import { findStaleDevices } from "../../storage/devices";
@@ -26,9 +27,13 @@ async function removeStaleDevices(app: AccountsApp): Promise<void> {
   const before = app.clock.now() - age;
   await drain(async () => {
     const stale = await findStaleDevices(app.db, before, BATCH);
-    const byUser = new Map<string, string[]>();
-    for (const { userId, deviceId } of stale) byUser.set(userId, [...(byUser.get(userId) ?? []), deviceId]);
-    for (const [userId, deviceIds] of byUser) await removeDevices(app, userId, deviceIds);
+    for (const [userId, devices] of groupBy(stale, (device) => device.userId)) {
+      await removeDevices(
+        app,
+        userId,
+        devices.map(({ deviceId }) => deviceId),
+      );
+    }
     return stale.length;
   });
 }

@@ -1,38 +1,34 @@
 import { hostOf } from "../../caches/memberships";
+import { groupBy } from "../../lib/groupBy";
 import { isJsonObject } from "../../lib/json";
 import type { JsonObject, JsonValue } from "../../lib/json";
 import type { ClaimedKey, KeysWanted } from "../../storage/oneTimeKeys";
 import type { KeyClaim } from "../../writers/claimKeys";
 import type { App } from "../app";
+import { askEach } from "./eachServer";
 import { setOwn } from "./query";
-import { answerFor, askClaim, failureOf, patience } from "./remoteUsers";
+import { answerFor, askClaim, patience } from "./remoteUsers";
 
 export type KeyWanted = Omit<KeysWanted, "count">;
 type Claimed = Record<string, JsonValue>;
 
 /** POST /keys/claim: one key of each device, here and elsewhere. */
 export async function claimKeys(
-  app: Pick<App, "keys" | "federation" | "serverName">,
+  app: Pick<App, "clock" | "keys" | "federation" | "serverName">,
   wanted: readonly KeyWanted[],
   timeout: number | undefined,
 ): Promise<JsonObject> {
-  const byHost = new Map<string, KeyWanted[]>();
-  for (const item of wanted) byHost.set(hostOf(item.userId), [...(byHost.get(hostOf(item.userId)) ?? []), item]);
+  const byHost = groupBy(wanted, ({ userId }) => hostOf(userId));
   const ours = byHost.get(app.serverName) ?? [];
   byHost.delete(app.serverName);
-  const failures: Record<string, JsonObject> = {};
-  const answers = await Promise.all([
+  const [here, elsewhere] = await Promise.all([
     claimOwnKeys(app, ours),
-    ...Array.from(byHost, async ([host, items]) => {
-      try {
-        return readClaimed(await askClaim(app, host, items, patience(timeout)), items);
-      } catch (error) {
-        failures[host] = failureOf(error);
-        return {};
-      }
-    }),
+    askEach(app.clock, byHost, patience(timeout), async (host, items, leftMs) =>
+      readClaimed(await askClaim(app, host, items, leftMs), items),
+    ),
   ]);
-  return { one_time_keys: Object.fromEntries(answers.flatMap((answer) => Object.entries(answer))), failures };
+  const claimed = [here, ...elsewhere.results].flatMap((answer) => Object.entries(answer));
+  return { one_time_keys: Object.fromEntries(claimed), failures: elsewhere.failures };
 }
 
 /** Keys of devices of this server: user -> device -> "algorithm:id" -> key. */
@@ -57,8 +53,9 @@ function byUser(claimed: readonly ClaimedKey[]): Claimed {
 /** Of another server's answer what was asked for. */
 function readClaimed(answer: JsonObject, wanted: readonly KeyWanted[]): Claimed {
   const users: Claimed = {};
-  for (const [userId, devices] of answerFor(answer, "one_time_keys", new Map(wanted.map((item) => [item.userId, item])))) {
-    const known = new Set(wanted.filter((item) => item.userId === userId).map((item) => item.deviceId));
+  const items = groupBy(wanted, ({ userId }) => userId);
+  for (const [userId, devices] of answerFor(answer, "one_time_keys", items)) {
+    const known = new Set(items.get(userId)?.map(({ deviceId }) => deviceId));
     users[userId] = Object.fromEntries(Object.entries(devices).filter(([deviceId, keys]) => known.has(deviceId) && isJsonObject(keys)));
   }
   return users;

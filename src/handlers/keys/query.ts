@@ -1,3 +1,4 @@
+import { groupBy } from "../../lib/groupBy";
 import { own } from "../../lib/json";
 import type { JsonObject, JsonValue } from "../../lib/json";
 import { crossSigningKeysOf, keySignaturesOn } from "../../storage/crossSigning";
@@ -75,12 +76,8 @@ export function addCrossSigningKeys(
 type SignaturesOf = (userId: string, targetId: string) => readonly KeySignature[];
 
 export function signaturesByTarget(signatures: readonly KeySignature[]): SignaturesOf {
-  const byTarget = new Map<string, KeySignature[]>();
   const idOf = (userId: string, targetId: string): string => `${userId} ${targetId}`;
-  for (const signature of signatures) {
-    const id = idOf(signature.targetUserId, signature.targetId);
-    byTarget.set(id, [...(byTarget.get(id) ?? []), signature]);
-  }
+  const byTarget = groupBy(signatures, ({ targetUserId, targetId }) => idOf(targetUserId, targetId));
   return (userId, targetId) => byTarget.get(idOf(userId, targetId)) ?? [];
 }
 

@@ -1,11 +1,12 @@
 import { hostOf } from "../../caches/memberships";
 import type { JsonObject, JsonValue } from "../../lib/json";
 import type { Requester } from "../requester";
-import { noKeys, queryOwnUsers } from "./query";
+import { askEach } from "./eachServer";
+import { queryOwnUsers } from "./query";
 import type { DevicesWanted, FoundKeys } from "./query";
 import { queryRemoteUsers } from "./queryRemote";
 import type { RemoteListsApp } from "./remoteLists";
-import { failureOf, patience } from "./remoteUsers";
+import { patience } from "./remoteUsers";
 
 /** POST /keys/query: keys of devices and cross-signing keys of users here and elsewhere. */
 export async function queryKeys(
@@ -15,19 +16,13 @@ export async function queryKeys(
   timeout: number | undefined,
 ): Promise<JsonObject> {
   const { own: ours, others } = byServer(app.serverName, wanted);
-  const failures: Record<string, JsonObject> = {};
-  const [here, ...elsewhere] = await Promise.all([
+  const [here, elsewhere] = await Promise.all([
     queryOwnUsers(app, ours, { userId: requester.userId, showNames: true }),
-    ...Array.from(others, async ([host, users]) => {
-      try {
-        return await queryRemoteUsers(app, host, users, { viewer: requester.userId, timeoutMs: patience(timeout) });
-      } catch (error) {
-        failures[host] = failureOf(error);
-        return noKeys();
-      }
-    }),
+    askEach(app.clock, others, patience(timeout), (host, users, timeoutMs) =>
+      queryRemoteUsers(app, host, users, { viewer: requester.userId, timeoutMs }),
+    ),
   ]);
-  return { ...fieldsOf([here, ...elsewhere]), failures };
+  return { ...fieldsOf([here, ...elsewhere.results]), failures: elsewhere.failures };
 }
 
 /** Users by where they are. */

@@ -15,7 +15,7 @@ import { readCrossSigningKey } from "./crossSigning";
 import { keyText } from "./parse";
 import { askDevices } from "./remoteUsers";
 
-export type RemoteListsApp = Pick<App, "db" | "streams" | "caches" | "federation" | "serverName" | "background" | "keys">;
+export type RemoteListsApp = Pick<App, "clock" | "db" | "streams" | "caches" | "federation" | "serverName" | "background" | "keys">;
 
 const MAX_DEVICES = 10_000;
 const MAX_NAME = 100;

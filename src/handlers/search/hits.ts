@@ -1,3 +1,4 @@
+import { groupBy } from "../../lib/groupBy";
 import type { StoredEvent } from "../../caches/events";
 import { own } from "../../lib/json";
 import type { EventFilter } from "../../rooms/filter";
@@ -76,8 +77,7 @@ export async function collectHits(app: App, { userId, query, filter, sender, lim
 }
 
 async function visibleOnes(app: App, userId: string, events: readonly StoredEvent[]): Promise<Map<number, StoredEvent>> {
-  const byRoom = new Map<number, StoredEvent[]>();
-  for (const event of events) byRoom.set(event.room.nid, [...(byRoom.get(event.room.nid) ?? []), event]);
+  const byRoom = groupBy(events, ({ room }) => room.nid);
   const visible = await Promise.all(
     [...byRoom.values()].map(async (ofRoom) => {
       const room = ofRoom[0]?.room;

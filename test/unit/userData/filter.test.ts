@@ -47,6 +47,20 @@ test.each<JsonValue>([
   expect(parseSyncFilter(json)).toMatchObject({ ok: false });
 });
 
+test.each<[string, JsonValue]>([
+  ["100,000 rooms", { room: { rooms: Array.from({ length: 100_000 }, (_, i) => `!${i}:x`) } }],
+  ["100,000 senders", { room: { timeline: { not_senders: Array.from({ length: 100_000 }, (_, i) => `@${i}:x`) } } }],
+  ["a thousand wildcards", { room: { state: { types: Array.from({ length: 1_000 }, (_, i) => `*a*${i}*`) } } }],
+  ["10,000 fields", { event_fields: Array.from({ length: 10_000 }, (_, i) => `content.${i}`) }],
+])("refuses %s: each is looked at for every event", (_, json) => {
+  expect(parseSyncFilter(json)).toEqual({ ok: false, error: expect.stringMatching(/ at most$/) });
+});
+
+test("a wildcard that would make an expression go back again and again takes one look at the text", () => {
+  const { matches } = filterFrom({ types: [`${"*a".repeat(50)}*b`] });
+  expect(matches({ ...message, type: "a".repeat(100_000) })).toBe(false);
+});
+
 test("takes what is unknown, and gives defaults", () => {
   const filter = syncFilterFrom({ "org.example.new": 1, room: { "org.example.new": 1, timeline: { "org.example.new": 1 } } });
   expect(filter).toMatchObject({ eventFormat: "client", eventFields: undefined, room: { includeLeave: false } });

@@ -1,0 +1,42 @@
+import { MatrixError } from "../../errors";
+import type { JsonObject } from "../../lib/json";
+import type { Clock } from "../../lib/clock";
+import { failureOf } from "./remoteUsers";
+
+/** Servers that one request has asked at a time. Those who are waited for in vain take up the places of others. */
+const AT_A_TIME = 500;
+
+export interface Asked<R> {
+  readonly results: readonly R[];
+  /** By server, as clients see them. */
+  readonly failures: Readonly<Record<string, JsonObject>>;
+}
+
+/**
+ * Asks servers beside each other, of however many a client would know something, for so long altogether: those whose turn has not come
+ * by then are failures, as are those that do not answer. `ask` is told how many ms are left.
+ */
+export async function askEach<T, R>(
+  clock: Pick<Clock, "monotonic">,
+  servers: ReadonlyMap<string, T>,
+  timeoutMs: number,
+  ask: (server: string, item: T, leftMs: number) => Promise<R>,
+): Promise<Asked<R>> {
+  const results: R[] = [];
+  const failures = new Map<string, JsonObject>();
+  const deadline = clock.monotonic() + timeoutMs;
+  const waiting = servers.entries();
+  const work = async (): Promise<void> => {
+    for (const [server, item] of waiting) {
+      try {
+        const leftMs = deadline - clock.monotonic();
+        if (leftMs <= 0) throw new MatrixError(503, "M_UNKNOWN", "There was no time left to ask this server");
+        results.push(await ask(server, item, leftMs));
+      } catch (error) {
+        failures.set(server, failureOf(error));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, servers.size) }, work));
+  return { results, failures: Object.fromEntries(failures) };
+}
