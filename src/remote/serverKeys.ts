@@ -33,6 +33,8 @@ const MISSED_MS = 10_000;
 const MAX_MISSED = 10_000;
 /** Nor for so many that do not exist of one server: anybody may claim to be it, with any key. */
 const MAX_MISSED_OF_SERVER = 10;
+/** Stands for all keys of a server. */
+const ANY_KEY = "";
 /** Servers whose keys are being fetched at once, and those that wait for that: each is a name that somebody claims to have. */
 const MAX_FETCHES = 100;
 const MAX_WAITING = 2_000;
@@ -44,33 +46,45 @@ function usable(keys: KnownKeys, keyId: string, minValidUntil: number): VerifyKe
   return found && usableUntil(found) >= minValidUntil ? found.key : undefined;
 }
 
+interface KeyStore {
+  /** What is in memory of a server. */
+  cached(serverName: string): KnownKeys | undefined;
+  known(serverName: string): KnownKeys | Promise<KnownKeys>;
+  store(serverName: string, rows: readonly ServerKeyRow[]): Promise<void>;
+}
+
+function createKeyStore(db: Db): KeyStore {
+  const servers = new LRUCache<string, KnownKeys>({ max: MAX_SERVERS });
+  const loading = new Map<string, Promise<KnownKeys>>();
+
+  async function load(serverName: string): Promise<KnownKeys> {
+    const keys: KnownKeys = new Map();
+    for (const row of await getServerKeys(db, serverName)) learn(keys, row);
+    servers.set(serverName, keys);
+    return keys;
+  }
+
+  const known: KeyStore["known"] = (serverName) => servers.get(serverName) ?? once(loading, serverName, () => load(serverName));
+  return {
+    cached: (serverName) => servers.get(serverName),
+    known,
+    async store(serverName, rows) {
+      if (rows.length === 0) return;
+      const keys = await known(serverName);
+      for (const row of rows) learn(keys, row);
+      await putServerKeys(db, rows);
+    },
+  };
+}
+
 /** Creates `app.federation.keys`: memory, then the database, then notaries, then the server itself. */
 export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
-  const { db, clock } = deps;
+  const { clock } = deps;
   const own = ownKeys(deps);
-  const servers = new LRUCache<string, KnownKeys>({ max: MAX_SERVERS });
+  const { cached, known, store } = createKeyStore(deps.db);
   const missed = createMisses(clock);
   const fetches = createLimiter(MAX_FETCHES, MAX_WAITING);
-  const loading = new Map<string, Promise<KnownKeys>>();
   const fetching = new Map<string, Promise<void>>();
-
-  function known(serverName: string): KnownKeys | Promise<KnownKeys> {
-    const cached = servers.get(serverName);
-    if (cached) return cached;
-    return once(loading, serverName, async () => {
-      const keys: KnownKeys = new Map();
-      for (const row of await getServerKeys(db, serverName)) learn(keys, row);
-      servers.set(serverName, keys);
-      return keys;
-    });
-  }
-
-  async function store(serverName: string, rows: readonly ServerKeyRow[]): Promise<void> {
-    if (rows.length === 0) return;
-    const keys = await known(serverName);
-    for (const row of rows) learn(keys, row);
-    await putServerKeys(db, rows);
-  }
 
   /** Rejects with 503 where too many keys are asked for. */
   function fetch(request: KeyRequest): Promise<void> {
@@ -99,14 +113,19 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
   return {
     get(serverName, keyId, minValidUntil) {
       if (serverName === deps.serverName) return validAt(own.get(keyId), minValidUntil);
-      const cached = servers.get(serverName);
-      const key = cached && usable(cached, keyId, minValidUntil);
+      const keys = cached(serverName);
+      const key = keys && usable(keys, keyId, minValidUntil);
       if (key) return key;
       return keyId.startsWith("ed25519:") && isServerName(serverName) ? find({ serverName, keyId, minValidUntil }) : undefined;
     },
     async documents(serverName, wanted) {
       if (!isServerName(serverName)) return [];
-      if (isStale(await known(serverName), wanted, clock.now()) && deps.allowed(serverName)) await refresh(serverName);
+      const isWanting = async (): Promise<boolean> => isStale(await known(serverName), wanted, clock.now());
+      if (deps.allowed(serverName) && (await isWanting()) && !missed.has(serverName, ANY_KEY)) {
+        await fetches.run(() => refresh(serverName)).catch(refused);
+        // whatever was wanted of it: anybody may ask a notary, and for anything
+        if (await isWanting()) missed.add(serverName, ANY_KEY);
+      }
       const rows = [...(await known(serverName)).values()].map(({ row }) => row);
       return documentsOf(wanted.size === 0 ? rows : rows.filter(({ keyId }) => wanted.has(keyId)));
     },
