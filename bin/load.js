@@ -3,11 +3,12 @@ const { readFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { dirname } = require("node:path");
 const { Script } = require("node:vm");
-const { limitGrowth } = require("./heap");
+const { limitGrowth, limitOptimising } = require("./heap");
 
 /** Runs the bundle that scripts/build.js made, with its code cache where that fits this version of Node. */
 function load(file) {
   limitGrowth();
+  limitOptimising();
   const script = new Script(readFileSync(file, "latin1"), { filename: file, cachedData: read(`${file}.cache`) });
   showSources(file);
   const module = { exports: {} };
