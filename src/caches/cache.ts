@@ -100,11 +100,11 @@ class LoadingCache<K extends string | number, V extends object> implements Cache
     }
     this.stats.hits += keys.length - waiting.length;
     this.stats.misses += waiting.length;
-    return waiting.length === 0 ? Promise.resolve(out) : this.await(waiting, out);
+    return waiting.length === 0 ? Promise.resolve(out) : this.loadMissing(waiting, out);
   }
 
   /** Adds to `out` what is being loaded or has to be. */
-  private async await(waiting: readonly K[], out: Map<K, V>): Promise<Map<K, V>> {
+  private async loadMissing(waiting: readonly K[], out: Map<K, V>): Promise<Map<K, V>> {
     const missing = new Set(waiting.filter((key) => !this.loading.has(key)));
     if (missing.size > 0) this.startLoading([...missing]);
     const batches = waiting.map((key) => this.loading.get(key));
