@@ -14,7 +14,7 @@ export interface Asked<R> {
 
 /**
  * Asks servers beside each other, of however many a client would know something, for so long altogether: those whose turn has not come
- * by then are failures, as are those that do not answer. `ask` is told how many ms are left.
+ * by then are failures, as are those that do not answer. `ask` is told how many whole ms are left.
  */
 export async function askEach<T, R>(
   clock: Pick<Clock, "monotonic">,
@@ -29,7 +29,7 @@ export async function askEach<T, R>(
   const work = async (): Promise<void> => {
     for (const [server, item] of waiting) {
       try {
-        const leftMs = deadline - clock.monotonic();
+        const leftMs = Math.ceil(deadline - clock.monotonic());
         if (leftMs <= 0) throw new MatrixError(503, "M_UNKNOWN", "There was no time left to ask this server");
         results.push(await ask(server, item, leftMs));
       } catch (error) {
