@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { MatrixError } from "../../errors";
 import type { JsonObject } from "../../lib/json";
 import type { Clock } from "../../lib/clock";
@@ -26,17 +27,25 @@ export async function askEach<T, R>(
   const failures = new Map<string, JsonObject>();
   const deadline = clock.monotonic() + timeoutMs;
   const waiting = servers.entries();
+  const ending = new AbortController();
+  // Also whoever is still looked up by then, which has its own time: the client does not wait for it.
+  const over = sleep(timeoutMs, undefined, { signal: ending.signal, ref: false }).then(() => {
+    throw outOfTime();
+  });
+  over.catch(() => undefined);
   const work = async (): Promise<void> => {
     for (const [server, item] of waiting) {
       try {
         const leftMs = Math.ceil(deadline - clock.monotonic());
-        if (leftMs <= 0) throw new MatrixError(503, "M_UNKNOWN", "There was no time left to ask this server");
-        results.push(await ask(server, item, leftMs));
+        if (leftMs <= 0) throw outOfTime();
+        results.push(await Promise.race([ask(server, item, leftMs), over]));
       } catch (error) {
         failures.set(server, failureOf(error));
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, servers.size) }, work));
+  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, servers.size) }, work)).finally(() => ending.abort());
   return { results, failures: Object.fromEntries(failures) };
 }
+
+const outOfTime = (): MatrixError => new MatrixError(503, "M_UNKNOWN", "This server did not answer in time");

@@ -30,3 +30,10 @@ test("whose turn does not come in time is a failure, and so is who fails", async
   expect(results).toHaveLength(499);
   expect(Object.keys(failures).sort()).toEqual(["s1", "s500", "s501"]);
 });
+
+test("nobody waits longer than asked for a server that never answers", async () => {
+  const ask = (server: string): Promise<string> => (server === "s0" ? new Promise<string>(() => undefined) : Promise.resolve(server));
+  const { results, failures } = await askEach({ monotonic: () => 0 }, servers(2), 20, ask);
+  expect(results).toEqual(["s1"]);
+  expect(failures).toMatchObject({ s0: { status: 503 } });
+});
