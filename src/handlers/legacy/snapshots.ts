@@ -12,7 +12,7 @@ import type { App } from "../app";
 import { renderEvents } from "../events/render";
 import type { Requester } from "../requester";
 import { visibleEvents } from "../rooms/visibleEvents";
-import { groupBy } from "../sync/timeline";
+import { groupBy } from "../../lib/groupBy";
 
 /** A room to show: as it is now, or for those who left as it was then. */
 export interface SnapshotPlace {

@@ -10,7 +10,7 @@ import type { App } from "../app";
 import { renderEvents } from "../events/render";
 import type { Requester } from "../requester";
 import { visibleEvents } from "../rooms/visibleEvents";
-import { groupBy } from "../sync/timeline";
+import { groupBy } from "../../lib/groupBy";
 
 export interface NewEventsQuery {
   readonly rooms: readonly Pick<UserRoom, "roomNid">[];

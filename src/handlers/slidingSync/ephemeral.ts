@@ -4,7 +4,7 @@ import type { Receipt } from "../../storage/receipts";
 import type { App } from "../app";
 import { receiptContent, receiptsSince } from "../receipts";
 import type { Tree } from "../sync/roomSections";
-import { groupBy } from "../sync/timeline";
+import { groupBy } from "../../lib/groupBy";
 import { typingSince } from "../typing";
 import type { KnownUpTo } from "./connectionState";
 import { fellBehind, roomsFor, silent } from "./extension";

@@ -4,7 +4,7 @@ import { membershipChangesOfUser } from "../../storage/memberships";
 import { membershipOf } from "../../writers/eventFacts";
 import type { App } from "../app";
 import { lastJoins } from "../rooms/visibleEvents";
-import { groupBy } from "./timeline";
+import { groupBy } from "../../lib/groupBy";
 
 /** What a sync has to say of a room, going by the user's membership now and at their token. */
 export interface RoomJob {

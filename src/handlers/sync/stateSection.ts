@@ -2,7 +2,7 @@ import { packedMapOf, packedMerge, packedSplit, packedWithout } from "../../lib/
 import type { PackedMap } from "../../lib/packedMap";
 import { FIRST_MEMBER_KEY, stateDeltasBetween } from "../../storage/state";
 import type { App } from "../app";
-import { groupBy } from "./timeline";
+import { groupBy } from "../../lib/groupBy";
 
 /** A move of one key of a room's current state. */
 export interface StateMove {

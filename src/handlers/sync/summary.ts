@@ -3,7 +3,7 @@ import { own } from "../../lib/json";
 import type { JsonObject } from "../../lib/json";
 import { heroesOfRooms, memberCounts } from "../../storage/memberships";
 import type { App } from "../app";
-import { groupBy } from "./timeline";
+import { groupBy } from "../../lib/groupBy";
 
 const MAX_HEROES = 5;
 

@@ -2,6 +2,7 @@ import type { StoredEvent } from "../../caches/events";
 import type { RoomInfo } from "../../caches/rooms";
 import type { EventFilter } from "../../rooms/filter";
 import { timelinesBetween } from "../../storage/events";
+import { groupBy } from "../../lib/groupBy";
 import type { App } from "../app";
 import { placeOf } from "../rooms/access";
 import { visibleEvents } from "../rooms/visibleEvents";
@@ -82,17 +83,6 @@ async function pages(app: Pick<App, "caches" | "db">, requests: readonly Timelin
     }
   }
   return out;
-}
-
-export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return groups;
 }
 
 /** The timelines of rooms: what the user may see and the filter passes, at most `limit` each. */

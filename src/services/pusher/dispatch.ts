@@ -1,6 +1,6 @@
 import type { RoomMembers } from "../../caches/memberships";
 import type { App } from "../../handlers/app";
-import { groupBy } from "../../handlers/sync/timeline";
+import { groupBy } from "../../lib/groupBy";
 import type { EventStreamRow } from "../../storage/events";
 import type { NotificationRow } from "../../storage/notifications";
 import { classOutcomes, userOutcomes } from "../../storage/pushOutcomes";

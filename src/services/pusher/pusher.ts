@@ -1,6 +1,6 @@
 import type { App } from "../../handlers/app";
 import { exclusiveOwner } from "../../handlers/auth/appserviceAuth";
-import { groupBy } from "../../handlers/sync/timeline";
+import { groupBy } from "../../lib/groupBy";
 import { createLimiter } from "../../lib/limiter";
 import { allPushers, pushersOfUsers, saveProgress } from "../../storage/pushers";
 import type { Pusher } from "../../storage/pushers";
