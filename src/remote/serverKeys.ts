@@ -33,8 +33,6 @@ const MISSED_MS = 10_000;
 const MAX_MISSED = 10_000;
 /** Nor for so many that do not exist of one server: anybody may claim to be it, with any key. */
 const MAX_MISSED_OF_SERVER = 10;
-/** Stands for all keys of a server. */
-const ANY_KEY = "";
 /** Servers whose keys are being fetched at once, and those that wait for that: each is a name that somebody claims to have. */
 const MAX_FETCHES = 100;
 const MAX_WAITING = 2_000;
@@ -83,6 +81,8 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
   const own = ownKeys(deps);
   const { cached, known, store } = createKeyStore(deps.db);
   const missed = createMisses(clock);
+  const missedAsNotary = createMisses(clock);
+  let questions = 0;
   const fetches = createLimiter(MAX_FETCHES, MAX_WAITING);
   const fetching = new Map<string, Promise<void>>();
 
@@ -121,10 +121,10 @@ export function createVerifyKeys(deps: VerifyKeysDeps): VerifyKeys {
     async documents(serverName, wanted) {
       if (!isServerName(serverName)) return [];
       const isWanting = async (): Promise<boolean> => isStale(await known(serverName), wanted, clock.now());
-      if (deps.allowed(serverName) && (await isWanting()) && !missed.has(serverName, ANY_KEY)) {
+      if (deps.allowed(serverName) && (await isWanting()) && !missedAsNotary.has(serverName, "")) {
         await fetches.run(() => refresh(serverName)).catch(refused);
-        // whatever was wanted of it: anybody may ask a notary, and for anything
-        if (await isWanting()) missed.add(serverName, ANY_KEY);
+        // counted whatever was wanted: anybody may ask a notary, and for anything
+        if (await isWanting()) missedAsNotary.add(serverName, String(questions++));
       }
       const rows = [...(await known(serverName)).values()].map(({ row }) => row);
       return documentsOf(wanted.size === 0 ? rows : rows.filter(({ keyId }) => wanted.has(keyId)));
