@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "../handlers/app";
 import { createKeyedQueue } from "../lib/keyedQueue";
+import { waitAtMost } from "../lib/waitAtMost";
 import { acceptInvitation, isInvitationHere } from "../handlers/rooms/autoAccept";
 import type { Invitation } from "../handlers/rooms/autoAccept";
 import { eventsStream } from "../streams/events";
@@ -50,7 +51,7 @@ export function startAutoAccept(app: App, { patienceMs = PATIENCE_MS } = {}): ()
         underWay.add(id);
         return accept(id, row);
       });
-      await Promise.race([Promise.all(accepted), sleep(patienceMs, undefined, { ref: false })]);
+      await waitAtMost(Promise.all(accepted), patienceMs);
     },
   });
   return async () => {

@@ -32,3 +32,9 @@ export const textOf = (content: JsonObject, key: string): string | null => {
   const value = own(content, key);
   return typeof value === "string" && !value.includes("\u0000") ? value : null;
 };
+
+/** What a row says of an event that stands in the event. */
+export function rowFacts(event: RoomEvent) {
+  const { eventId, type, sender, depth, originServerTs, stateKey = null, redacts = null } = event;
+  return { eventId, type, stateKey, sender, depth, originServerTs, redacts };
+}

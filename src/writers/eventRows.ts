@@ -4,7 +4,7 @@ import type { EventRow, EventStreamRow } from "../storage/events";
 import type { NewEventRow } from "../storage/persistEvents";
 import type { StreamRow } from "../storage/streamIds";
 import type { BuiltOnTip } from "./buildOnTip";
-import { membershipOf, relationOf, textOf } from "./eventFacts";
+import { membershipOf, relationOf, rowFacts, textOf } from "./eventFacts";
 import type { PendingEvent, Placed } from "./pendingEvent";
 
 function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
@@ -14,17 +14,11 @@ function eventRow(pending: PendingEvent, streamOrdering: number): NewEventRow {
     nid: built.nid,
     streamOrdering,
     roomNid: built.tip.room.nid,
-    eventId: event.eventId,
-    type: event.type,
-    stateKey: event.stateKey ?? null,
-    sender: event.sender,
-    depth: event.depth,
-    originServerTs: event.originServerTs,
+    ...rowFacts(event),
     receivedTs: pending.receivedTs,
     json: built.json,
     stateGroup: built.after?.id ?? null,
     replacesNid: built.replaces?.row.nid ?? null,
-    redacts: event.redacts ?? null,
     rejected: built.verdict.rejected,
     softFailed: built.verdict.softFailed,
     txnDevice: intent.txnId === null ? null : (intent.deviceId ?? ""),

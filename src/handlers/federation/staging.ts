@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RoomInfo } from "../../caches/rooms";
 import { parseLosslessJson } from "../../lib/jsonLossless";
+import { waitAtMost } from "../../lib/waitAtMost";
 import { readPdu } from "../../rooms/readPdu";
 import {
   type StagedPdu,
@@ -79,7 +79,7 @@ function workOff(app: App, room: RoomInfo): void {
  */
 export async function stopStaging({ inFlight }: Pick<App, "inFlight">): Promise<void> {
   const working = Promise.allSettled([...inFlight.stagedRooms.values()].map(({ done }) => done));
-  await Promise.race([working, sleep(STOP_MS, undefined, { ref: false })]);
+  await waitAtMost(working, STOP_MS);
 }
 
 /** Claims what waits in a room for this process. False while another one that lives has it. */

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { hostOf } from "../../caches/memberships";
 import { MatrixError } from "../../errors";
 import { isJsonObject, own } from "../../lib/json";
 import type { JsonObject, JsonValue } from "../../lib/json";
+import { waitAtMost } from "../../lib/waitAtMost";
 import { fitsId } from "../../rooms/ids";
 import { putCrossSigningKeys } from "../../storage/crossSigning";
 import type { CrossSigningKeyRow } from "../../storage/crossSigning";
@@ -47,7 +47,7 @@ export async function fetchLists(app: RemoteListsApp, userIds: readonly string[]
   if (inRooms.length === 0 || inRooms.length > MAX_AWAITED) return [];
   const work = resyncAll(app, inRooms);
   app.background("resync_device_lists", () => work);
-  await Promise.race([work, sleep(timeoutMs, undefined, { ref: false })]).catch(() => undefined);
+  await waitAtMost(work, timeoutMs).catch(() => undefined);
   return inRooms;
 }
 

@@ -31,9 +31,9 @@ export interface Creating {
 export type MakeFolder = (path: string) => Promise<void>;
 
 /**
- * A file that is made, with its folder, once something is written; where there is one already, that fails (EEXIST). "synced": each write waits for the disk, which saves asking again. Whole
- * blocks go to the disk past the system's cache, where the file system and the memory allow it: copying a file into new memory for the cache
- * costs several times what writing it does, and pushes out what others read.
+ * A file that is made, with its folder, once something is written; where there is one already, that fails (EEXIST). "synced": each write
+ * waits for the disk, which saves asking again. Whole blocks go to the disk past the system's cache, where the file system and the memory
+ * allow it: copying a file into new memory for the cache costs several times what writing it does, and pushes out what others read.
  */
 export function createFile(path: string, { mode, makeFolder }: Creating): NewFile {
   const flags = O_WRONLY | (mode === "synced" ? O_DSYNC : 0);

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { isServerName } from "../../config/checks";
 import { createLimiter } from "../../lib/limiter";
+import { waitAtMost } from "../../lib/waitAtMost";
 import type { Logger } from "../../observe/logger";
 import { FederationError } from "../../remote/federationErrors";
 import { SENDER_DUTY, slotKey } from "../../remote/senderSlots";
@@ -128,7 +128,7 @@ export class Destinations {
   async stop(): Promise<void> {
     this.stopping = true;
     clearInterval(this.timer);
-    await Promise.race([Promise.all(this.running), sleep(STOP_MS, undefined, { ref: false })]).catch(() => undefined);
+    await waitAtMost(Promise.all(this.running), STOP_MS).catch(() => undefined);
     this.closed = true;
   }
 

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { waitAtMost } from "../../lib/waitAtMost";
 import { messageOf } from "../../replication/log";
 import { getMailThrottles, putMailThrottles } from "../../storage/mailThrottles";
 import type { MailThrottle } from "../../storage/mailThrottles";
@@ -72,7 +72,7 @@ export class MailPusher {
     this.isStopped = true;
     clearTimeout(this.timer);
     // A relay that does not answer keeps nobody: the mail may come twice.
-    await Promise.race([this.running, sleep(GRACE_MS, undefined, { ref: false })]);
+    if (this.running) await waitAtMost(this.running, GRACE_MS);
   }
 
   unsaved(seen: number): ProgressRow | undefined {

@@ -9,6 +9,7 @@ import { insertRooms } from "../../storage/rooms";
 import type { IdBlock } from "../idBlocks";
 import { eventOf } from "../checkedPdu";
 import type { CheckedPdu } from "../checkedPdu";
+import { rowFacts } from "../eventFacts";
 import type { RemoteCaches } from "./ahead";
 import { judgeOutliers, restsOn } from "./judgeOutliers";
 
@@ -37,17 +38,11 @@ export function outlierRow(nid: number, room: RoomInfo, event: RoomEvent, json: 
     nid,
     streamOrdering: null,
     roomNid: room.nid,
-    eventId: event.eventId,
-    type: event.type,
-    stateKey: event.stateKey ?? null,
-    sender: event.sender,
-    depth: event.depth,
-    originServerTs: event.originServerTs,
+    ...rowFacts(event),
     receivedTs: now,
     json,
     stateGroup: null,
     replacesNid: null,
-    redacts: event.redacts ?? null,
     rejected: null,
     softFailed: false,
     txnDevice: null,
