@@ -27,7 +27,7 @@ const senders = ["sender1", "sender2"];
 export const extra = ["generic3", "persister3"];
 export const processes = ["main", ...generic, ...persisters, ...senders, "pusher1", "media1"];
 
-const CLIENTS = 6;
+const CLIENTS = 50;
 const ROOMS = 4;
 export const KEYS = 500;
 
