@@ -16,6 +16,7 @@ import type { OwnSigningKey } from "../rooms/signing";
 import type { Database } from "../storage/db";
 import type { DelayedEvents } from "../writers/delayedEventsRpc";
 import type { RoomWriter } from "../writers/roomWriter";
+import type { SearchIndex } from "../writers/searchIndexRpc";
 import type { ServerNotices } from "../writers/serverNoticeRpc";
 import type { Background } from "../observe/background";
 import type { Metrics } from "../observe/metrics";
@@ -100,6 +101,7 @@ export interface App {
   readonly cluster: { readonly rollCall: RollCall; readonly describe: () => Promise<ProcessReport> };
   readonly serverNotices: ServerNotices;
   readonly delayedEvents: DelayedEvents;
+  readonly searchIndex: SearchIndex;
   /** Present where this process may write events. */
   readonly roomWriter: RoomWriter | undefined;
   readonly background: Background;

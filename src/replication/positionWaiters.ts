@@ -31,6 +31,11 @@ export class PositionWaiters {
     for (const waiter of this.waiting) if (waiter.position <= position) waiter.settle(true);
   }
 
+  /** Whether anybody waits. */
+  any(): boolean {
+    return this.waiting.size > 0;
+  }
+
   close(): void {
     for (const waiter of this.waiting) waiter.settle(false);
   }

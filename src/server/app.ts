@@ -54,6 +54,7 @@ import { cachesStream } from "../streams/caches";
 import { eventsStream } from "../streams/events";
 import { allStreams } from "../streams/registry";
 import { unPartialStatedRoomStream } from "../streams/unPartialStatedRoom";
+import { createSearchIndex } from "../services/search";
 import { RoomWriter } from "../writers/roomWriter";
 import type { RoomWriterDeps } from "../writers/roomWriter";
 import { authenticateServer } from "../handlers/federation/auth";
@@ -214,6 +215,7 @@ export function createApp(options: AppOptions): RunningApp {
     partialJoins: createPartialJoins(() => app),
     serverNotices: createServerNotices(() => app),
     delayedEvents: createDelayedEvents(() => app),
+    searchIndex: createSearchIndex(() => app),
     hooks: createHooks(() => app),
     roomWriter: new RoomWriter({ ...base, push: () => push.evaluator, ...publishersTo(streams) }),
     background,

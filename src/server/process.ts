@@ -8,7 +8,6 @@ import { startAppserviceSender } from "../services/appserviceSender/appserviceSe
 import { startMaintenance } from "../services/maintenance";
 import { startMediaJobs } from "../services/mediaJobs";
 import { startPusher } from "../services/pusher/pusher";
-import { startSearchIndex } from "../services/search";
 import { startUserDirectory } from "../services/userDirectory";
 import type { LoggerFactory } from "../observe/logger";
 import type { Metrics } from "../observe/metrics";
@@ -64,7 +63,10 @@ export async function startProcess({ config, plan, database, clock, metrics, log
     if (plan.services.includes("federation_sender")) undo.push(startSender(running.app));
     if (plan.services.includes("background")) undo.push(startMaintenance(running.app));
     if (plan.services.includes("media_jobs")) undo.push(startMediaJobs(running.app));
-    if (plan.services.includes("background") && config.enable_search) undo.push(startSearchIndex(running.app));
+    if (plan.services.includes("background") && config.enable_search) {
+      running.app.searchIndex.start();
+      undo.push(() => running.app.searchIndex.stop());
+    }
     if (plan.services.includes("auto_accept_invites") && config.auto_accept_invites.enabled) undo.push(startAutoAccept(running.app));
     if (plan.services.includes("user_directory")) undo.push(startUserDirectory(running.app));
     if (plan.services.includes("appservice_sender")) undo.push(startAppserviceSender(running.app));

@@ -38,7 +38,7 @@ export function startAutoAccept(app: App, { patienceMs = PATIENCE_MS } = {}): ()
     }
   }
 
-  const stop = startConsumer(app, {
+  const consumer = startConsumer(app, {
     name: "auto_accept_invites",
     duty: "auto_accept_invites",
     stream: eventsStream,
@@ -56,6 +56,6 @@ export function startAutoAccept(app: App, { patienceMs = PATIENCE_MS } = {}): ()
   });
   return async () => {
     stopping.abort();
-    await stop();
+    await consumer.stop();
   };
 }

@@ -1,7 +1,9 @@
 import type { App } from "../handlers/app";
 import type { StreamRow } from "../storage/streamIds";
+import { PositionWaiters } from "../replication/positionWaiters";
 import { getConsumerPosition, saveConsumerPosition } from "../storage/streamConsumers";
 import type { StreamDef } from "../streams/defineStream";
+import { createPause } from "./pause";
 
 export type ConsumerApp = Pick<App, "db" | "streams" | "ownership" | "background">;
 
@@ -24,6 +26,14 @@ export interface ConsumerOptions<Row> {
    * before it, so whoever begins after a crash gets it once more, and all that follows it.
    */
   readonly unfinished?: () => number | undefined;
+  /** How long to rest after rows were handled, in ms, so that those that come meanwhile are handled together; absent: not at all. */
+  readonly restMs?: number;
+}
+
+export interface RunningConsumer {
+  /** Ends a rest. Resolves to whether all that is known of the stream here was handled within timeoutMs. */
+  reach(timeoutMs: number): Promise<boolean>;
+  stop(): Promise<void>;
 }
 
 /** Rows held for a consumer that is behind; older ones it reads from the database. */
@@ -36,14 +46,13 @@ const RETRY_MS = 5_000;
 
 /**
  * Follows a stream for a duty, from a position in the database: whoever has the duty goes on where the last one stopped. Costs nothing on
- * the path of whoever writes, and a little memory where nothing concerns it. Gives the way to stop.
+ * the path of whoever writes, and a little memory where nothing concerns it.
  */
-export function startConsumer<Row>(app: ConsumerApp, options: ConsumerOptions<Row>): () => Promise<void> {
-  const consumer = new Consumer(app, options);
-  return () => consumer.stop();
+export function startConsumer<Row>(app: ConsumerApp, options: ConsumerOptions<Row>): RunningConsumer {
+  return new Consumer(app, options);
 }
 
-class Consumer<Row> {
+class Consumer<Row> implements RunningConsumer {
   /** Rows of concern with from < position <= upTo, in order. */
   private heard: { from: number; upTo: number; rows: StreamRow<Row>[] };
   /** Everything up to it is handled; undefined: the database has to be asked. */
@@ -51,6 +60,8 @@ class Consumer<Row> {
   private saved = 0;
   private running: Promise<void> | undefined;
   private readonly stopping = new AbortController();
+  private readonly rest = createPause();
+  private readonly waiters = new PositionWaiters();
   private readonly stops: (() => void)[] = [];
 
   constructor(
@@ -69,8 +80,17 @@ class Consumer<Row> {
     this.wake();
   }
 
+  async reach(timeoutMs: number): Promise<boolean> {
+    const { upTo } = this.heard;
+    if (!this.isMine() || (this.at !== undefined && this.at >= upTo)) return true;
+    this.rest.end();
+    return this.waiters.wait(upTo, timeoutMs);
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.rest.close();
+    this.waiters.close();
     for (const stop of this.stops) stop();
     await this.running;
   }
@@ -121,6 +141,7 @@ class Consumer<Row> {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping;
+    const { restMs = 0 } = this.options;
     try {
       this.at ??= await this.resume();
       while (!signal.aborted && this.at < this.heard.upTo && this.isMine()) {
@@ -128,6 +149,8 @@ class Consumer<Row> {
         if (rows.length > 0) await this.options.handle(rows);
         if (rows.length > 0 || upTo - this.saved >= SAVE_EVERY) await this.save(upTo);
         this.at = upTo;
+        this.waiters.moved(upTo);
+        if (rows.length > 0 && restMs > 0 && !this.waiters.any()) await this.rest.wait(restMs);
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -16,7 +16,7 @@ const duty = "user_directory";
 
 /** Keeps the user directory in step with rooms and accounts. Gives the way to stop. */
 export function startUserDirectory(app: App): () => Promise<void> {
-  const stops = [
+  const consumers = [
     startConsumer(app, {
       name: "user_directory",
       duty,
@@ -60,6 +60,6 @@ export function startUserDirectory(app: App): () => Promise<void> {
   }
   return async () => {
     ending.abort();
-    await Promise.all(stops.map((stop) => stop()));
+    await Promise.all(consumers.map((consumer) => consumer.stop()));
   };
 }

@@ -14,6 +14,7 @@ import { repairRpcs } from "./repairRpc";
 import { completeState } from "./partialRpc";
 import { purgeRpcs } from "./purgeRpc";
 import { remoteRpcs } from "./remoteRpc";
+import { reachSearchIndex } from "./searchIndexRpc";
 import { deliverServerNotice } from "./serverNoticeRpc";
 import { sendReceipt } from "./receipts";
 import { queueToDevice } from "./toDevice";
@@ -51,4 +52,5 @@ export const allRpcs: readonly AnyRpc[] = [
   demandPresence,
   receivePresence,
   wakeDestination,
+  reachSearchIndex,
 ] as readonly AnyRpc[];

@@ -4,6 +4,7 @@ import type { JsonText } from "../../lib/jsonText";
 import type { EventFilter } from "../../rooms/filter";
 import { countSearch } from "../../storage/eventSearch";
 import type { SearchKey } from "../../storage/eventSearch";
+import { reachSearchIndex } from "../../writers/searchIndexRpc";
 import type { App } from "../app";
 import { eventFilterFrom } from "../filters";
 import type { Requester } from "../requester";
@@ -54,6 +55,8 @@ export async function searchRoomEvents(app: App, requester: Requester, request: 
   if (!app.config.enable_search) throw forbidden("Search is disabled on this homeserver");
   if (request.term.length > MAX_TERM) throw invalidParam("The search term is too long");
   const filter = eventFilterFrom(request.filter ?? {});
+  // What was acknowledged before is found; where the index cannot be asked about, what is in it.
+  await app.rpc.call(reachSearchIndex, null).catch(() => undefined);
   const token = request.nextBatch === undefined ? undefined : parseSearchToken(request.nextBatch);
   const roomNids = await roomsOf(app, requester, filter, token);
   const query = { query: prepareText(request.term), roomNids, keys: request.keys ?? searchKeys, order: request.order, after: token?.after };

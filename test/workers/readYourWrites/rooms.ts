@@ -72,6 +72,11 @@ export const roomKinds: Kinds = {
     read: () => step.r.bob.call("GET", "/notifications?limit=5"),
     shows: (answer) => mentions(answer, step.word),
   }),
+  "a message, in a search": (step) => ({
+    write: () => message(step),
+    read: () => step.r.bob.call("POST", "/search", { search_categories: { room_events: { search_term: step.word } } }),
+    shows: ({ body }) => body.search_categories.room_events.count > 0,
+  }),
   "a message, by its time": async (step) => {
     const roomId = await publicRoom(step.w.alice, step.r.bob);
     return {
