@@ -49,6 +49,8 @@ function newClient(config: RedisConfig) {
     password: config.password,
     database: config.dbid,
     disableOfflineQueue: true,
+    // A timer and a signal for each command, in place of which the link looks after its connection.
+    commandOptions: { timeout: 0 },
     commandsQueueMaxLength: MAX_QUEUED,
   });
 }
