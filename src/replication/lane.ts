@@ -10,6 +10,8 @@ export interface LaneOptions<Item> {
   readonly sizeOf?: (item: Item) => number;
   readonly maxSize?: number;
   readonly maxWaiting?: number;
+  /** While a batch is under way the next one waits for its end, but no longer than so many ms, unless it is full: it grows meanwhile. Default 0. */
+  readonly lingerMs?: number;
   /** Must not reject: it tells the items what became of them. */
   readonly run: (items: readonly Item[]) => Promise<void>;
 }
@@ -19,6 +21,7 @@ export class Lane<Item> {
   private readonly waiting: Item[] = [];
   private underWay = 0;
   private scheduled = false;
+  private lingering: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: LaneOptions<Item>) {}
 
@@ -39,12 +42,30 @@ export class Lane<Item> {
 
   private pump(): void {
     while (this.waiting.length > 0 && this.underWay < this.options.parallel) {
-      this.underWay++;
-      void this.options.run(this.take()).finally(() => {
-        this.underWay--;
-        this.pump();
-      });
+      if (this.underWay > 0 && this.waiting.length < this.options.batch && this.linger()) return;
+      this.run();
     }
+  }
+
+  private run(): void {
+    clearTimeout(this.lingering);
+    this.lingering = undefined;
+    this.underWay++;
+    void this.options.run(this.take()).finally(() => {
+      this.underWay--;
+      this.pump();
+    });
+  }
+
+  /** Whether what waits is to wait a little longer. */
+  private linger(): boolean {
+    const { lingerMs = 0 } = this.options;
+    if (lingerMs > 0)
+      this.lingering ??= setTimeout(() => {
+        this.lingering = undefined;
+        if (this.waiting.length > 0 && this.underWay < this.options.parallel) this.run();
+      }, lingerMs);
+    return lingerMs > 0;
   }
 
   private take(): Item[] {

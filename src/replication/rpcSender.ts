@@ -24,7 +24,9 @@ interface Parcel {
 }
 
 /** Batches under way to one instance under one name. */
-const PARALLEL_BATCHES = 4;
+const PARALLEL_BATCHES = 16;
+/** A batch costs both sides much more than one call in it, and the writers take one after the other anyway. */
+const LINGER_MS = 10;
 const PARALLEL_SINGLES = 64;
 const MAX_BATCH_CHARACTERS = 4_000_000;
 export const DEFAULT_TIMEOUT_MS = 60_000;
@@ -97,6 +99,7 @@ export class CallSender {
     const lane = new Lane<Parcel>({
       batch: def.batch ?? 1,
       parallel: def.batch === undefined ? PARALLEL_SINGLES : PARALLEL_BATCHES,
+      lingerMs: def.batch === undefined ? 0 : LINGER_MS,
       sizeOf: ({ text }) => text.length,
       maxSize: MAX_BATCH_CHARACTERS,
       run: (parcels) => this.deliver(instance, def, parcels),
