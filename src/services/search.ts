@@ -6,7 +6,7 @@ import { startConsumer } from "./consumer";
 import type { RunningConsumer } from "./consumer";
 
 /** Each time that the index is written costs a commit: one for the messages of so long. Who searches waits for it no longer than REACH_MS. */
-const REST_MS = 250;
+const REST_MS = 1_000;
 const REACH_MS = 1_000;
 
 /** Indexes messages behind the events stream, from the first one on. */

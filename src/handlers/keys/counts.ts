@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../lib/json";
+import type { JsonValue } from "../../lib/json";
 import type { Db } from "../../storage/db";
 import { countKeys } from "../../storage/oneTimeKeys";
 import type { App } from "../app";
@@ -34,7 +34,7 @@ export async function keyCountsOf({ keys }: Pick<App, "keys">, userId: string, d
 }
 
 /** The fields of a sync (client-server API, "Extensions to /sync" of end-to-end encryption; MSC2732). */
-export function keyCountFields({ oneTime, unusedFallbacks }: KeyCounts): JsonObject {
+export function keyCountFields({ oneTime, unusedFallbacks }: KeyCounts): Record<string, JsonValue> {
   return {
     device_one_time_keys_count: { ...oneTime },
     device_unused_fallback_key_types: [...unusedFallbacks],

@@ -79,6 +79,7 @@ export const isForgotten = (place: UserRoom, since: number | undefined): boolean
 
 /** Sorts the user's rooms into what has to be said of them. Rooms where nothing can have happened are left out. */
 export async function roomJobs(app: Pick<App, "db" | "caches">, places: readonly UserRoom[], request: PlacesRequest): Promise<RoomJobs> {
+  if (places.length === 0) return { jobs: [], pending: [] };
   const { now, sinceOf } = request;
   const wanted = places.filter(
     (place) => !isForgotten(place, sinceOf(place)) && place.streamOrdering <= now && request.allowsRoom(place.roomId),

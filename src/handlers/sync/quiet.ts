@@ -1,12 +1,11 @@
 import type { UserRoom } from "../../caches/memberships";
-import { formatToken } from "../../lib/streamToken";
 import type { StreamToken } from "../../lib/streamToken";
 import type { SyncFilter } from "../../rooms/filter";
 import type { App } from "../app";
 import { keyCountFields, keyCountsOf } from "../keys/counts";
 import type { Requester } from "../requester";
 import { isInboxEmpty } from "../toDevice";
-import type { Tree } from "./roomSections";
+import type { GlobalSections } from "./globalSections";
 
 /** What a client has seen, and where the streams stand now. */
 export interface Stretch {
@@ -15,17 +14,11 @@ export interface Stretch {
 }
 
 /**
- * Whether surely nothing happened that concerns the user. Clients mostly come back at once with the token they were given, and then there
- * is nothing to look for: this asks memory alone, in one turn, and says no wherever it cannot be sure. `places` are read in the same turn
- * as `now`.
+ * Whether surely nothing happened that concerns the user, but for rooms and what follows from their events. Clients mostly come back at once
+ * with the token they were given, and then there is nothing to look for: this asks memory alone, in one turn, and says no wherever it cannot
+ * be sure.
  */
-export function isQuiet(
-  app: App,
-  { userId, deviceId }: Requester,
-  places: ReadonlyMap<number, UserRoom>,
-  filter: SyncFilter,
-  { since, now }: Stretch,
-): boolean {
+export function isQuietBesideRooms(app: App, { userId, deviceId }: Requester, filter: SyncFilter, { since, now }: Stretch): boolean {
   const { accountDataChanges, presence } = app.userData;
   return (
     since.push_rules === now.push_rules &&
@@ -34,12 +27,12 @@ export function isQuiet(
     since.to_device <= now.to_device &&
     (deviceId === undefined || isInboxEmpty(app, { userId, deviceId }, now.to_device)) &&
     !accountDataChanges.maybeChanged(userId, since.account_data) &&
-    (app.config.presence.enabled === false || filter.presence.blocksAll || presence.changedSince(since.presence)?.size === 0) &&
-    areRoomsQuiet(app, places, { since, now })
+    (app.config.presence.enabled === false || filter.presence.blocksAll || presence.changedSince(since.presence)?.size === 0)
   );
 }
 
-function areRoomsQuiet({ caches, userData }: App, places: ReadonlyMap<number, UserRoom>, { since, now }: Stretch): boolean {
+/** Whether surely nothing happened in the user's rooms, as above. `places` are read in the same turn as `now`. */
+export function areRoomsQuiet({ caches, userData }: App, places: ReadonlyMap<number, UserRoom>, { since, now }: Stretch): boolean {
   const joined = new Set<string>();
   for (const { membership, roomId, roomNid, streamOrdering } of places.values()) {
     if (streamOrdering > since.events) return false;
@@ -51,7 +44,19 @@ function areRoomsQuiet({ caches, userData }: App, places: ReadonlyMap<number, Us
   return userData.typing.changedSince(joined, since.typing).length === 0;
 }
 
-/** What a sync says when there is nothing to say. */
-export async function quietAnswer(app: Pick<App, "keys">, { userId, deviceId }: Requester, now: StreamToken): Promise<Tree> {
-  return { next_batch: formatToken(now), ...keyCountFields(await keyCountsOf(app, userId, deviceId)) };
+/** Whether surely nobody came or went in the user's rooms: then nothing beside them follows from what happened there. */
+export function haveSameMembers({ caches }: Pick<App, "caches">, places: ReadonlyMap<number, UserRoom>, { since, now }: Stretch): boolean {
+  for (const { membership, roomNid, streamOrdering } of places.values()) {
+    if (streamOrdering > since.events) return false;
+    if (membership !== "join" || caches.tails.changedSince(roomNid, since.events) === false) continue;
+    const news = caches.tails.between(roomNid, since.events, now.events);
+    if (!news || news.some(({ type }) => type === "m.room.member")) return false;
+  }
+  return true;
+}
+
+/** What belongs to no room, where all is quiet. */
+export async function quietSections(app: Pick<App, "keys">, { userId, deviceId }: Requester, now: StreamToken): Promise<GlobalSections> {
+  const fields = keyCountFields(await keyCountsOf(app, userId, deviceId));
+  return { fields, hasNews: false, toDevicePosition: now.to_device, roomAccountData: new Map() };
 }

@@ -51,6 +51,7 @@ export async function roomSections(
   jobs: readonly RoomJob[],
   request: SectionRequest,
 ): Promise<RoomSection[]> {
+  if (jobs.length === 0) return [];
   const recent = jobs.map((job) => recentEvents(app, job, request));
   // All who are woken by an event of another process come at once, and share this.
   await app.caches.events.byNids(recent.flatMap((nids) => nids ?? []));

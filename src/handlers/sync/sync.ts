@@ -25,7 +25,7 @@ import { roomSections } from "./roomSections";
 import type { StateKey, Tree } from "./roomSections";
 import { withOtherStreams } from "./otherStreams";
 import { pendingSections } from "./pending";
-import { isQuiet, quietAnswer } from "./quiet";
+import { areRoomsQuiet, haveSameMembers, isQuietBesideRooms, quietSections } from "./quiet";
 
 export interface SyncRequest {
   readonly filter: SyncFilter;
@@ -138,8 +138,10 @@ async function answerTo(app: App, requester: Requester, request: SyncRequest, si
   const { userId } = requester;
   const [all, ignored] = await Promise.all([app.caches.memberships.ofUser(userId), ignoredUsersOf(app, userId)]);
   const now = positionsNow(app);
-  if (since && !request.fullState && isQuiet(app, requester, all, filter, { since, now })) {
-    return { hasNews: false, tree: await quietAnswer(app, requester, now) };
+  const quietBeside = since !== undefined && !request.fullState && isQuietBesideRooms(app, requester, filter, { since, now });
+  if (quietBeside && areRoomsQuiet(app, all, { since, now })) {
+    const { fields } = await quietSections(app, requester, now);
+    return { hasNews: false, tree: { next_batch: formatToken(now), ...fields } };
   }
   const fresh = await freshRooms(app, request, since, now);
   const places = relevantPlaces(app, all, since, request, fresh);
@@ -154,7 +156,9 @@ async function answerTo(app: App, requester: Requester, request: SyncRequest, si
   const [sections, invitations, global] = await Promise.all([
     roomSections(app, jobs, { requester, filter, since: request.since, now, stateKey: request.stateKey, ignored }),
     pendingSections(app, pending, ignored),
-    globalSections(app, requester, { filter, since, now, jobs }),
+    quietBeside && haveSameMembers(app, all, { since, now })
+      ? quietSections(app, requester, now)
+      : globalSections(app, requester, { filter, since, now, jobs }),
   ]);
   const rooms = await withOtherStreams(app, requester, {
     sections,
