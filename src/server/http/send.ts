@@ -39,6 +39,9 @@ const JSON_HEADERS = [
   ...CORS,
 ];
 
+/** For other processes of this server: no browser and no cache is between. */
+const REPLICATION_HEADERS = ["Content-Type", "application/json"];
+
 type Headers = readonly string[];
 
 /** The answer to OPTIONS at any path: CORS, for the browser's preflight request. */
@@ -62,7 +65,7 @@ export async function send(exchange: Exchange, answer: unknown, group = ""): Pro
     return sendBody(exchange, answer.body, replyHeaders(answer), group);
   }
   exchange.status = 200;
-  const sending = sendJson(exchange, answer ?? {}, JSON_HEADERS, group);
+  const sending = sendJson(exchange, answer ?? {}, group === "replication" ? REPLICATION_HEADERS : JSON_HEADERS, group);
   exchange.cpuMs += clock.monotonic() - exchange.handled;
   return sending;
 }
