@@ -4,7 +4,10 @@ import type { App } from "../app";
 /** More than any real room has. */
 const MAX_CHAIN = 100_000;
 
-/** The auth chain of some events: all that they rest on, not the events themselves unless one rests on another. Level by level, each in one query. */
+/**
+ * The auth chain of some events: all that they rest on, not the events themselves unless one rests on another. Level by level, each in one
+ * query. Each event comes after those that it rests on: who takes them in one by one has the newest of each kind in the end.
+ */
 export async function authChainOf(app: Pick<App, "caches">, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
   const chain = new Map<string, StoredEvent>();
   const asked = new Set<string>();
@@ -15,5 +18,5 @@ export async function authChainOf(app: Pick<App, "caches">, events: readonly Sto
     for (const [id, event] of found) chain.set(id, event);
     level = [...found.values()];
   }
-  return [...chain.values()];
+  return [...chain.values()].sort((a, b) => a.row.depth - b.row.depth);
 }
