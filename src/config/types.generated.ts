@@ -1360,6 +1360,24 @@ export interface StreamWritersConfig {
   readonly quarantined_media_changes: readonly string[];
 }
 
+export interface RedisSentinelNodesItemConfig {
+  /** Host. */
+  readonly host: string;
+  /** Port. */
+  readonly port: number;
+}
+
+export interface RedisSentinelConfig {
+  /** Name under which the sentinels watch the server. */
+  readonly master: string;
+  /** Where sentinels are; they are asked in this order. */
+  readonly nodes: readonly RedisSentinelNodesItemConfig[];
+  /** User at the sentinels. */
+  readonly username?: string;
+  /** Password at the sentinels. */
+  readonly password?: string;
+}
+
 export interface RedisConfig {
   /** Use Redis; must be on with workers (unless 2021 direct TCP). */
   readonly enabled: boolean;
@@ -1383,6 +1401,10 @@ export interface RedisConfig {
   readonly ca_file?: string;
   /** CA directory. */
   readonly ca_path?: string;
+  /** User of Redis's access control list (not in Synapse). */
+  readonly username?: string;
+  /** Ask Redis Sentinel for the server, in place of host and port (not in Synapse). */
+  readonly sentinel?: RedisSentinelConfig;
 }
 
 export interface BackgroundUpdatesConfig {

@@ -4,8 +4,8 @@ import { createSubscriptions, sharedTrips } from "./bus";
 import type { Bus } from "./bus";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
+import type { RedisClient } from "./redisClient";
 import { RedisLink } from "./redisLink";
-import type { RedisClient } from "./redisLink";
 
 export interface RedisBusOptions {
   readonly config: RedisConfig;

@@ -1,12 +1,9 @@
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import type { ConnectionOptions } from "node:tls";
-import { createClient } from "redis";
+import { isDeepStrictEqual } from "node:util";
 import type { RedisConfig } from "../config/types.generated";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
-
-export type RedisClient = ReturnType<typeof newClient>;
+import { createRedisClient, findRedis, requireMaster } from "./redisClient";
+import type { RedisAddress, RedisClient } from "./redisClient";
 
 export interface RedisLinkOptions {
   readonly config: RedisConfig;
@@ -24,40 +21,11 @@ export interface RedisLinkOptions {
 
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
-const CONNECT_TIMEOUT_MS = 5_000;
-/** Commands that wait for a slow Redis. What is beyond is dropped: readers find the gap. */
-const MAX_QUEUED = 20_000;
-
-function tlsOptions(config: RedisConfig): ConnectionOptions {
-  const read = (path: string | undefined): Buffer | undefined => (path === undefined ? undefined : readFileSync(path));
-  const { ca_path: directory } = config;
-  const ca = [read(config.ca_file), ...(directory === undefined ? [] : readdirSync(directory).map((name) => read(join(directory, name))))];
-  const given = ca.filter((pem) => pem !== undefined);
-  return { cert: read(config.certificate_file), key: read(config.private_key_file), ca: given.length > 0 ? given : undefined };
-}
-
-function newClient(config: RedisConfig) {
-  const common = { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false as const };
-  const address = { ...common, host: config.host, port: config.port };
-  return createClient({
-    socket:
-      config.path !== undefined
-        ? { ...common, path: config.path, tls: false }
-        : config.use_tls
-          ? { ...address, ...tlsOptions(config), tls: true }
-          : address,
-    password: config.password,
-    database: config.dbid,
-    disableOfflineQueue: true,
-    // A timer and a signal for each command, in place of which the link looks after its connection.
-    commandOptions: { timeout: 0 },
-    commandsQueueMaxLength: MAX_QUEUED,
-  });
-}
 
 /** One connection to Redis, made again whenever it is lost. A connection on which nothing comes back counts as lost too. */
 export class RedisLink {
   private client: RedisClient | undefined;
+  private address: RedisAddress | undefined;
   private up = false;
   private closed = false;
   private retryMs = FIRST_RETRY_MS;
@@ -86,13 +54,21 @@ export class RedisLink {
 
   private async connect(): Promise<void> {
     const { config, prepare, onUp, log, name } = this.options;
-    const client = newClient(config);
+    let client: RedisClient;
+    try {
+      this.address = await findRedis(config);
+      client = createRedisClient(config, this.address);
+    } catch (error) {
+      return this.lost(undefined, error);
+    }
+    if (this.closed) return;
     this.client = client;
     // Without a listener an error would end the process. What follows from it is done where the call fails.
     client.on("error", (error) => this.lost(client, error));
     client.on("end", () => this.lost(client, new Error("the connection was closed")));
     try {
       await client.connect();
+      await requireMaster(config, client);
       await prepare(client);
     } catch (error) {
       this.lost(client, error);
@@ -113,7 +89,7 @@ export class RedisLink {
       late = setTimeout(() => reject(new Error("no answer to PING")), this.options.pongMs ?? 5_000).unref();
     });
     try {
-      await Promise.race([client.ping(), silence]);
+      await Promise.race([Promise.all([client.ping(), this.requireSameServer()]), silence]);
       if (this.client === client) this.timer = setTimeout(() => void this.ping(client), this.options.pingMs ?? 10_000).unref();
     } catch (error) {
       this.lost(client, error);
@@ -122,7 +98,15 @@ export class RedisLink {
     }
   }
 
-  private lost(client: RedisClient, error: unknown): void {
+  /** A server that was cut off from its sentinels goes on as if it were the master, and nobody else hears what is said there. */
+  private async requireSameServer(): Promise<void> {
+    const { config } = this.options;
+    if (!config.sentinel) return;
+    const named = await findRedis(config).catch(() => this.address);
+    if (!isDeepStrictEqual(named, this.address)) throw new Error("another server is the master now");
+  }
+
+  private lost(client: RedisClient | undefined, error: unknown): void {
     if (this.client !== client) return;
     const { log, name, onDown } = this.options;
     this.drop(client);

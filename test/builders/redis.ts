@@ -42,15 +42,17 @@ function answersPing(port: number): Promise<boolean> {
   });
 }
 
-/** Starts a private redis-server. */
-export async function startTestRedis(): Promise<TestRedis> {
+/** Starts a private redis-server, with further arguments, such as the file of a sentinel. */
+export async function startTestRedis(further: (directory: string) => readonly string[] = () => []): Promise<TestRedis> {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), "synapse-ts-redis-"));
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory];
-    const started = spawn("redis-server", args, { stdio: "ignore" });
+    const own = further(directory);
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory];
+    const plain = own.includes("--sentinel") ? [] : ["--save", "", "--appendonly", "no"];
+    const started = spawn("redis-server", [...own, ...args, ...plain], { stdio: "ignore" });
     let failure: Error | undefined;
     started.once("error", (error) => (failure = new Error(`redis-server must be installed to run these tests: ${error.message}`)));
     child = started;
