@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { testValues } from "./config";
 import { createTestDatabase } from "./database";
 import { freePorts, says, startProgram } from "./process";
@@ -37,7 +37,7 @@ const logConfig = {
 
 /**
  * Starts all processes of an example as it is written. Of its files nothing changes but ports and folders, which are free ones of this
- * machine; database, Redis and registration are what an operator has to fill in, in a file that is laid over them.
+ * machine, and the addresses of containers; database, Redis and registration are what an operator has to fill in, in a file that is laid over them.
  */
 export async function startExample(example: string): Promise<ExampleDeployment> {
   const folder = mkdtempSync(join(tmpdir(), "synapse-ts-example-"));
@@ -96,14 +96,23 @@ async function copyFiles(from: string, to: string): Promise<void> {
   cpSync(join(from, "homeserver.yaml"), join(to, "homeserver.yaml"));
   const files = [join(to, "homeserver.yaml"), ...readdirSync(join(to, "workers")).map((file) => join(to, "workers", file))];
   const texts = files.map((file) => readFileSync(file, "utf8"));
-  const numbers = new Set(texts.flatMap((text) => [...text.matchAll(/port: (\d{4})\b/g)].map(([, port = ""]) => port)));
-  const free = await freePorts(numbers.size);
-  const mapped = new Map([...numbers].map((port, i) => [port, String(free[i])]));
+  // In containers each process has ports of its own.
+  const areApart = existsSync(join(from, "compose.yaml"));
+  const placeOf = (host: string, port: string): string => (areApart ? `${host}:${port}` : port);
+  const hosts = files.map((file) => (basename(file) === "homeserver.yaml" ? "main" : basename(file, ".yaml")));
+  const places = new Set(
+    texts.flatMap((text, i) => [...text.matchAll(/port: (\d{4})\b/g)].map(([, port = ""]) => placeOf(hosts[i] ?? "", port))),
+  );
+  const free = await freePorts(places.size);
+  const mapped = new Map([...places].map((place, i) => [place, String(free[i])]));
   files.forEach((file, i) => {
     const text = (texts[i] ?? "")
-      .replace(/(?<=port: |127\.0\.0\.1:)\d{4}\b/g, (port) => mapped.get(port) ?? port)
-      .replaceAll("/etc/matrix-synapse", to)
-      .replaceAll("/var/lib/matrix-synapse", to);
+      .replace(/host: (\w+), port: (\d{4})\b/g, (whole, host: string, port: string) =>
+        mapped.has(`${host}:${port}`) ? `host: 127.0.0.1, port: ${mapped.get(`${host}:${port}`)}` : whole,
+      )
+      .replace(/(?<=port: |127\.0\.0\.1:)\d{4}\b/g, (port) => mapped.get(placeOf(hosts[i] ?? "", port)) ?? port)
+      .replaceAll("0.0.0.0", "127.0.0.1")
+      .replaceAll(/\/etc\/matrix-synapse|\/var\/lib\/matrix-synapse|(?<= )\/(?:config|data)(?=\/)/g, to);
     writeFileSync(file, text);
   });
 }

@@ -188,3 +188,11 @@ describe("the workers of today", () => {
 
   withNginx("people chat through nginx", () => throughNginx(deployment, (url) => chat(url, { hasPresence: true })), START_MS);
 });
+
+describe("the processes in containers", () => {
+  let deployment: ExampleDeployment;
+  beforeAll(async () => void (deployment = await startExample("compose")), START_MS);
+  afterAll(() => deployment?.close(), START_MS);
+
+  withNginx("people chat through nginx", () => throughNginx(deployment, (url) => chat(url, { hasPresence: true })), START_MS);
+});

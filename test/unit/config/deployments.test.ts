@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../../src/config/load";
-import { dump } from "js-yaml";
+import { dump, load } from "js-yaml";
 import { checkDeployment } from "../../../src/roles/deployment";
 import { plan } from "../../../src/roles/plan";
 import { nginxConfig } from "../../../src/roles/proxy/nginx";
@@ -264,6 +264,7 @@ describe.each([
   { example: "", problems: [], warnings: ["registration_shared_secret_path"] },
   { example: "2021", problems: [], warnings: [] },
   { example: "2019", problems: ["redis.enabled"], warnings: ["use_presence"] },
+  { example: "compose", problems: [], warnings: [] },
 ])("the example '$example'", ({ example, problems, warnings: expected }) => {
   const log_config = join(examplesFolder, "log.yaml");
   const local = { log_config, worker_log_config: log_config, signing_key_path: signingKey };
@@ -273,7 +274,7 @@ describe.each([
       { overrides: local },
     );
   const workers = workersOf(example);
-  const ofWorkers = example === "" ? [] : ["worker_replication_host"];
+  const ofWorkers = example === "" || example === "compose" ? [] : ["worker_replication_host"];
 
   test("of the main process", () => {
     const { config, warnings } = load();
@@ -301,4 +302,29 @@ describe.each([
     expect(withoutRoutes(file)).toBe(withoutRoutes(written));
     expect(file.length).toBeGreaterThan(0.9 * written.length);
   });
+});
+
+interface ComposeService {
+  readonly command?: readonly string[];
+  readonly depends_on?: object;
+}
+
+test("each process of the example for containers has its service, by whose name the others call it", () => {
+  const read = (file: string) =>
+    load(readFileSync(join(examplesFolder, "compose", file), "utf8")) as Record<string, Record<string, object>>;
+  const services = read("compose.yaml")["services"] as Record<string, ComposeService>;
+  const workers = workersOf("compose");
+  const configuration = "/config/homeserver.yaml";
+  expect(services["main"]?.command).toEqual(["run", "-c", configuration]);
+  for (const name of workers) {
+    expect(services[name]?.command).toEqual(["run", "-c", configuration, "-c", `/config/workers/${name}.yaml`]);
+    // for the health check of the image
+    expect(read(`workers/${name}.yaml`)["worker_listeners"]).toContainEqual(expect.objectContaining({ port: 8008, type: "http" }));
+  }
+  expect(Object.keys(services).sort()).toEqual(["main", "nginx", "postgres", "redis", ...workers].sort());
+  const needed = Object.values(services).flatMap(({ depends_on: on = {} }) => Object.keys(on));
+  expect(needed.filter((name) => !(name in services))).toEqual([]);
+  const { instance_map: map, database, redis } = read("homeserver.yaml");
+  for (const [name, address] of Object.entries(map ?? {})) expect(address).toEqual({ host: name, port: 9093 });
+  expect([database, redis]).toMatchObject([{ args: { host: "postgres" } }, { host: "redis" }]);
 });
