@@ -16,6 +16,10 @@ export interface Bus {
   delivered(): Promise<void>;
   /** Returns the way to stop. */
   subscribe(channel: string, fn: (text: string) => void): () => void;
+  /** Takes in what waits to be heard; absent where nothing does. Gives whether that takes another turn of the event loop. */
+  rouse?(): boolean;
+  /** Somebody waits for messages, until the returned function is called: each is heard as soon as it comes. Absent where that is always so. */
+  expect?(): () => void;
   /** Called when messages flow again after some may have been lost. Returns the way to stop. */
   onReconnect(fn: () => void): () => void;
   close(): Promise<void>;

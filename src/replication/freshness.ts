@@ -35,7 +35,9 @@ export function createFreshness(streams: Pick<Streams, "unsettled" | "missing" |
   };
   return {
     async listened() {
-      // Messages that lie in the socket are read in this turn of the event loop, in whichever order the sockets come; it is over then.
+      // Messages that lie in the socket are read in this turn of the event loop, in whichever order the sockets come; it is over then. If
+      // none were to be read, they are in the next one.
+      if (bus.rouse?.()) await new Promise(setImmediate);
       await new Promise(setImmediate);
       await reach(streams.missing());
     },

@@ -4,8 +4,10 @@ import { createSubscriptions, sharedTrips } from "./bus";
 import type { Bus } from "./bus";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
+import { createRedisClient } from "./redisClient";
 import type { RedisClient } from "./redisClient";
 import { RedisLink } from "./redisLink";
+import { RedisSubscriber } from "./redisSubscriber";
 
 export interface RedisBusOptions {
   readonly config: RedisConfig;
@@ -32,13 +34,23 @@ export function createRedisBus({ config, log, random, ...timing }: RedisBusOptio
   const onUp = (): void => {
     if (incoming.live && outgoing.live) for (const fn of reconnected) fn();
   };
-  const prepare = async (client: RedisClient): Promise<void> => {
+  const prepare = async (subscriber: RedisSubscriber): Promise<void> => {
     const channels = subscriptions.channels();
-    if (channels.length > 0) await client.subscribe([...channels], receive);
+    if (channels.length > 0) await subscriber.subscribe(channels, receive);
   };
   const link = { config, log, onUp, onDown: () => undefined, ...timing };
-  const incoming: RedisLink = new RedisLink({ ...link, name: "incoming", prepare });
-  const outgoing: RedisLink = new RedisLink({ ...link, name: "outgoing", prepare: async () => undefined });
+  const incoming: RedisLink<RedisSubscriber> = new RedisLink({
+    ...link,
+    name: "incoming",
+    create: (...where) => new RedisSubscriber(...where),
+    prepare,
+  });
+  const outgoing: RedisLink<RedisClient> = new RedisLink({
+    ...link,
+    name: "outgoing",
+    create: createRedisClient,
+    prepare: async () => undefined,
+  });
 
   return {
     shared: true,
@@ -58,12 +70,14 @@ export function createRedisBus({ config, log, random, ...timing }: RedisBusOptio
       const isNew = !subscriptions.channels().includes(channel);
       const stop = subscriptions.add(channel, fn);
       // A link that is down subscribes to all channels when it comes up.
-      if (isNew) incoming.ready?.subscribe(channel, receive).catch(() => undefined);
+      if (isNew) incoming.ready?.subscribe([channel], receive).catch(() => undefined);
       return () => {
         stop();
         if (!subscriptions.channels().includes(channel)) incoming.ready?.unsubscribe(channel).catch(() => undefined);
       };
     },
+    rouse: () => incoming.live?.rouse() ?? false,
+    expect: () => incoming.live?.expect() ?? (() => undefined),
     onReconnect(fn) {
       reconnected.add(fn);
       return () => reconnected.delete(fn);

@@ -16,11 +16,11 @@ interface Session {
   readonly dbid?: number | undefined;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
+export const CONNECT_TIMEOUT_MS = 5_000;
 /** Commands that wait for a slow Redis. What is beyond is dropped: readers find the gap. */
 const MAX_QUEUED = 20_000;
 
-function tlsOptions(config: RedisConfig): ConnectionOptions {
+export function tlsOptions(config: RedisConfig): ConnectionOptions {
   const read = (path: string | undefined): Buffer | undefined => (path === undefined ? undefined : readFileSync(path));
   const { ca_path: directory } = config;
   const ca = [read(config.ca_file), ...(directory === undefined ? [] : readdirSync(directory).map((name) => read(join(directory, name))))];
@@ -68,24 +68,30 @@ export async function findRedis(config: RedisConfig): Promise<RedisAddress> {
 }
 
 async function askSentinel(config: RedisConfig, node: { readonly host: string; readonly port: number }): Promise<RedisAddress> {
-  const { sentinel } = config;
-  const client = newClient(config, node, { username: sentinel?.username, password: sentinel?.password });
+  const { master = "", username, password } = config.sentinel ?? {};
+  const found = await once(config, node, { username, password }, ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", master]);
+  if (!Array.isArray(found)) throw new Error("it watches no server of this name");
+  const [host = "", port] = found.map(String);
+  return { host, port: Number(port) };
+}
+
+/** Throws where the server is a replica: a sentinel may know less than it should, and what is published there reaches nobody else. */
+export async function requireMaster(config: RedisConfig, address: RedisAddress): Promise<void> {
+  if (!config.sentinel) return;
+  const reply = await once(config, address, config, ["ROLE"]);
+  const role = Array.isArray(reply) ? String(reply[0]) : "unknown";
+  if (role !== "master") throw new Error(`it is a ${role} now`);
+}
+
+/** One command on a connection of its own. */
+async function once(config: RedisConfig, address: RedisAddress, session: Session, words: readonly string[]): Promise<unknown> {
+  const client = newClient(config, address, session);
   // Without a listener an error would end the process. What follows from it is done where the call fails.
   client.on("error", () => undefined);
   try {
     await client.connect();
-    const found = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinel?.master ?? ""]);
-    if (!Array.isArray(found)) throw new Error("it watches no server of this name");
-    const [host, port] = found.map(String);
-    return { host: host ?? "", port: Number(port) };
+    return await client.sendCommand([...words]);
   } finally {
     if (client.isOpen) client.destroy();
   }
-}
-
-/** Throws where the server is a replica: a sentinel may know less than it should, and what is published there reaches nobody else. */
-export async function requireMaster({ sentinel }: RedisConfig, client: RedisClient): Promise<void> {
-  if (!sentinel) return;
-  const [role] = (await client.sendCommand(["ROLE"])) as unknown as readonly unknown[];
-  if (role !== "master") throw new Error(`it is a ${String(role)} now`);
 }

@@ -2,16 +2,29 @@ import { isDeepStrictEqual } from "node:util";
 import type { RedisConfig } from "../config/types.generated";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
-import { createRedisClient, findRedis, requireMaster } from "./redisClient";
-import type { RedisAddress, RedisClient } from "./redisClient";
+import { findRedis, requireMaster } from "./redisClient";
+import type { RedisAddress } from "./redisClient";
 
-export interface RedisLinkOptions {
+/** What a link wants of a connection. */
+export interface RedisConnection {
+  readonly isOpen: boolean;
+  readonly isReady: boolean;
+  connect(): Promise<unknown>;
+  ping(): Promise<unknown>;
+  destroy(): void;
+  on(event: "error", fn: (error: Error) => void): unknown;
+  on(event: "end", fn: () => void): unknown;
+}
+
+export interface RedisLinkOptions<Client> {
   readonly config: RedisConfig;
+  /** Makes a connection, which is not open yet. */
+  readonly create: (config: RedisConfig, address: RedisAddress) => Client;
   /** For the log. */
   readonly name: string;
   readonly log: ReplicationLog;
   /** Prepares a new connection; the link counts as up afterwards. */
-  readonly prepare: (client: RedisClient) => Promise<void>;
+  readonly prepare: (client: Client) => Promise<void>;
   readonly onUp: () => void;
   readonly onDown: () => void;
   /** How often the other side is asked for a sign of life, and how long it may take. Default 10 s and 5 s. */
@@ -23,8 +36,8 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 
 /** One connection to Redis, made again whenever it is lost. A connection on which nothing comes back counts as lost too. */
-export class RedisLink {
-  private client: RedisClient | undefined;
+export class RedisLink<Client extends RedisConnection> {
+  private client: Client | undefined;
   private address: RedisAddress | undefined;
   private up = false;
   private closed = false;
@@ -32,17 +45,17 @@ export class RedisLink {
   private timer: NodeJS.Timeout | undefined;
   private complained = false;
 
-  constructor(private readonly options: RedisLinkOptions) {
+  constructor(private readonly options: RedisLinkOptions<Client>) {
     void this.connect();
   }
 
   /** The connection, while it works. */
-  get live(): RedisClient | undefined {
+  get live(): Client | undefined {
     return this.up ? this.client : undefined;
   }
 
   /** A connection that takes commands, also while it is being prepared. */
-  get ready(): RedisClient | undefined {
+  get ready(): Client | undefined {
     return this.client?.isReady ? this.client : undefined;
   }
 
@@ -53,11 +66,12 @@ export class RedisLink {
   }
 
   private async connect(): Promise<void> {
-    const { config, prepare, onUp, log, name } = this.options;
-    let client: RedisClient;
+    const { config, create, prepare, onUp, log, name } = this.options;
+    let client: Client;
     try {
       this.address = await findRedis(config);
-      client = createRedisClient(config, this.address);
+      await requireMaster(config, this.address);
+      client = create(config, this.address);
     } catch (error) {
       return this.lost(undefined, error);
     }
@@ -68,7 +82,6 @@ export class RedisLink {
     client.on("end", () => this.lost(client, new Error("the connection was closed")));
     try {
       await client.connect();
-      await requireMaster(config, client);
       await prepare(client);
     } catch (error) {
       this.lost(client, error);
@@ -83,7 +96,7 @@ export class RedisLink {
     onUp();
   }
 
-  private async ping(client: RedisClient): Promise<void> {
+  private async ping(client: Client): Promise<void> {
     let late: NodeJS.Timeout | undefined;
     const silence = new Promise<never>((_, reject) => {
       late = setTimeout(() => reject(new Error("no answer to PING")), this.options.pongMs ?? 5_000).unref();
@@ -106,7 +119,7 @@ export class RedisLink {
     if (!isDeepStrictEqual(named, this.address)) throw new Error("another server is the master now");
   }
 
-  private lost(client: RedisClient | undefined, error: unknown): void {
+  private lost(client: Client | undefined, error: unknown): void {
     if (this.client !== client) return;
     const { log, name, onDown } = this.options;
     this.drop(client);
@@ -118,7 +131,7 @@ export class RedisLink {
     onDown();
   }
 
-  private drop(client: RedisClient | undefined): void {
+  private drop(client: Client | undefined): void {
     this.client = undefined;
     this.up = false;
     clearTimeout(this.timer);

@@ -55,8 +55,8 @@ export interface StreamsOptions {
   readonly graceMs?: number;
   /** How late messages of the bus are at most, in ms; absent, 0. */
   readonly lateness?: () => number;
-  /** Called when somebody waits for a position that is not reached. */
-  readonly onWait?: () => void;
+  /** Called when somebody waits for a position that is not reached. What it gives is called when that is over. */
+  readonly onWait?: () => (() => void) | undefined;
 }
 
 interface Followed {
@@ -216,8 +216,8 @@ export class Streams {
       const late = setTimeout(() => this.hurry(stream, position), LATE_MS).unref();
       waits.push(stream.waiters.wait(position, timeoutMs, signal).finally(() => clearTimeout(late)));
     }
-    if (waits.length > 0) this.options.onWait?.();
-    return (await Promise.all(waits)).every(Boolean);
+    const done = waits.length > 0 ? this.options.onWait?.() : undefined;
+    return (await Promise.all(waits).finally(done)).every(Boolean);
   }
 
   /** Applies what is in the database by now. Resolves to false when that took too long, or the database is away. */

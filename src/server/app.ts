@@ -124,7 +124,10 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     db,
     bus: paced ?? bus,
     lateness: paced && (() => paced.lateness()),
-    onWait: () => void attention.pay(),
+    onWait() {
+      void attention.pay();
+      return bus.expect?.();
+    },
     notifier,
     caches: accounts,
     instance: config.derived.instanceName,

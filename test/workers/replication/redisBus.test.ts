@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { systemRandom } from "../../../src/lib/random";
 import type { Bus } from "../../../src/replication/bus";
 import { createRedisBus } from "../../../src/replication/redisBus";
 import { eventually } from "../../builders/eventually";
-import { startTestRedis } from "../../builders/redis";
+import { freePort, startTestRedis } from "../../builders/redis";
+import { selfSigned } from "../../builders/selfSigned";
 import type { TestRedis } from "../../builders/redis";
 import { quietLog, receiptTable, testProcess } from "../../builders/replication";
 
@@ -55,6 +59,7 @@ test("what is delivered lies at the others, and nobody waits for a Redis that is
     a.publish("x", `${i}`);
     await a.delivered();
     // One whole turn of the event loop, in which sockets are read.
+    b.rouse?.();
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     expect(got.at(-1)).toBe(`${i}`);
@@ -63,6 +68,73 @@ test("what is delivered lies at the others, and nobody waits for a Redis that is
   await eventually(() => !a.connected());
   await a.delivered();
   await redis.restart();
+});
+
+test("while much is said it is heard a few times a second, at once by who waits for it, and none is lost or torn", async () => {
+  const [a, b] = [newBus(), newBus()];
+  const long = "ü".repeat(200_000);
+  const turns: number[] = [];
+  const got: string[] = [];
+  let ready = false;
+  b.subscribe("ready", () => (ready = true));
+  b.subscribe("x", (text) => {
+    got.push(text);
+    turns.push(performance.now());
+  });
+  await eventually(() => {
+    a.publish("ready", "");
+    return ready;
+  });
+  for (let i = 0; i < 60; i++) {
+    a.publish("x", i % 20 === 19 ? long + String(i) : String(i));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await eventually(() => got.length === 60);
+  expect(got.map((text) => Number(text.replaceAll("ü", "")))).toEqual([...got.keys()]);
+  // Of those that came alone some were read with others.
+  const together = turns.filter((turn, i) => i > 0 && turn - (turns[i - 1] ?? 0) < 0.5).length;
+  expect(together).toBeGreaterThan(10);
+
+  const done = b.expect?.();
+  a.publish("x", "60");
+  a.publish("x", "61");
+  await eventually(() => got.length === 62);
+  done?.();
+});
+
+test("Redis is reached over TLS and over a unix socket, with a password", async () => {
+  const port = await freePort();
+  const { cert, key } = selfSigned("localhost");
+  const folder = mkdtempSync(join(tmpdir(), "synapse-ts-redis-tls-"));
+  open.push(() => rmSync(folder, { recursive: true }));
+  const [path, certificate_file, private_key_file] = ["redis.sock", "tls.crt", "tls.key"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(certificate_file, cert);
+  writeFileSync(private_key_file, key);
+  const tls = ["--tls-port", String(port), "--tls-cert-file", certificate_file, "--tls-key-file", private_key_file];
+  const more = ["--tls-auth-clients", "no", "--tls-ca-cert-file", certificate_file, "--unixsocket", path, "--requirepass", "secret"];
+  const server = await startTestRedis(() => [...tls, ...more]);
+  open.push(() => server.stop());
+  const secret = { password: "secret" };
+  const configs = [
+    { ...server.config, ...secret, host: "localhost", port, use_tls: true, ca_file: certificate_file },
+    { ...server.config, ...secret, path },
+  ];
+  const buses = configs.map((config) => {
+    const bus = createRedisBus({ config, log: quietLog, random: systemRandom });
+    open.push(() => bus.close());
+    return bus;
+  });
+  const got = new Set<string>();
+  for (const [i, bus] of buses.entries()) bus.subscribe("x", (text) => got.add(`${i} ${text}`));
+  await eventually(() => {
+    for (const [i, bus] of buses.entries()) bus.publish("x", `from ${i}`);
+    return got.size === 2;
+  });
+  expect([...got].sort()).toEqual(["0 from 1", "1 from 0"]);
 });
 
 test("channels can come and go while connected", async () => {

@@ -1,0 +1,157 @@
+import { EventEmitter } from "node:events";
+import { connect as connectPlain } from "node:net";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { RedisConfig } from "../config/types.generated";
+import { RedisReplies } from "./redisReplies";
+import type { RedisReply } from "./redisReplies";
+import { CONNECT_TIMEOUT_MS, tlsOptions } from "./redisClient";
+import type { RedisAddress } from "./redisClient";
+
+interface Question {
+  readonly resolve: (reply: RedisReply) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * How long what comes may wait in the socket after something was read. Being woken costs a process many times what a message does, so that in
+ * busy times it reads many at once; in quiet ones each is read when it comes.
+ */
+export const REST_MS = 20;
+const BUFFER_BYTES = 65_536;
+
+/**
+ * The connection on which a process hears Redis's pub/sub channels: a client of its own, because it must be able to leave messages in the
+ * socket for a moment and to take them out at a word, and because each process hears all messages. Emits `error` and `end`.
+ */
+export class RedisSubscriber extends EventEmitter {
+  isOpen = false;
+  isReady = false;
+  private socket: Socket | undefined;
+  private readonly replies = new RedisReplies((reply) => this.take(reply));
+  private readonly questions: Question[] = [];
+  private receive: (message: string, channel: string) => void = () => undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private expecting = 0;
+
+  constructor(
+    private readonly config: RedisConfig,
+    private readonly address: RedisAddress,
+  ) {
+    super();
+  }
+
+  async connect(): Promise<void> {
+    const { username, password } = this.config;
+    const socket = this.open();
+    this.socket = socket;
+    this.isOpen = true;
+    socket.setNoDelay(true);
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error("no connection in time")));
+    socket.on("error", (error) => this.emit("error", error));
+    socket.on("close", () => this.ended());
+    await new Promise<void>((resolve, reject) => {
+      socket.once(this.config.use_tls && !("path" in this.address) ? "secureConnect" : "connect", resolve);
+      socket.once("error", reject);
+      socket.once("close", () => reject(new Error("the connection was closed")));
+    });
+    if (password !== undefined) await this.ask(username === undefined ? ["AUTH", password] : ["AUTH", username, password]);
+    socket.setTimeout(0);
+    this.isReady = true;
+  }
+
+  /** `receive` gets the messages of all channels; it must not throw. */
+  async subscribe(channels: readonly string[], receive: (message: string, channel: string) => void): Promise<void> {
+    this.receive = receive;
+    await Promise.all([this.ask(["SUBSCRIBE", ...channels]), ...channels.slice(1).map(() => this.answer())]);
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    await this.ask(["UNSUBSCRIBE", channel]);
+  }
+
+  async ping(): Promise<void> {
+    await this.ask(["PING"]);
+  }
+
+  /** Reads on at once. Gives whether there may be something to read, which is done after the next turn of the event loop. */
+  rouse(): boolean {
+    if (!this.timer) return false;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.socket?.resume();
+    return true;
+  }
+
+  /** Leaves nothing in the socket until the returned function is called. */
+  expect(): () => void {
+    this.expecting++;
+    this.rouse();
+    return () => void this.expecting--;
+  }
+
+  destroy(): void {
+    this.socket?.destroy();
+    this.ended();
+  }
+
+  private open(): Socket {
+    const { config, address } = this;
+    if (config.use_tls && !("path" in address)) {
+      const socket = connectTls({ ...address, ...tlsOptions(config) });
+      // What TLS has read already cannot be left in the socket.
+      return socket.on("data", (data: Buffer) => this.read(data));
+    }
+    const onread = {
+      buffer: Buffer.alloc(BUFFER_BYTES),
+      callback: (length: number, buffer: Uint8Array): boolean => {
+        this.read(Buffer.from(buffer.buffer, buffer.byteOffset, length));
+        return length === buffer.length || !this.rests();
+      },
+    };
+    return connectPlain({ ...address, onread });
+  }
+
+  private read(piece: Buffer): void {
+    try {
+      this.replies.add(piece);
+    } catch (error) {
+      this.socket?.destroy(error as Error);
+    }
+  }
+
+  /** Begins a rest, unless somebody waits or a message is here in part. */
+  private rests(): boolean {
+    if (!this.isReady || this.expecting > 0 || this.questions.length > 0 || this.replies.isPartial) return false;
+    this.timer ??= setTimeout(() => this.rouse(), REST_MS).unref();
+    return true;
+  }
+
+  private ask(words: readonly string[]): Promise<RedisReply> {
+    if (!this.isOpen) return Promise.reject(new Error("not connected"));
+    this.rouse();
+    const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+    this.socket?.write(`*${words.length}\r\n${parts.join("")}`);
+    return this.answer();
+  }
+
+  private answer(): Promise<RedisReply> {
+    return new Promise((resolve, reject) => this.questions.push({ resolve, reject }));
+  }
+
+  private take(reply: RedisReply): void {
+    if (Array.isArray(reply) && reply[0] === "message") return this.receive(String(reply[2]), String(reply[1]));
+    const question = this.questions.shift();
+    if (reply instanceof Error) question?.reject(reply);
+    else question?.resolve(reply);
+  }
+
+  private ended(): void {
+    if (!this.isOpen) return;
+    this.isOpen = this.isReady = false;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    for (const { reject } of this.questions.splice(0)) reject(new Error("the connection was closed"));
+    this.emit("end");
+  }
+}
