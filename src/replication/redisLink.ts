@@ -102,7 +102,9 @@ export class RedisLink<Client extends RedisConnection> {
       late = setTimeout(() => reject(new Error("no answer to PING")), this.options.pongMs ?? 5_000).unref();
     });
     try {
-      await Promise.race([Promise.all([client.ping(), this.requireSameServer()]), silence]);
+      await Promise.race([client.ping(), silence]);
+      // Sentinels that do not answer are no reason to give up a server that does.
+      void this.requireSameServer().catch((error: unknown) => this.lost(client, error));
       if (this.client === client) this.timer = setTimeout(() => void this.ping(client), this.options.pingMs ?? 10_000).unref();
     } catch (error) {
       this.lost(client, error);

@@ -6,7 +6,7 @@ const MAX_CHAIN = 100_000;
 
 /**
  * The auth chain of some events: all that they rest on, not the events themselves unless one rests on another. Level by level, each in one
- * query. Each event comes after those that it rests on: who takes them in one by one has the newest of each kind in the end.
+ * query. By depth, so that each event comes after those that it rests on: who takes them in one by one has the newest of each kind in the end.
  */
 export async function authChainOf(app: Pick<App, "caches">, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
   const chain = new Map<string, StoredEvent>();
