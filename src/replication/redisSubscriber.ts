@@ -19,6 +19,8 @@ interface Question {
  */
 export const REST_MS = 20;
 const BUFFER_BYTES = 65_536;
+/** As the client library has it for the other direction. */
+const KEEP_ALIVE_MS = 5_000;
 
 /**
  * The connection on which a process hears Redis's pub/sub channels: a client of its own, because it must be able to leave messages in the
@@ -47,6 +49,7 @@ export class RedisSubscriber extends EventEmitter {
     this.socket = socket;
     this.isOpen = true;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error("no connection in time")));
     socket.on("error", (error) => this.emit("error", error));
     socket.on("close", () => this.ended());
