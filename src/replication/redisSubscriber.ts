@@ -17,7 +17,7 @@ interface Question {
  * How long what comes may wait in the socket after something was read. Being woken costs a process many times what a message does, so that in
  * busy times it reads many at once; in quiet ones each is read when it comes.
  */
-export const REST_MS = 20;
+const REST_MS = 20;
 const BUFFER_BYTES = 65_536;
 /** As the client library has it for the other direction. */
 const KEEP_ALIVE_MS = 5_000;
