@@ -35,6 +35,7 @@ export class RedisSubscriber extends EventEmitter {
   private receive: (message: string, channel: string) => void = () => undefined;
   private timer: NodeJS.Timeout | undefined;
   private expecting = 0;
+  private isRousing = false;
 
   constructor(
     private readonly config: RedisConfig,
@@ -79,10 +80,13 @@ export class RedisSubscriber extends EventEmitter {
 
   /** Reads on at once. Gives whether there may be something to read, which is done after the next turn of the event loop. */
   rouse(): boolean {
-    if (!this.timer) return false;
+    if (!this.timer) return this.isRousing;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.socket?.resume();
+    // Whoever comes later in this turn finds it roused, and yet nothing is read before the next.
+    this.isRousing = true;
+    setImmediate(() => (this.isRousing = false));
     return true;
   }
 

@@ -58,9 +58,9 @@ test("what is delivered lies at the others, and nobody waits for a Redis that is
   for (let i = 0; i < 100; i++) {
     a.publish("x", `${i}`);
     await a.delivered();
-    // One whole turn of the event loop, in which sockets are read.
+    // As a request does that comes right after another one.
     b.rouse?.();
-    await new Promise(setImmediate);
+    if (b.rouse?.()) await new Promise(setImmediate);
     await new Promise(setImmediate);
     expect(got.at(-1)).toBe(`${i}`);
   }
