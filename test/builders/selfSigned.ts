@@ -11,7 +11,22 @@ export function selfSigned(name = "peer"): { readonly key: Buffer; readonly cert
     const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
     execFileSync(
       "openssl",
-      ["req", "-x509", ...curve, "-nodes", "-subj", `/CN=${name}`, "-days", "2", "-keyout", keyFile, "-out", certFile],
+      [
+        "req",
+        "-x509",
+        ...curve,
+        "-nodes",
+        "-subj",
+        `/CN=${name}`,
+        "-addext",
+        "subjectAltName=IP:127.0.0.1,DNS:peer",
+        "-days",
+        "2",
+        "-keyout",
+        keyFile,
+        "-out",
+        certFile,
+      ],
       {
         stdio: "ignore",
       },
