@@ -16,7 +16,7 @@ interface Session {
   readonly dbid?: number | undefined;
 }
 
-export const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 /** Commands that wait for a slow Redis. What is beyond is dropped: readers find the gap. */
 const MAX_QUEUED = 20_000;
 

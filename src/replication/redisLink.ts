@@ -81,8 +81,8 @@ export class RedisLink<Client extends RedisConnection> {
     client.on("error", (error) => this.lost(client, error));
     client.on("end", () => this.lost(client, new Error("the connection was closed")));
     try {
-      await client.connect();
-      await prepare(client);
+      await this.answered(client.connect());
+      await this.answered(prepare(client));
     } catch (error) {
       this.lost(client, error);
       return;
@@ -97,17 +97,24 @@ export class RedisLink<Client extends RedisConnection> {
   }
 
   private async ping(client: Client): Promise<void> {
-    let late: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      late = setTimeout(() => reject(new Error("no answer to PING")), this.options.pongMs ?? 5_000).unref();
-    });
     try {
-      await Promise.race([client.ping(), silence]);
+      await this.answered(client.ping());
       // Sentinels that do not answer are no reason to give up a server that does.
       void this.requireSameServer().catch((error: unknown) => this.lost(client, error));
       if (this.client === client) this.timer = setTimeout(() => void this.ping(client), this.options.pingMs ?? 10_000).unref();
     } catch (error) {
       this.lost(client, error);
+    }
+  }
+
+  /** Rejects when Redis says nothing for too long. */
+  private async answered(work: Promise<unknown>): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      late = setTimeout(() => reject(new Error("no answer")), this.options.pongMs ?? 5_000).unref();
+    });
+    try {
+      await Promise.race([work, silence]);
     } finally {
       clearTimeout(late);
     }

@@ -1,11 +1,11 @@
 import { EventEmitter } from "node:events";
 import { connect as connectPlain } from "node:net";
 import type { Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { TLSSocket, connect as connectTls } from "node:tls";
 import type { RedisConfig } from "../config/types.generated";
 import { RedisReplies } from "./redisReplies";
 import type { RedisReply } from "./redisReplies";
-import { CONNECT_TIMEOUT_MS, tlsOptions } from "./redisClient";
+import { tlsOptions } from "./redisClient";
 import type { RedisAddress } from "./redisClient";
 
 interface Question {
@@ -51,16 +51,14 @@ export class RedisSubscriber extends EventEmitter {
     this.isOpen = true;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error("no connection in time")));
     socket.on("error", (error) => this.emit("error", error));
     socket.on("close", () => this.ended());
     await new Promise<void>((resolve, reject) => {
-      socket.once(this.config.use_tls && !("path" in this.address) ? "secureConnect" : "connect", resolve);
+      socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", resolve);
       socket.once("error", reject);
       socket.once("close", () => reject(new Error("the connection was closed")));
     });
     if (password !== undefined) await this.ask(username === undefined ? ["AUTH", password] : ["AUTH", username, password]);
-    socket.setTimeout(0);
     this.isReady = true;
   }
 

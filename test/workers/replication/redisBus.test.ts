@@ -104,7 +104,7 @@ test("while much is said it is heard a few times a second, at once by who waits 
 
 test("Redis is reached over TLS and over a unix socket, with a password", async () => {
   const port = await freePort();
-  const { cert, key } = selfSigned("127.0.0.1");
+  const { cert, key } = selfSigned();
   const folder = mkdtempSync(join(tmpdir(), "synapse-ts-redis-tls-"));
   open.push(() => rmSync(folder, { recursive: true }));
   const [path, certificate_file, private_key_file] = ["redis.sock", "tls.crt", "tls.key"].map((name) => join(folder, name)) as [
