@@ -63,7 +63,7 @@ export async function insertRegistrationToken(
 export async function updateRegistrationToken(db: Db, token: string, terms: Partial<Terms>): Promise<RegistrationTokenRow | undefined> {
   const rows = await db<RegistrationTokenRow>`
     update registration_tokens set
-      uses_allowed = case when ${terms.usesAllowed === undefined} then uses_allowed else ${terms.usesAllowed ?? null}::int end,
+      uses_allowed = case when ${terms.usesAllowed === undefined} then uses_allowed else ${terms.usesAllowed ?? null}::int8 end,
       expires_ts = case when ${terms.expiresTs === undefined} then expires_ts else ${terms.expiresTs ?? null}::int8 end
     where token = ${token}
     returning token, uses_allowed as "usesAllowed", pending, completed, expires_ts as "expiresTs"`;

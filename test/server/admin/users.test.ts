@@ -262,7 +262,11 @@ test("registration tokens", async () => {
   expect(await list("?valid=true")).toEqual([random.token]);
   expect(await list("?valid=false")).toEqual(["abc"]);
   expect((await list("")).sort()).toEqual([random.token, "abc"].sort());
-  expect((await a.manage("PUT", `${path}/abc`, { uses_allowed: null })).body).toMatchObject({ uses_allowed: null });
+  const most = { uses_allowed: Number.MAX_SAFE_INTEGER, expiry_time: Number.MAX_SAFE_INTEGER };
+  expect((await a.manage("PUT", `${path}/abc`, most)).body).toMatchObject(most);
+  expect((await a.manage("POST", `${path}/new`, { token: "many", ...most })).body).toMatchObject(most);
+  expect((await a.manage("DELETE", `${path}/many`)).body).toEqual({});
+  expect((await a.manage("PUT", `${path}/abc`, { uses_allowed: null, expiry_time: null })).body).toMatchObject({ uses_allowed: null });
   expect(await list("?valid=false")).toEqual([]);
   expect((await a.manage("DELETE", `${path}/abc`)).body).toEqual({});
   expect((await a.manage("GET", `${path}/abc`)).status).toBe(404);
