@@ -2,7 +2,8 @@
 module.exports = {
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "commonjs" } }] },
-  testEnvironment: "node",
+  testEnvironment: "<rootDir>/test/builders/environment.js",
+  testSequencer: "<rootDir>/test/builders/sequencer.js",
   globalSetup: "<rootDir>/test/builders/globalSetup.ts",
   globalTeardown: "<rootDir>/test/builders/globalTeardown.ts",
   testTimeout: 120_000,

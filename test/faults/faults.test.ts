@@ -7,8 +7,8 @@ import { formatReport, unavailability } from "./report";
 import { makeSchedule } from "./schedule";
 import { KEYS, extra, openStage, playFaults, processes, readOutcome, settle } from "./stage";
 
-/** Seconds of faults; many for a long run by hand: SYNAPSE_TS_FAULTS_SECONDS=600 npx jest test/faults. */
-const SECONDS = Number(process.env["SYNAPSE_TS_FAULTS_SECONDS"] ?? 45);
+/** Seconds of faults, fewer while one is at work; many for a long run by hand: SYNAPSE_TS_FAULTS_SECONDS=600 npx jest test/faults. */
+const SECONDS = Number(process.env["SYNAPSE_TS_FAULTS_SECONDS"] ?? (process.env["CI"] ? 300 : 45));
 const IS_LONG = SECONDS > 120;
 const MAX_FREEZE_MS = IS_LONG ? 30_000 : 8_000;
 /** The seed of a run that failed plays the same faults again: SYNAPSE_TS_FAULTS_SEED=... */
