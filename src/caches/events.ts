@@ -1,15 +1,17 @@
 import type { JsonObject } from "../lib/json";
 import { parseLosslessJson } from "../lib/jsonLossless";
+import { createLru } from "../lib/lru";
 import type { Pdu, RoomEvent } from "../rooms/event";
 import type { Filterable } from "../rooms/filter";
 import { parseEvent } from "../rooms/parseEvent";
 import { redact } from "../rooms/redact";
 import type { Db } from "../storage/db";
 import { BY_NO_EVENT, findEventNids, getEventsByNid } from "../storage/events";
-import type { EventRow } from "../storage/events";
+import type { EventRow, EventStreamRow } from "../storage/events";
 import { createCache } from "./cache";
 import type { CacheStats } from "./cache";
 import type { RoomDirectory, RoomInfo } from "./rooms";
+import { toldRow } from "./toldEvent";
 
 /** What handlers made of an event for clients, by format. */
 export interface Renderings {
@@ -94,6 +96,8 @@ export interface EventReader {
   isCached(eventId: string): boolean;
   /** Puts an event in that was just stored. */
   add(event: StoredEvent): void;
+  /** Puts an event in that any process stored, from what the events stream says of it. */
+  tell(streamOrdering: number, row: EventStreamRow): void;
   /** Drops what is cached of an event, since its row changed (a redaction). */
   drop(eventId: string): void;
   /** Drops all that is cached of a room, as some of its events are gone. */
@@ -111,8 +115,28 @@ function sizeOf({ row }: StoredEvent): number {
   return FIXED_BYTES + row.json.length * (BYTES_PER_CHARACTER + (row.stateKey === null ? 0 : PARSED_PER_CHARACTER));
 }
 
+function withRooms(rows: readonly EventRow[], rooms: ReadonlyMap<number, RoomInfo>): [number, StoredEvent][] {
+  return rows.flatMap((row): [number, StoredEvent][] => {
+    const room = rooms.get(row.roomNid);
+    return room ? [[row.nid, new StoredEvent(row, room)]] : [];
+  });
+}
+
+/** Events that were changed lately. */
+const MAX_CHANGED = 1_000;
 /** New events are rendered and pushed soon, if at all: so many stay parsed until then. */
 const MAX_FRESH = 200;
+
+/** To be told of each new event. */
+function createFresh(): (event: StoredEvent) => void {
+  const fresh: StoredEvent[] = [];
+  let oldest = 0;
+  return (event) => {
+    fresh[oldest]?.shed();
+    fresh[oldest] = event;
+    oldest = (oldest + 1) % MAX_FRESH;
+  };
+}
 
 export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readonly bytes: number; readonly ids: number }): EventReader {
   const events = createCache<number, StoredEvent>({
@@ -122,11 +146,7 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
     load: async (nids) => {
       const rows = await getEventsByNid(db, nids);
       for (const row of rows) nidOf.set(row.eventId, { nid: row.nid });
-      const infos = await rooms.byNids([...new Set(rows.map((row) => row.roomNid))]);
-      return rows.flatMap((row) => {
-        const room = infos.get(row.roomNid);
-        return room ? [[row.nid, new StoredEvent(row, room)] as const] : [];
-      });
+      return withRooms(rows, await rooms.byNids([...new Set(rows.map((row) => row.roomNid))]));
     },
   });
   const nidOf = createCache<string, { readonly nid: number }>({
@@ -135,12 +155,13 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
     load: async (ids) => (await findEventNids(db, ids)).map(({ eventId, nid }) => [eventId, { nid }]),
   });
 
-  const fresh: StoredEvent[] = [];
-  let oldest = 0;
-  function keepParsed(event: StoredEvent): void {
-    fresh[oldest]?.shed();
-    fresh[oldest] = event;
-    oldest = (oldest + 1) % MAX_FRESH;
+  // Another stream may tell of a change before a row comes that has been waiting for those before it.
+  const changed = createLru<string, true>(MAX_CHANGED);
+  const keepParsed = createFresh();
+  function add(event: StoredEvent): void {
+    keepParsed(event);
+    events.set(event.row.nid, event);
+    nidOf.set(event.row.eventId, { nid: event.row.nid });
   }
 
   async function byIds(eventIds: readonly string[]): Promise<Map<string, StoredEvent>> {
@@ -157,12 +178,15 @@ export function createEventReader(db: Db, rooms: RoomDirectory, limits: { readon
     nidsOf: (eventIds) => nidOf.loadMany(eventIds),
     cached: (nid) => events.get(nid),
     isCached: (eventId) => nidOf.get(eventId) !== undefined,
-    add(event) {
-      keepParsed(event);
-      events.set(event.row.nid, event);
-      nidOf.set(event.row.eventId, { nid: event.row.nid });
+    add,
+    tell(streamOrdering, row) {
+      const room = rooms.cachedByNid(row.roomNid);
+      if (!room || events.get(row.nid) || changed.has(row.eventId)) return;
+      const told = toldRow(streamOrdering, row);
+      if (told) add(new StoredEvent(told, room));
     },
     drop(eventId) {
+      changed.set(eventId, true);
       const nid = nidOf.get(eventId)?.nid;
       if (nid !== undefined) return events.delete(nid);
       // Its number went out of memory before the event did.

@@ -12,8 +12,8 @@ import type { RoomKey } from "./readPositions";
 import { advanceEntry, applyReceipt } from "./unreadEntry";
 import type { Count, UnreadEntry } from "./unreadEntry";
 import { loadUnreadEntries } from "./unreadLoad";
-import { announce, completeTail, createUnreadTails } from "./unreadTails";
-import type { PushSummary, UnreadTail } from "./unreadTails";
+import { announce, completeTail, createUnreadTails, decodeSummary } from "./unreadTails";
+import type { UnreadTail } from "./unreadTails";
 
 export interface UnreadCountsOptions {
   readonly db: Db;
@@ -50,6 +50,11 @@ export class UnreadCounts {
     return this.entries.size;
   }
 
+  /** Whether somebody asked for counts in the room lately. */
+  covers(roomNid: number): boolean {
+    return this.tails.peek(roomNid) !== undefined;
+  }
+
   /** Counts by thread for each of the rooms, as of now or later. Threads without unread events are left out. */
   async of(userId: string, rooms: readonly RoomKey[]): Promise<Map<string, ReadonlyMap<string, Count>>> {
     const { pushRules, position } = this.options;
@@ -70,10 +75,11 @@ export class UnreadCounts {
     return out;
   }
 
-  /** To be told of every row of the events stream, before its position moves. summary: what push rules made of it, if known. */
-  applyEvent({ id, row }: StreamRow<EventStreamRow>, summary: PushSummary | undefined): void {
+  /** To be told of every row of the events stream, before its position moves. */
+  applyEvent({ id, row }: StreamRow<EventStreamRow>): void {
     const tail = this.tails.peek(row.roomNid);
     if (!tail) return;
+    const summary = decodeSummary(row.push);
     if (row.redacts !== null && mayMatter(tail, row.redacts)) return this.tails.drop(row.roomNid);
     if (!announce(tail, { streamOrdering: id, eventId: row.eventId, sender: row.sender, summary })) return this.tails.drop(row.roomNid);
     const ownEntry = summary ? undefined : this.entries.peek(keyOf(row.roomId, row.sender));

@@ -41,9 +41,13 @@ export interface UnreadTail {
 
 const MAX_ROWS = 128;
 
-/** Compact JSON for the wire. */
+/** Single users of whom a summary tells; where there are more each process that wants to know asks the database. */
+const MAX_USERS = 100;
+
+/** Compact JSON for the stream. */
 export function encodeSummary(summary: PushSummary): JsonValue {
   const { threadId, classes, users, senderRead } = summary;
+  if (users.length > MAX_USERS) return null;
   return [threadId, classes.map((c) => [...c]), users.map((u) => [...u]), senderRead ?? null];
 }
 

@@ -268,11 +268,16 @@ export interface EventStreamRow {
   /** The event that this one relates to, and how (`m.thread` and so on). */
   readonly relatesTo: string | null;
   readonly relType: string | null;
+  /** What push rules made of it (caches/unreadTails). Null where the database has to be asked. */
+  readonly push: JsonValue;
+  /** The rest of what is stored of it (caches/toldEvent). Null likewise. */
+  readonly stored: JsonValue;
 }
 
 /** Rows of the events stream with from < position <= to, in order. Soft-failed and rejected events are not announced. */
 export async function eventsBetween(db: Db, from: number, to: number): Promise<{ id: number; row: EventStreamRow }[]> {
-  const rows = await db<Omit<EventStreamRow, "membership" | "prevMembership" | "displayName"> & MemberTexts & { id: number }>`
+  type Read = Omit<EventStreamRow, "membership" | "prevMembership" | "displayName" | "push" | "stored">;
+  const rows = await db<Read & MemberTexts & { id: number }>`
     select e.stream_ordering as id, e.nid, e.room_nid as "roomNid", r.room_id as "roomId", e.event_id as "eventId", e.type,
            e.state_key as "stateKey", e.sender, e.redacts, d.key_nid as "keyNid", d.prev_nid as "prevNid",
            case when e.type = 'm.room.member' then e.json end as "memberJson", p.json as "prevJson",
@@ -287,7 +292,7 @@ export async function eventsBetween(db: Db, from: number, to: number): Promise<{
     order by e.stream_ordering`;
   return rows.map(({ id, memberJson, prevJson, ...row }) => {
     const content = contentOf(memberJson);
-    return { id, row: { ...row, ...content, prevMembership: contentOf(prevJson).membership } };
+    return { id, row: { ...row, ...content, prevMembership: contentOf(prevJson).membership, push: null, stored: null } };
   });
 }
 

@@ -21,6 +21,8 @@ const row: RowCodec<EventStreamRow> = tuple({
   resets: "bool",
   relatesTo: "string?",
   relType: "string?",
+  push: "json",
+  stored: "json",
 });
 
 /** Persisted events, in the order in which clients see them. A member event also wakes its target, who may not be in the room yet. */

@@ -1,4 +1,7 @@
 import { StoredEvent } from "../caches/events";
+import { tellStored } from "../caches/toldEvent";
+import { encodeSummary } from "../caches/unreadTails";
+import type { PushSummary } from "../caches/unreadTails";
 import { own } from "../lib/json";
 import type { EventRow, EventStreamRow } from "../storage/events";
 import type { NewEventRow } from "../storage/persistEvents";
@@ -36,8 +39,12 @@ export const placeAt = (batch: readonly PendingEvent[], ids: readonly number[]):
 export const concerns = (built: BuiltOnTip): boolean =>
   built.moves.some(({ nid }) => nid === built.nid) || (built.after === undefined && built.verdict.rejected === null);
 
-/** What the events stream says of a stored event. */
-export function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
+/** What the events stream says of a stored event. summary: what push rules made of it, where that is known. */
+export function streamRow(
+  { row: stored }: StoredEvent,
+  { pending, row }: Placed,
+  summary: PushSummary | undefined,
+): StreamRow<EventStreamRow> {
   const { built } = pending;
   const own = built.moves.find(({ nid }) => nid === built.nid);
   const isMember = row.type === "m.room.member" && row.stateKey !== null && concerns(built);
@@ -60,6 +67,8 @@ export function streamRow({ pending, row }: Placed): StreamRow<EventStreamRow> {
       resets: built.moves.length > (own ? 1 : 0),
       relatesTo: row.relation?.relatesTo ?? null,
       relType: row.relation?.relType ?? null,
+      push: summary ? encodeSummary(summary) : null,
+      stored: tellStored(stored),
     },
   };
 }

@@ -20,7 +20,7 @@ import { placeAt, storedRow, streamRow } from "./eventRows";
 import { noteExpiries } from "./expiry";
 import { broughtMembers, memberRows } from "./memberRows";
 import { cancelOvertakenBy } from "./overtaken";
-import type { PendingEvent, Placed, PushPersister } from "./pendingEvent";
+import type { PendingEvent, Placed, PushPersister, PushRows } from "./pendingEvent";
 import { tipRows } from "./tipRows";
 
 /** Another process wrote to a room of this batch: its tip is not what we took it for. */
@@ -114,7 +114,7 @@ export async function flushEvents(deps: FlushDeps, batch: readonly PendingEvent[
     const changes = batch.flatMap((pending) => pending.forget ?? []);
     return { placed: events, forget: await appendCacheChanges(tx, cachesStream.lockKey, changes) };
   });
-  return { ...resultFor(placed), forget };
+  return { ...resultFor(placed, push?.summaries), forget };
 }
 
 /** What a stored batch looks like to readers, given its positions. What is to be forgotten is read from the database in time. */
@@ -122,12 +122,14 @@ export function resultOf(batch: readonly PendingEvent[], ids: readonly number[])
   return { ...resultFor(placeAt(batch, ids)), forget: [] };
 }
 
-function resultFor(placed: readonly Placed[]): Omit<FlushResult, "forget"> {
-  return {
-    stored: placed.map(
-      ({ pending: { built, redactedBy }, row }) => new StoredEvent(storedRow(row, redactedBy ?? null), built.tip.room, built.event),
-    ),
-    // Nobody hears of what was refused.
-    rows: placed.filter(({ row }) => row.rejected === null && !row.softFailed).map(streamRow),
-  };
+function resultFor(placed: readonly Placed[], summaries?: PushRows["summaries"]): Omit<FlushResult, "forget"> {
+  const stored = placed.map(
+    ({ pending: { built, redactedBy }, row }) => new StoredEvent(storedRow(row, redactedBy ?? null), built.tip.room, built.event),
+  );
+  // Nobody hears of what was refused.
+  const rows = placed.flatMap((one, i) => {
+    const event = stored[i];
+    return !event || one.row.rejected !== null || one.row.softFailed ? [] : streamRow(event, one, summaries?.get(one.row.nid));
+  });
+  return { stored, rows };
 }

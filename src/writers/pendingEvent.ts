@@ -1,3 +1,4 @@
+import type { PushSummary } from "../caches/unreadTails";
 import type { CacheChange } from "../storage/cacheChanges";
 import type { Db } from "../storage/db";
 import type { NewEventRow } from "../storage/persistEvents";
@@ -24,6 +25,8 @@ export interface PushPersister {
   evaluate(events: readonly PendingEvent[]): Promise<PushRows>;
 }
 export interface PushRows {
+  /** By event number. */
+  readonly summaries: ReadonlyMap<number, PushSummary>;
   /** positions: event number -> position in the events stream. */
   insert(tx: Db, positions: ReadonlyMap<number, number>): Promise<unknown>;
 }

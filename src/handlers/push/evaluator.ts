@@ -3,7 +3,6 @@ import type { CacheStats } from "../../caches/cache";
 import type { Caches } from "../../caches/caches";
 import type { PushRulesCache } from "../../caches/pushRules";
 import type { PushSummary } from "../../caches/unreadTails";
-import { createLru } from "../../lib/lru";
 import { packedGet } from "../../lib/packedMap";
 import { levelsFrom } from "../../rooms/auth/levels";
 import type { RoomEvent } from "../../rooms/event";
@@ -31,8 +30,6 @@ export interface PushEvaluatorDeps {
 
 export interface PushEvaluator extends PushPersister {
   readonly stats: CacheStats;
-  /** What push rules made of an event that was evaluated here and is being announced; asked for once. */
-  takeSummary(nid: number): PushSummary | undefined;
   /** Somebody ignores others than before. */
   forgetIgnorers(): void;
 }
@@ -45,12 +42,10 @@ interface Evaluated {
 }
 
 const MAX_THREAD_HOPS = 3;
-const MAX_SUMMARIES = 5_000;
 
 /** Evaluates push rules of the events that the room writer is about to store. */
 export function createPushEvaluator(deps: PushEvaluatorDeps): PushEvaluator {
   const { db, caches, members, takesPart } = deps;
-  const summaries = createLru<number, PushSummary>(MAX_SUMMARIES);
   const ignorers = createCache<string, { readonly users: ReadonlySet<string> }>({
     name: "ignored_by",
     max: 20_000,
@@ -89,18 +84,15 @@ export function createPushEvaluator(deps: PushEvaluatorDeps): PushEvaluator {
       const outcomes = index ? evaluateEvent(built.event, index, context) : { classes: [], users: [] };
       return { event: pending, outcomes, summary: summaryOf(outcomes, threads[i] ?? mainThread, senderRead) };
     });
-    for (const { event, summary } of evaluated) summaries.set(event.built.nid, summary);
-    return { insert: (tx, positions) => insertOutcomes(tx, evaluated, positions) };
+    return {
+      summaries: new Map(evaluated.map(({ event, summary }) => [event.built.nid, summary])),
+      insert: (tx, positions) => insertOutcomes(tx, evaluated, positions),
+    };
   }
 
   return {
     stats: ignorers.stats,
     evaluate,
-    takeSummary(nid) {
-      const summary = summaries.get(nid);
-      summaries.delete(nid);
-      return summary;
-    },
     forgetIgnorers: () => ignorers.clear(),
   };
 }

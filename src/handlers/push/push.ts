@@ -56,12 +56,12 @@ export function createPush({ config, db, caches, streams, serverName }: PushDeps
     members,
     evaluator: createPushEvaluator({ db, caches, pushRules: rules, members, takesPart }),
   };
-  follow(streams, push);
+  follow({ streams, caches }, push);
   return push;
 }
 
 /** Keeps it in step with the streams. */
-function follow(streams: App["streams"], { rules, unread, evaluator, members }: Push): void {
+function follow({ streams, caches }: Pick<App, "streams" | "caches">, { rules, unread, evaluator, members }: Push): void {
   streams.subscribe(pushRulesStream, (rows) => {
     for (const { row } of rows) {
       rules.forget(row.userId);
@@ -71,7 +71,9 @@ function follow(streams: App["streams"], { rules, unread, evaluator, members }: 
   streams.subscribe(eventsStream, (rows) => {
     for (const entry of rows) {
       members.applyEvent(entry.row);
-      unread.applyEvent(entry, evaluator.takeSummary(entry.row.nid));
+      unread.applyEvent(entry);
+      // Whoever counts what is unread in a room shows it next.
+      if (unread.covers(entry.row.roomNid)) caches.events.tell(entry.id, entry.row);
     }
   });
   streams.subscribe(receiptsStream, (rows) => {

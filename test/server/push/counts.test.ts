@@ -37,7 +37,9 @@ const emptyCounts = (): UnreadCounts =>
 beforeAll(async () => {
   server = await createTestApp();
   reader = emptyCounts();
-  server.app.streams.subscribe(eventsStream, (rows) => rows.forEach((row) => reader.applyEvent(row, undefined)));
+  server.app.streams.subscribe(eventsStream, (rows) =>
+    rows.forEach(({ id, row }) => reader.applyEvent({ id, row: { ...row, push: null } })),
+  );
   server.app.streams.subscribe(receiptsStream, (rows) => rows.forEach(({ row }) => reader.applyReceipt(row)));
 });
 afterAll(() => server.close());
