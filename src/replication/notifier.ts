@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock";
+import type { EndSignal } from "../lib/ending";
 import { runOutsideContext } from "../observe/context";
 import type { WakeTargets } from "../streams/defineStream";
 import type { ReplicationMetrics } from "./metrics";
@@ -9,7 +10,7 @@ export interface Listener {
    * True when something happened since the listener was made or since the last wait, false after timeoutMs or when the
    * signal aborts.
    */
-  wait(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  wait(timeoutMs: number, signal?: EndSignal): Promise<boolean>;
   /** Must be called in the end. */
   close(): void;
 }
@@ -36,7 +37,7 @@ interface ActiveUser {
 
 const DEFAULT_TTL_MS = 60_000;
 
-function waitOn(waiter: Waiter, timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+function waitOn(waiter: Waiter, timeoutMs: number, signal: EndSignal | undefined): Promise<boolean> {
   if (waiter.news || timeoutMs <= 0 || signal?.aborted) {
     const { news } = waiter;
     waiter.news = false;
@@ -52,7 +53,7 @@ function waitOn(waiter: Waiter, timeoutMs: number, signal: AbortSignal | undefin
     };
     const giveUp = (): void => settle(false);
     const timer = setTimeout(giveUp, timeoutMs);
-    signal?.addEventListener("abort", giveUp, { once: true });
+    signal?.addEventListener("abort", giveUp);
     waiter.settle = settle;
   });
 }

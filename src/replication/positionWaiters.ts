@@ -1,3 +1,5 @@
+import type { EndSignal } from "../lib/ending";
+
 interface PositionWaiter {
   readonly position: number;
   readonly settle: (reached: boolean) => void;
@@ -8,12 +10,12 @@ export class PositionWaiters {
   private readonly waiting = new Set<PositionWaiter>();
 
   /** Resolves to whether the position was reached within timeoutMs. */
-  wait(position: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+  wait(position: number, timeoutMs: number, signal?: EndSignal): Promise<boolean> {
     if (signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const giveUp = (): void => waiter.settle(false);
       const timer = setTimeout(giveUp, timeoutMs);
-      signal?.addEventListener("abort", giveUp, { once: true });
+      signal?.addEventListener("abort", giveUp);
       const waiter: PositionWaiter = {
         position,
         settle: (reached) => {

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock";
+import type { EndSignal } from "../lib/ending";
 import type { Random } from "../lib/random";
 import { runOutsideContext } from "../observe/context";
 import type { Database } from "../storage/db";
@@ -8,8 +9,7 @@ import type { AnyStream, StreamDef } from "../streams/defineStream";
 import { announcement, batchOf, decodeBatch, encodeBatch } from "./batch";
 import type { StreamBatch } from "./batch";
 import type { Bus } from "./bus";
-import { StreamFollower } from "./follower";
-import type { Application, CaughtUp } from "./follower";
+import { StreamFollower, type Application, type CaughtUp } from "./follower";
 import { messageOf } from "./log";
 import type { ReplicationLog } from "./log";
 import { createMemoryLog, encodeUpdates } from "./memoryLog";
@@ -207,7 +207,7 @@ export class Streams {
    * Resolves to true when all the positions have been reached here, to false when that took too long. Positions of streams
    * that this process doesn't follow are taken for reached.
    */
-  async waitFor(positions: Positions, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+  async waitFor(positions: Positions, timeoutMs: number, signal?: EndSignal): Promise<boolean> {
     const waits: Promise<boolean>[] = [];
     for (const [name, position] of Object.entries(positions)) {
       const stream = this.byName.get(name);

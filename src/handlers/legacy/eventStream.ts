@@ -1,6 +1,7 @@
 import type { UserRoom } from "../../caches/memberships";
 import type { RoomInfo } from "../../caches/rooms";
 import { MatrixError, invalidParam } from "../../errors";
+import type { EndSignal } from "../../lib/ending";
 import { formatToken, parseToken } from "../../lib/streamToken";
 import type { StreamToken } from "../../lib/streamToken";
 import { accountDataSince } from "../accountData";
@@ -27,7 +28,7 @@ export interface EventStreamRequest {
   readonly limit: number;
   /** Only this room, which needs not be joined if its history is world readable. */
   readonly roomId: string | undefined;
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 }
 
 /** Shorter waits would make clients ask in a tight loop. */

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../lib/ending";
 import type { StatePattern } from "../../rooms/sliding/requiredState";
 import type { Range } from "../../rooms/sliding/ranges";
 import type { RoomFilter } from "../../rooms/sliding/roomFilter";
@@ -49,5 +50,5 @@ export interface SlidingSyncRequest {
   readonly lists: ReadonlyMap<string, ListConfig>;
   readonly subscriptions: ReadonlyMap<string, RoomConfig>;
   readonly extensions: Extensions;
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 }

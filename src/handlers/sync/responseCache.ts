@@ -1,4 +1,5 @@
-import { createLru } from "../../lib/lru";
+import { Ending } from "../../lib/ending";
+import type { EndSignal } from "../../lib/ending";
 
 /** What is made for one request may serve others that are equal. */
 export interface Made<T> {
@@ -12,12 +13,12 @@ export interface ResponseCache {
    * Gives the answer to a request: that of an equal one that is being answered, or was lately, or else a new one. The work goes on as long
    * as anybody waits for it.
    */
-  answer<T>(key: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<Made<T>>): Promise<T>;
+  answer<T>(key: string, signal: EndSignal, work: (signal: EndSignal) => Promise<Made<T>>): Promise<T>;
 }
 
 interface Shared {
   readonly made: Promise<Made<unknown>>;
-  readonly ending: AbortController;
+  readonly ending: Ending;
   waiting: number;
 }
 
@@ -30,29 +31,43 @@ const MAX_KEPT = 100;
  */
 export function createResponseCache(keepMs: number, now: () => number): ResponseCache {
   const running = new Map<string, Shared>();
-  const kept = createLru<string, { readonly value: unknown; readonly until: number }>(MAX_KEPT);
+  /** The oldest first. */
+  const kept = new Map<string, { readonly value: unknown; readonly until: number }>();
+  let sweeper: NodeJS.Timeout | undefined;
 
-  function begin<T>(key: string, work: (signal: AbortSignal) => Promise<Made<T>>): Shared {
-    const ending = new AbortController();
-    const made = work(ending.signal);
+  function begin<T>(key: string, work: (signal: EndSignal) => Promise<Made<T>>): Shared {
+    const ending = new Ending();
+    const made = work(ending);
     const shared: Shared = { made, ending, waiting: 0 };
     running.set(key, shared);
     const forget = (): void => void (running.get(key) === shared && running.delete(key));
     made.then((done) => {
       forget();
-      if (done.keep && !ending.signal.aborted) keep(key, done.value);
+      if (done.keep && !ending.aborted) keep(key, done.value);
     }, forget);
     return shared;
   }
 
   function keep(key: string, value: unknown): void {
-    const entry = { value, until: now() + keepMs };
-    kept.set(key, entry);
-    setTimeout(() => void (kept.get(key) === entry && kept.delete(key)), keepMs).unref();
+    kept.delete(key);
+    kept.set(key, { value, until: now() + keepMs });
+    const [oldest = key] = kept.keys();
+    if (kept.size > MAX_KEPT) kept.delete(oldest);
+    sweeper ??= setTimeout(sweep, keepMs).unref();
+  }
+
+  /** Lets go of what is too old, which may be large. */
+  function sweep(): void {
+    sweeper = undefined;
+    for (const [key, { until }] of kept) {
+      const left = until - now();
+      if (left > 0) return void (sweeper = setTimeout(sweep, left).unref());
+      kept.delete(key);
+    }
   }
 
   return {
-    async answer<T>(key: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<Made<T>>): Promise<T> {
+    async answer<T>(key: string, signal: EndSignal, work: (signal: EndSignal) => Promise<Made<T>>): Promise<T> {
       if (keepMs <= 0) return (await work(signal)).value;
       const known = kept.get(key);
       if (known && known.until > now()) return known.value as T;
@@ -65,7 +80,7 @@ export function createResponseCache(keepMs: number, now: () => number): Response
         if (running.get(key) === shared) running.delete(key);
         shared.ending.abort();
       };
-      signal.addEventListener("abort", leave, { once: true });
+      signal.addEventListener("abort", leave);
       if (signal.aborted) leave();
       try {
         return (await shared.made).value as T;

@@ -1,5 +1,6 @@
 import type { UserRoom } from "../../caches/memberships";
 import { invalidParam, limitExceeded } from "../../errors";
+import type { EndSignal } from "../../lib/ending";
 import { createLimiter, LimiterFull } from "../../lib/limiter";
 import type { Limiter } from "../../lib/limiter";
 import { formatToken, parseToken } from "../../lib/streamToken";
@@ -36,7 +37,7 @@ export interface SyncRequest {
   /** Milliseconds to wait for news. */
   readonly timeout: number;
   readonly stateKey: StateKey;
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 }
 
 /** How long a token that is ahead of this process is waited for. */

@@ -20,7 +20,7 @@ export const legacyRoutes = group("client.legacy", [
         timeout: query.timeout ?? DEFAULT_WAIT_MS,
         limit: query.limit ?? DEFAULT_LIMIT,
         roomId: query.room_id,
-        signal: request.signal,
+        signal: request.ending,
       }),
   }),
   route("GET /_matrix/client/v3/initialSync", {

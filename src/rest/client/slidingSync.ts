@@ -79,7 +79,7 @@ export const slidingSyncRoutes = group("client.sliding_sync", [
         lists: new Map(Object.entries(given.lists ?? {})),
         subscriptions: new Map(Object.entries(given.room_subscriptions ?? {})),
         extensions: given.extensions ?? {},
-        signal: request.signal,
+        signal: request.ending,
       });
     },
   }),

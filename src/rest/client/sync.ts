@@ -37,7 +37,7 @@ export const syncRoutes = group("client.sync", [
         setPresence,
         timeout: query.timeout ?? 0,
         stateKey: query.use_state_after ? "state_after" : query[`${MSC4222}.use_state_after`] ? `${MSC4222}.state_after` : "state",
-        signal: request.signal,
+        signal: request.ending,
       } as const;
       return sync(app, requester, wanted, query.filter);
     },

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { HttpRequest } from "../../handlers/request";
+import { Ending } from "../../lib/ending";
+import type { EndSignal } from "../../lib/ending";
 import { newContext, type RequestContext } from "../../observe/context";
 import type { RequestMeter } from "../../observe/httpMetrics";
 import type { Listening } from "./listening";
@@ -25,6 +27,7 @@ export class Exchange implements HttpRequest {
   closed = false;
   private values: QueryValues | undefined;
   private aborter: AbortController | undefined;
+  private waits: Ending | undefined;
 
   constructor(
     readonly listening: Listening,
@@ -77,6 +80,12 @@ export class Exchange implements HttpRequest {
     return this.aborter.signal;
   }
 
+  get ending(): EndSignal {
+    this.waits ??= new Ending();
+    if (this.left) this.waits.abort();
+    return this.waits;
+  }
+
   /** The client went away before its answer was complete. */
   get left(): boolean {
     return this.closed && !this.res.writableFinished;
@@ -85,6 +94,8 @@ export class Exchange implements HttpRequest {
   /** Called once the connection is done with this request. */
   onClose(): void {
     this.closed = true;
-    if (this.left) this.aborter?.abort();
+    if (!this.left) return;
+    this.aborter?.abort();
+    this.waits?.abort();
   }
 }

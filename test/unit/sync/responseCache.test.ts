@@ -1,13 +1,14 @@
 import { createResponseCache } from "../../../src/handlers/sync/responseCache";
+import type { EndSignal } from "../../../src/lib/ending";
 
 const never = new AbortController().signal;
 
 /** Work that ends when told. */
 function task() {
-  const signals: AbortSignal[] = [];
+  const signals: EndSignal[] = [];
   let end: (made: { value: number; keep: boolean }) => void = () => undefined;
   let fail: (error: Error) => void = () => undefined;
-  const work = (signal: AbortSignal) =>
+  const work = (signal: EndSignal) =>
     new Promise<{ value: number; keep: boolean }>((resolve, reject) => {
       signals.push(signal);
       [end, fail] = [resolve, reject];
@@ -75,4 +76,30 @@ test("without a time to keep them nothing is shared", async () => {
   const answers = works.map(({ work }) => cache.answer("a", never, work));
   works.forEach(({ end }, i) => end(i));
   expect(await Promise.all(answers)).toEqual([0, 1]);
+});
+
+test("answers are let go of when their time is over, and the oldest when there are many", async () => {
+  jest.useFakeTimers();
+  try {
+    const cache = createResponseCache(1_000, () => Date.now());
+    const made = async (key: string): Promise<boolean> => {
+      const work = jest.fn(() => Promise.resolve({ value: key, keep: true }));
+      expect(await cache.answer(key, never, work)).toBe(key);
+      return work.mock.calls.length === 0;
+    };
+    await made("first");
+    jest.advanceTimersByTime(600);
+    await made("second");
+    expect(await made("first")).toBe(true);
+    jest.advanceTimersByTime(600);
+    expect(await made("second")).toBe(true);
+    expect(await made("first")).toBe(false);
+    for (let i = 0; i < 100; i++) await made(`other ${i}`);
+    expect(await made("other 0")).toBe(true);
+    expect(await made("second")).toBe(false);
+    jest.advanceTimersByTime(3_000);
+    expect(jest.getTimerCount()).toBe(0);
+  } finally {
+    jest.useRealTimers();
+  }
 });
