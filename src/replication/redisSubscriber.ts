@@ -3,6 +3,7 @@ import { connect as connectPlain } from "node:net";
 import type { Socket } from "node:net";
 import { TLSSocket, connect as connectTls } from "node:tls";
 import type { RedisConfig } from "../config/types.generated";
+import { systemClock } from "../lib/clock";
 import { RedisReplies } from "./redisReplies";
 import type { RedisReply } from "./redisReplies";
 import { tlsOptions } from "./redisClient";
@@ -18,6 +19,8 @@ interface Question {
  * busy times it reads many at once; in quiet ones each is read when it comes.
  */
 const REST_MS = 20;
+/** After a longer silence there is nothing to save by a rest. */
+const SILENCE_MS = 50;
 const BUFFER_BYTES = 65_536;
 /** As the client library has it for the other direction. */
 const KEEP_ALIVE_MS = 5_000;
@@ -34,6 +37,7 @@ export class RedisSubscriber extends EventEmitter {
   private readonly questions: Question[] = [];
   private receive: (message: string, channel: string) => void = () => undefined;
   private timer: NodeJS.Timeout | undefined;
+  private readAt = 0;
   private expecting = 0;
   private isRousing = false;
 
@@ -125,8 +129,11 @@ export class RedisSubscriber extends EventEmitter {
     }
   }
 
-  /** Begins a rest, unless somebody waits or a message is here in part. */
+  /** Begins a rest, unless it is quiet, somebody waits or a message is here in part. */
   private rests(): boolean {
+    const before = this.readAt;
+    this.readAt = systemClock.monotonic();
+    if (this.readAt - before > SILENCE_MS) return false;
     if (!this.isReady || this.expecting > 0 || this.questions.length > 0 || this.replies.isPartial) return false;
     this.timer ??= setTimeout(() => this.rouse(), REST_MS).unref();
     return true;
