@@ -17,32 +17,20 @@ export interface TopologicalToken {
   readonly streamOrdering: number;
 }
 
-/** Null: what Synapse has at that place does not exist here. */
-const FIELDS = [
-  "events",
-  "presence",
-  "typing",
-  "receipts",
-  "account_data",
-  "push_rules",
-  "to_device",
-  "device_lists",
-  null,
-  "un_partial_stated_room",
-] as const;
-
-/** `s<events>_<presence>_...`: Synapse's form, so that scripts which look into tokens go on to work. */
+/** `s<events>_<presence>_...`: Synapse's form, so that scripts which look into tokens go on to work. What is 0 does not exist here. */
 export function formatToken(token: StreamToken): string {
-  return `s${FIELDS.map((field) => (field === null ? 0 : token[field])).join("_")}`;
+  const { events, presence, typing, receipts, account_data, push_rules, to_device, device_lists, un_partial_stated_room } = token;
+  return `s${events}_${presence}_${typing}_${receipts}_${account_data}_${push_rules}_${to_device}_${device_lists}_0_${un_partial_stated_room}`;
 }
 
-/** Undefined for what is no token. A short one, of an older form, has zeros for what it lacks. */
+/** Undefined for what is no token. A short one, of an older form, has zeros for what it lacks. Each sync begins with it, so it is plain. */
 export function parseToken(text: string): StreamToken | undefined {
-  const match = /^s(\d+)((?:_\d+)*)$/.exec(text);
-  if (!match) return undefined;
-  const numbers = [match[1] ?? "", ...(match[2] ?? "").split("_").slice(1)].map(Number);
-  if (numbers.some((n) => !Number.isSafeInteger(n))) return undefined;
-  return Object.fromEntries(FIELDS.flatMap((field, i) => (field === null ? [] : [[field, numbers[i] ?? 0]]))) as unknown as StreamToken;
+  if (!/^s\d+(?:_\d+)*$/.test(text)) return undefined;
+  const numbers = text.slice(1).split("_").map(Number);
+  for (const number of numbers) if (!Number.isSafeInteger(number)) return undefined;
+  const [events = 0, presence = 0, typing = 0, receipts = 0, account_data = 0, push_rules = 0, to_device = 0, device_lists = 0] = numbers;
+  const un_partial_stated_room = numbers[9] ?? 0;
+  return { events, presence, typing, receipts, account_data, push_rules, to_device, device_lists, un_partial_stated_room };
 }
 
 /** `t<depth>-<position>`: where a page of history starts or ends. */
