@@ -7,6 +7,7 @@ import { askForConsent } from "../consent/required";
 import { tellOfUsageLimit } from "../serverNotices/usageLimit";
 import { hasFeature } from "../features";
 import type { Requester } from "../requester";
+import { holdOwnEchoes } from "../sync/ownEchoes";
 import type { Tree } from "../sync/roomSections";
 import { AHEAD_MS, MAX_TIMEOUT_MS, aheadOf, joinedRoomIds, positionsNow } from "../sync/sync";
 import { nextPosition, standpointOf, stateOf } from "./connections";
@@ -47,12 +48,16 @@ export async function slidingSync(app: App, requester: Requester, request: Slidi
   const listener = app.notifier.listener(userId, joinedRoomIds(places));
   const deadline = app.clock.monotonic() + Math.min(request.timeout, MAX_TIMEOUT_MS);
   try {
-    if (from) await app.streams.waitFor(aheadOf(from.token), AHEAD_MS, request.signal);
+    if (from) {
+      await app.streams.waitFor(aheadOf(from.token), AHEAD_MS, request.signal);
+      await holdOwnEchoes(app, requester, from.token.events);
+    }
     for (;;) {
       const answer = await answerTo(app, requester, request, from);
       const remaining = deadline - app.clock.monotonic();
       const isOver = !from || answer.hasNews || remaining <= 0 || request.signal.aborted;
       if (isOver || !(await listener.wait(remaining, request.signal))) return await conclude(app, key, { request, from, answer });
+      await holdOwnEchoes(app, requester, from.token.events);
     }
   } finally {
     listener.close();

@@ -20,6 +20,7 @@ import { ignoredUsersOf } from "../accountData";
 import type { App } from "../app";
 import type { Requester } from "../requester";
 import { globalSections } from "./globalSections";
+import { holdOwnEchoes } from "./ownEchoes";
 import { partialRoomsAt, wholeRoomsSince } from "./partialRooms";
 import { isForgotten, roomJobs } from "./places";
 import { roomSections } from "./roomSections";
@@ -102,12 +103,16 @@ async function freshSync(app: App, requester: Requester, request: SyncRequest): 
   const now = (): Promise<Answer> => answerTo(app, requester, request, since);
   const tell = (): Promise<Answer> => (isLarge ? inTurn(app, request, now) : now());
   try {
-    if (since) await app.streams.waitFor(aheadOf(since), AHEAD_MS, request.signal);
+    if (since) {
+      await app.streams.waitFor(aheadOf(since), AHEAD_MS, request.signal);
+      await holdOwnEchoes(app, requester, since.events);
+    }
     for (;;) {
       const answer = await tell();
       const remaining = deadline - app.clock.monotonic();
       if (!since || request.fullState || answer.hasNews || remaining <= 0 || request.signal.aborted) return answer;
       if (!(await listener.wait(remaining, request.signal))) return await tell();
+      await holdOwnEchoes(app, requester, since.events);
     }
   } finally {
     listener.close();
