@@ -26,8 +26,6 @@ async function slide(client: TestClient, at: string, pos?: string): Promise<Body
   return body;
 }
 
-const syncOnce = (client: TestClient, since: string): Promise<Body> => client.ok("GET", `/sync?since=${since}&timeout=20000`);
-
 const texts = (answer: Body, roomId: string): string[] =>
   answer.rooms[roomId].timeline.flatMap(({ content }: Body) => (content.body === undefined ? [] : [content.body]));
 
@@ -55,31 +53,3 @@ test("a sync loop goes on at any process, and after the restart of all that serv
   expect(texts(third, roomId)).toEqual(["while they were away"]);
   expect(third.rooms[roomId]).not.toHaveProperty("initial");
 });
-
-test.each([
-  ["sync", async (client: TestClient) => (await client.ok("GET", "/sync")).next_batch as string, syncOnce],
-  ["sliding sync", async (client: TestClient) => (await slide(client, "two")).pos as string, (client, pos) => slide(client, "two", pos)],
-] as [string, (client: TestClient) => Promise<string>, (client: TestClient, since: string) => Promise<Body>][])(
-  "who sends a message has the answer before the %s that it comes in, and others have it meanwhile",
-  async (_, start, follow) => {
-    const alice = await deployment.user("alice", "two");
-    const other = await deployment.user("other", "two");
-    const roomId = await alice.createRoom({ preset: "public_chat" });
-    await other.join(roomId);
-    let [since, sinceOfOther] = [await start(alice), await start(other)];
-    for (let i = 0; i < 10; i++) {
-      const order: string[] = [];
-      const note =
-        <T>(what: string) =>
-        (value: T): T => (order.push(what), value);
-      const [following, watching] = [follow(alice, since).then(note("own")), follow(other, sinceOfOther).then(note("other"))];
-      await alice.on(deployment.url(i % 2 === 0 ? "two" : "main")).say(roomId, `message ${i}`);
-      note("answer")(undefined);
-      const [mine, theirs] = await Promise.all([following, watching]);
-      since = (mine.next_batch ?? mine.pos) as string;
-      sinceOfOther = (theirs.next_batch ?? theirs.pos) as string;
-      expect(order.indexOf("answer")).toBeLessThan(order.indexOf("own"));
-      expect(order.indexOf("other")).toBeLessThan(order.indexOf("own"));
-    }
-  },
-);

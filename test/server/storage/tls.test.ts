@@ -36,9 +36,12 @@ async function start(settings: Record<string, string | number>): Promise<void> {
   await ensureRunning(context);
 }
 
+/** Looking a name up waits behind other lookups of this process, which may wait for a name server. */
+const PATIENCE_MS = 30_000;
+
 /** Whether the connection is encrypted, or the message of the error. */
 async function tryTls(tls: DatabaseTls, host = "localhost"): Promise<unknown> {
-  const options = { host, port, user: CLUSTER_USER, database: "postgres", tls, max: 1, checkoutTimeoutMs: 2_000 };
+  const options = { host, port, user: CLUSTER_USER, database: "postgres", tls, max: 1, checkoutTimeoutMs: PATIENCE_MS };
   try {
     const db = await createDatabase(options, { clock: systemClock });
     const [row] = await db<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`;
