@@ -17,7 +17,7 @@ export interface TopologicalToken {
   readonly streamOrdering: number;
 }
 
-/** `s<events>_<presence>_...`: Synapse's form, so that scripts which look into tokens go on to work. What is 0 does not exist here. */
+/** `s<events>_<presence>_...`: Synapse's form, so that scripts which look into tokens go on to work. The 0 stands for what does not exist here. */
 export function formatToken(token: StreamToken): string {
   const { events, presence, typing, receipts, account_data, push_rules, to_device, device_lists, un_partial_stated_room } = token;
   return `s${events}_${presence}_${typing}_${receipts}_${account_data}_${push_rules}_${to_device}_${device_lists}_0_${un_partial_stated_room}`;

@@ -48,16 +48,13 @@ export async function slidingSync(app: App, requester: Requester, request: Slidi
   const listener = app.notifier.listener(userId, joinedRoomIds(places));
   const deadline = app.clock.monotonic() + Math.min(request.timeout, MAX_TIMEOUT_MS);
   try {
-    if (from) {
-      await app.streams.waitFor(aheadOf(from.token), AHEAD_MS, request.signal);
-      await holdOwnEchoes(app, requester, from.token.events);
-    }
+    if (from) await app.streams.waitFor(aheadOf(from.token), AHEAD_MS, request.signal);
     for (;;) {
+      if (from) await holdOwnEchoes(app, requester, from.token.events);
       const answer = await answerTo(app, requester, request, from);
       const remaining = deadline - app.clock.monotonic();
       const isOver = !from || answer.hasNews || remaining <= 0 || request.signal.aborted;
       if (isOver || !(await listener.wait(remaining, request.signal))) return await conclude(app, key, { request, from, answer });
-      await holdOwnEchoes(app, requester, from.token.events);
     }
   } finally {
     listener.close();

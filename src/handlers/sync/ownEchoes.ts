@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { UserRoom } from "../../caches/memberships";
+import { eventsStream } from "../../streams/events";
 import type { App } from "../app";
 import type { Requester } from "../requester";
 
@@ -12,8 +13,12 @@ const RECENT_MS = 5_000;
  * Where several processes serve clients, lets the answer to whoever sent an event go before the sync in which the same device hears of it.
  * matrix-js-sdk takes a message in a thread for one that failed when they come the other way round.
  */
-export async function holdOwnEchoes(app: Pick<App, "caches" | "clock" | "freshness">, requester: Requester, since: number): Promise<void> {
-  if (!app.freshness) return;
+export async function holdOwnEchoes(
+  app: Pick<App, "caches" | "clock" | "freshness" | "streams">,
+  requester: Requester,
+  since: number,
+): Promise<void> {
+  if (!app.freshness || app.streams.position(eventsStream) <= since) return;
   const places = await app.caches.memberships.ofUser(requester.userId);
   if (hasOwnEcho(app, requester, places, since)) await sleep(HOLD_MS);
 }

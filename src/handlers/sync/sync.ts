@@ -103,16 +103,13 @@ async function freshSync(app: App, requester: Requester, request: SyncRequest): 
   const now = (): Promise<Answer> => answerTo(app, requester, request, since);
   const tell = (): Promise<Answer> => (isLarge ? inTurn(app, request, now) : now());
   try {
-    if (since) {
-      await app.streams.waitFor(aheadOf(since), AHEAD_MS, request.signal);
-      await holdOwnEchoes(app, requester, since.events);
-    }
+    if (since) await app.streams.waitFor(aheadOf(since), AHEAD_MS, request.signal);
     for (;;) {
+      if (since) await holdOwnEchoes(app, requester, since.events);
       const answer = await tell();
       const remaining = deadline - app.clock.monotonic();
       if (!since || request.fullState || answer.hasNews || remaining <= 0 || request.signal.aborted) return answer;
       if (!(await listener.wait(remaining, request.signal))) return await tell();
-      await holdOwnEchoes(app, requester, since.events);
     }
   } finally {
     listener.close();

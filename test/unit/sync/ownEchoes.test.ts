@@ -24,6 +24,7 @@ async function isHeld(event: Case): Promise<boolean> {
   const app = {
     freshness: isAlone ? undefined : {},
     clock: { now: () => NOW },
+    streams: { position: () => 7 },
     caches: {
       tails,
       events: { cached: () => (isCached ? { row: { txnDevice, txnId, receivedTs } } : undefined) },
