@@ -1,7 +1,9 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../lib/clock";
 import { isJsonObject, parseJson } from "../lib/json";
+import type { JsonObject, JsonValue } from "../lib/json";
 import type { Random } from "../lib/random";
+import type { SharedCache } from "../replication/sharedCache";
 import { addressOf } from "./federationDiscovery";
 
 /** An answer to `GET https://<host>/.well-known/matrix/server` after redirects. */
@@ -22,10 +24,13 @@ export interface WellKnownDeps {
   readonly random: Pick<Random, "fraction">;
   /** Rejects when there is no answer. */
   readonly fetch: (host: string) => Promise<WellKnownAnswer>;
+  /** What other processes found out. */
+  readonly shared: SharedCache;
 }
 
+/** Times in ms since 1970. */
 interface Entry {
-  readonly delegate: string | undefined;
+  readonly delegate?: string;
   readonly expires: number;
   /** From then on it is asked for again while it is still used. */
   readonly refresh: number;
@@ -42,24 +47,34 @@ const REFRESH_AT = 0.8;
 const MAX_HOSTS = 10_000;
 
 /** Delegations, remembered for as long as their headers say, within limits and spread by a tenth. */
-export function createWellKnown({ clock, random, fetch }: WellKnownDeps): WellKnown {
+export function createWellKnown({ clock, random, fetch, shared }: WellKnownDeps): WellKnown {
   const entries = new LRUCache<string, Entry>({ max: MAX_HOSTS });
   const fetching = new Map<string, Promise<Entry>>();
 
   async function load(host: string): Promise<Entry> {
-    let delegate: string | undefined;
-    let ms: number;
+    const told = readEntry(await shared.get(host));
+    if (told && told.refresh > clock.now()) return keep(host, told);
     try {
-      ({ delegate, ms } = read(await fetch(host), clock.now()));
+      const { delegate, ms } = read(await fetch(host), clock.now());
+      const entry = keep(host, entryFor(ms, delegate));
+      shared.set(host, { ...entry }, entry.expires - clock.now());
+      return entry;
     } catch {
-      const known = entries.peek(host);
+      const known = entries.peek(host) ?? told;
       // What was valid stays so for its time.
       if (known?.delegate !== undefined && known.expires > clock.now()) return known;
-      ms = FAILED_MS;
+      // Others may well reach it.
+      return keep(host, entryFor(FAILED_MS));
     }
+  }
+
+  function entryFor(ms: number, delegate?: string): Entry {
     const life = ms * (0.9 + 0.2 * random.fraction());
     const now = clock.now();
-    const entry = { delegate, expires: now + life, refresh: now + life * REFRESH_AT };
+    return { ...(delegate !== undefined && { delegate }), expires: now + life, refresh: now + life * REFRESH_AT };
+  }
+
+  function keep(host: string, entry: Entry): Entry {
     entries.set(host, entry);
     return entry;
   }
@@ -81,6 +96,14 @@ export function createWellKnown({ clock, random, fetch }: WellKnownDeps): WellKn
   };
 }
 
+/** What another process kept. */
+function readEntry(value: JsonObject | undefined): Entry | undefined {
+  const { expires, refresh, delegate } = value ?? {};
+  if (typeof expires !== "number" || typeof refresh !== "number") return undefined;
+  if (delegate === undefined) return { expires, refresh };
+  return isServer(delegate) ? { expires, refresh, delegate } : undefined;
+}
+
 function read(answer: WellKnownAnswer, now: number): { delegate: string | undefined; ms: number } {
   if (answer.status < 200 || answer.status >= 300) return { delegate: undefined, ms: INVALID_MS };
   const delegate = delegateIn(answer.body);
@@ -91,11 +114,19 @@ function delegateIn(body: Buffer): string | undefined {
   try {
     const value = parseJson(body);
     const server = isJsonObject(value) ? value["m.server"] : undefined;
-    if (typeof server !== "string") return undefined;
-    addressOf(server);
-    return server;
+    return isServer(server) ? server : undefined;
   } catch {
     return undefined;
+  }
+}
+
+function isServer(value: JsonValue | undefined): value is string {
+  if (typeof value !== "string") return false;
+  try {
+    addressOf(value);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -10,8 +10,8 @@ export interface Bus {
   /** Sends text to all subscribers but those of this bus. Never throws; while not connected the text is dropped. */
   publish(channel: string, text: string): void;
   /**
-   * Resolves when all that was published before, by anybody of whom this process has heard, has left for every subscriber; or when there is
-   * no telling. May take as long as the other side takes to be given up.
+   * Resolves when all that this process published before has left for every subscriber, and those subscriptions hold that it made before; or
+   * when there is no telling. May take as long as the other side takes to be given up.
    */
   delivered(): Promise<void>;
   /** Returns the way to stop. */
@@ -22,7 +22,17 @@ export interface Bus {
   expect?(): () => void;
   /** Called when messages flow again after some may have been lost. Returns the way to stop. */
   onReconnect(fn: () => void): () => void;
+  /** Absent where nothing can be kept for others. */
+  readonly store?: SharedStore;
   close(): Promise<void>;
+}
+
+/** Short texts that all processes can read, of which any may be lost at any time. */
+export interface SharedStore {
+  /** Undefined too where the other side is away. Rejects, or takes as long as the other side takes to be given up, where it goes away. */
+  get(key: string): Promise<string | undefined>;
+  /** Keeps a text for so many ms. Never throws; while not connected the text is dropped. */
+  set(key: string, text: string, ms: number): void;
 }
 
 /** Subscribers by channel, with their errors kept apart. */
@@ -56,23 +66,36 @@ export function createSubscriptions(onError: (error: unknown) => void): Subscrip
   };
 }
 
-/**
- * Makes a function that resolves when a round trip is over that began after the call. One is under way at a time: those who ask meanwhile
- * share the next. A trip that fails counts too: there is nobody to wait for.
- */
-export function sharedTrips(trip: () => Promise<unknown>): () => Promise<void> {
-  let current: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  const begin = (): Promise<void> => {
-    next = undefined;
+/** Round trips to the other side, which answers to one once it has done all that it was sent before. */
+export class Trips {
+  private isDue = false;
+  private current: Promise<void> | undefined;
+  private next: Promise<void> | undefined;
+
+  /** A trip that fails counts too: there is nobody to wait for. */
+  constructor(private readonly trip: () => Promise<unknown>) {}
+
+  /** Something is being sent. */
+  sending(): void {
+    this.isDue = true;
+  }
+
+  /** Resolves when all is done that was sent before. One trip is under way at a time: those who ask meanwhile share the next. */
+  delivered(): Promise<void> {
+    if (!this.isDue) return this.current ?? Promise.resolve();
+    return this.current ? (this.next ??= this.current.then(() => this.begin())) : this.begin();
+  }
+
+  private begin(): Promise<void> {
+    this.isDue = false;
+    this.next = undefined;
     const done = (): void => {
-      if (current === mine) current = undefined;
+      if (this.current === mine) this.current = undefined;
     };
-    const mine = trip().then(done, done);
-    current = mine;
+    const mine = this.trip().then(done, done);
+    this.current = mine;
     return mine;
-  };
-  return () => (current ? (next ??= current.then(begin)) : begin());
+  }
 }
 
 /** The bus of a process that is alone. */

@@ -80,6 +80,8 @@ export interface RpcOptions {
   readonly streams: Pick<Streams, "positions" | "horizon" | "unsettled" | "waitFor">;
   /** What to ask ownership for a stream: its writer, and a key only where it is sharded. */
   readonly writerOf: (stream: string, key: string | undefined) => { readonly standsFor: string; readonly key?: string };
+  /** Resolves when what this process told the others lies at each of them. Must not reject; absent where nobody else can be told. */
+  readonly told?: (() => Promise<void>) | undefined;
   /** Absent in a process that is alone. */
   readonly transport: RpcTransport | undefined;
   readonly log: ReplicationLog;

@@ -56,7 +56,7 @@ export class RpcReceiver {
   }
 
   private async answer(def: AnyRpc, request: RpcRequest, handle: Handle): Promise<RpcAnswer> {
-    const { streams, log } = this.options;
+    const { streams, log, told } = this.options;
     this.requireOwner(def, request);
     if (!(await streams.waitFor(request.positions, POSITION_WAIT_MS)))
       log.warn(`still waiting for what the caller of ${def.name} has seen; going on without`);
@@ -64,6 +64,8 @@ export class RpcReceiver {
     this.requireOwner(def, request);
     const before = streams.horizon();
     const results = await Promise.all(request.inputs.map((input) => this.result(def, input, handle)));
+    // Here, since it is done once for all that these calls wrote, and their callers find in their sockets what they have to wait for.
+    await told?.();
     const moved = Object.entries(streams.horizon()).filter(([name, position]) => before[name] !== position);
     return { life: this.life, positions: Object.fromEntries(moved), results };
   }

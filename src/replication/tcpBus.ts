@@ -1,4 +1,4 @@
-import { createSubscriptions, sharedTrips } from "./bus";
+import { Trips, createSubscriptions } from "./bus";
 import type { Bus } from "./bus";
 import { encodeFrame } from "./tcpFrames";
 import { TcpLink } from "./tcpLink";
@@ -15,12 +15,17 @@ export function createTcpBus(options: TcpLinkOptions): Bus {
       for (const fn of reconnected) fn();
     },
   });
+  const trips = new Trips(() => link.mark());
   return {
     shared: true,
     connected: () => link.live !== undefined,
-    publish: (channel, text) => link.live?.send(encodeFrame("say", channel, text)),
-    delivered: sharedTrips(() => link.mark()),
+    publish(channel, text) {
+      trips.sending();
+      link.live?.send(encodeFrame("say", channel, text));
+    },
+    delivered: () => trips.delivered(),
     subscribe(channel, fn) {
+      trips.sending();
       const isNew = !subscriptions.channels().includes(channel);
       const stop = subscriptions.add(channel, fn);
       // A link that is down subscribes to all channels when it comes up.

@@ -38,7 +38,7 @@ import type { Metrics } from "../observe/metrics";
 import type { Bus } from "../replication/bus";
 import { createAttention } from "../replication/attention";
 import { createRpc } from "../replication/createRpc";
-import { createFreshness } from "../replication/freshness";
+import { createFreshness, inTime } from "../replication/freshness";
 import { createForwarder } from "../replication/forward";
 import { createHints } from "../replication/hints";
 import { createReplicationMetrics, watchReplication } from "../replication/metrics";
@@ -47,6 +47,8 @@ import type { Ownership } from "../replication/ownership";
 import { PacedBus } from "../replication/pacedBus";
 import { STATUS_CHANNEL, createRollCall } from "../replication/rollCall";
 import type { RpcTransport } from "../replication/rpcTransport";
+import { createSharedCaches } from "../replication/sharedCache";
+import type { SharedCaches } from "../replication/sharedCache";
 import { Streams } from "../replication/streams";
 import { addressesOf, mediaListeners } from "../roles/plan";
 import type { Database } from "../storage/db";
@@ -94,6 +96,7 @@ export interface RunningApp {
 
 const HINTS_CHANNEL = "synapse-ts/v1/hints/";
 const DIGEST_CHANNEL = "synapse-ts/v1/digest";
+const CACHE_PREFIX = "synapse-ts/v1/cache/";
 /** How long a request may wait for what others wrote before it came; then it is served what is known. */
 const CATCH_UP_MS = 1_000;
 
@@ -136,7 +139,8 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     writes: ({ writer }) => (ownership.isMine(writer) ? (ownership.fence(writer)?.epoch ?? 0) : undefined),
   });
   watchReplication(metrics, notifier, streams);
-  const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, transport });
+  const told = bus.shared ? () => inTime(bus.delivered()) : undefined;
+  const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, told, transport });
   const about = { config, metrics, streams, busConnected: () => bus.connected(), mediaListeners: mediaListeners(config) };
   const describe = () => describeProcess(about);
   const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });
@@ -167,6 +171,9 @@ const publishersTo = (streams: Streams): Pick<RoomWriterDeps, "publish" | "forge
   forget: (rows) => streams.publish(cachesStream, rows),
 });
 
+const sharedCachesOf = ({ config, metrics, deployment: { bus } }: AppOptions): SharedCaches =>
+  createSharedCaches({ store: bus.store, keyPrefix: `${config.server_name}/${CACHE_PREFIX}`, metrics });
+
 /** Puts the collaborators of a process together. Nothing runs until start. */
 export function createApp(options: AppOptions): RunningApp {
   const { config, db, clock, random, log, metrics } = options;
@@ -188,7 +195,7 @@ export function createApp(options: AppOptions): RunningApp {
     accounts,
   };
   const push = createPush({ ...base, streams });
-  const federation = createFederation(base);
+  const federation = createFederation({ ...base, sharedCaches: sharedCachesOf(options) });
   const background = createBackground(log, metrics, clock);
   const app: App = {
     ...base,

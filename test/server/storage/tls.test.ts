@@ -41,7 +41,8 @@ const PATIENCE_MS = 30_000;
 
 /** Whether the connection is encrypted, or the message of the error. */
 async function tryTls(tls: DatabaseTls, host = "localhost"): Promise<unknown> {
-  const options = { host, port, user: CLUSTER_USER, database: "postgres", tls, max: 1, checkoutTimeoutMs: PATIENCE_MS };
+  const patience = { connectTimeoutMs: PATIENCE_MS, checkoutTimeoutMs: PATIENCE_MS };
+  const options = { host, port, user: CLUSTER_USER, database: "postgres", tls, max: 1, ...patience };
   try {
     const db = await createDatabase(options, { clock: systemClock });
     const [row] = await db<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`;

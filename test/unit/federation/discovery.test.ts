@@ -1,7 +1,8 @@
 import type { SrvRecord } from "node:dns";
+import type { JsonObject } from "../../../src/lib/json";
 import { discover } from "../../../src/remote/federationDiscovery";
 import { createWellKnown } from "../../../src/remote/federationWellKnown";
-import type { WellKnownAnswer } from "../../../src/remote/federationWellKnown";
+import type { WellKnown, WellKnownAnswer } from "../../../src/remote/federationWellKnown";
 
 /** Server-server API, "Resolving server names". */
 const HOUR = 3_600_000;
@@ -58,10 +59,12 @@ describe("a delegation", () => {
   let now = 0;
   let asked = 0;
   const clock = { now: () => now, monotonic: () => now };
+  const shared = { get: () => Promise.resolve(undefined), set: () => undefined };
   const wellKnownOf = (answer: (n: number) => Partial<WellKnownAnswer> & { readonly text?: string }) =>
     createWellKnown({
       clock,
       random: { fraction: () => 0.5 },
+      shared,
       fetch: () => {
         const { text = '{"m.server":"b.test:1"}', ...rest } = answer(++asked);
         return Promise.resolve({ status: 200, cacheControl: undefined, expires: undefined, ...rest, body: Buffer.from(text) });
@@ -93,6 +96,7 @@ describe("a delegation", () => {
     const wellKnown = createWellKnown({
       clock,
       random: { fraction: () => 0.5 },
+      shared,
       fetch: () =>
         isDown
           ? Promise.reject(new Error("down"))
@@ -111,4 +115,52 @@ describe("a delegation", () => {
     now += 5 * HOUR;
     expect(await wellKnown.lookup("a.test")).toBeUndefined();
   });
+
+  test("that one process found is asked for by no other, until it is to be refreshed", async () => {
+    const kept = new Map<string, JsonObject>();
+    const memory = {
+      get: (key: string) => Promise.resolve(kept.get(key)),
+      set: (key: string, value: JsonObject) => void kept.set(key, value),
+    };
+    const [one, another, third] = [1, 2, 3].map((n) =>
+      createWellKnown({
+        clock,
+        random: { fraction: () => 0.5 },
+        shared: memory,
+        fetch: () => {
+          asked++;
+          const body = Buffer.from(`{"m.server":"b.test:${n}"}`);
+          return n === 3
+            ? Promise.reject(new Error("down"))
+            : Promise.resolve({ status: 200, cacheControl: undefined, expires: undefined, body });
+        },
+      }),
+    ) as [WellKnown, WellKnown, WellKnown];
+    expect(await one.lookup("a.test")).toBe("b.test:1");
+    expect(await another.lookup("a.test")).toBe("b.test:1");
+    expect(asked).toBe(1);
+    now += 20 * HOUR;
+    expect(await third.lookup("a.test")).toBe("b.test:1");
+    expect(asked).toBe(2);
+    await another.lookup("a.test");
+    await new Promise(setImmediate);
+    expect(await another.lookup("a.test")).toBe("b.test:2");
+    expect(await one.lookup("a.test")).toBe("b.test:1");
+    await new Promise(setImmediate);
+    expect(await one.lookup("a.test")).toBe("b.test:2");
+    expect(asked).toBe(3);
+  });
+
+  test.each<JsonObject>([{ expires: "x" }, { expires: 9e15, refresh: 9e15, delegate: 5 }, { expires: 9e15, refresh: 9e15, delegate: "" }])(
+    "that no process can have kept is not believed: %j",
+    async (value) => {
+      const wellKnown = createWellKnown({
+        clock,
+        random: { fraction: () => 0.5 },
+        shared: { get: () => Promise.resolve(value), set: () => undefined },
+        fetch: () => Promise.reject(new Error("down")),
+      });
+      expect(await wellKnown.lookup("a.test")).toBeUndefined();
+    },
+  );
 });

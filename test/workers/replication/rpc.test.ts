@@ -90,7 +90,7 @@ async function listen(port: number, rpc: () => Rpc) {
   return { accidents, paths, stop, port: (server.address() as AddressInfo).port };
 }
 
-async function deployment() {
+async function deployment(told?: () => Promise<void>) {
   const hub = createHub();
   const table = receiptTable();
   const owner = { name: "w2", live: new Set(["w1", "w2", "w3"]) };
@@ -120,6 +120,7 @@ async function deployment() {
         ownership,
         streams,
         writerOf: (stream, key) => ({ standsFor: stream, key }),
+        told,
         transport: createRpcTransport({ addresses, secret }),
         log: quietLog,
         clock: systemClock,
@@ -157,6 +158,20 @@ test("a call to another process; what it wrote can be read when it returns", asy
   expect(await w1.call(send, { roomId: "!a" })).toBe("w2 !a");
   expect(w1.streams.position(table.stream)).toBe(1);
   expect(w2.http.paths).toEqual(["/_synapse/replication/send"]);
+});
+
+test("is not answered before all have been told what it wrote, once for all that travel together", async () => {
+  const order: string[] = [];
+  const { start } = await deployment(async () => {
+    order.push("telling");
+    await sleep(20);
+    order.push("told");
+  });
+  const w1 = await start("w1");
+  await start("w2");
+  const outputs = await Promise.all(["!a", "!b"].map((roomId) => w1.call(send, { roomId }).then((output) => order.push(String(output)))));
+  expect(outputs).toHaveLength(2);
+  expect(order).toEqual(["telling", "told", "w2 !a", "w2 !b"]);
 });
 
 test("calls that wait together travel together, in batches", async () => {
