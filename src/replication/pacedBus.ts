@@ -7,6 +7,11 @@ export interface PacedBusOptions {
   readonly bus: Bus;
   /** Where all processes publish their digests. */
   readonly channel: string;
+  /**
+   * Channels whose messages end a digest at once. Digests keep no order between processes: who acts on what is said in other channels, and has to
+   * know of these first, finds them before the request is answered that said so.
+   */
+  readonly prompt: ReadonlySet<string>;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly onError: (error: unknown) => void;
 }
@@ -45,6 +50,7 @@ export class PacedBus implements Bus {
   publish(channel: string, text: string): void {
     this.options.bus.publish(channel, text);
     this.digest.add(channel, text);
+    if (this.options.prompt.has(channel)) this.digest.flush();
   }
 
   delivered(): Promise<void> {

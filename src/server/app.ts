@@ -114,7 +114,9 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const notifier = new Notifier({ clock, metrics: replicationMetrics });
   const { ownership, transport, bus } = deployment;
   const onError = (error: unknown): void => common.log.error("a message could not be handled", { error });
-  const paced = bus.shared ? new PacedBus({ bus, channel: `${config.server_name}/${DIGEST_CHANNEL}`, clock, onError }) : undefined;
+  const channelPrefix = `${config.server_name}/synapse-ts/v1/`;
+  const pace = { channel: `${config.server_name}/${DIGEST_CHANNEL}`, prompt: new Set([channelPrefix + cachesStream.name]) };
+  const paced = bus.shared ? new PacedBus({ bus, ...pace, clock, onError }) : undefined;
   const attention = createAttention({
     bus: paced,
     clock,
@@ -134,7 +136,7 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     notifier,
     caches: accounts,
     instance: config.derived.instanceName,
-    channelPrefix: `${config.server_name}/synapse-ts/v1/`,
+    channelPrefix,
     fetchMemory: (stream, query) => fetchMemory(app(), stream, query),
     writes: ({ writer }) => (ownership.isMine(writer) ? (ownership.fence(writer)?.epoch ?? 0) : undefined),
   });

@@ -23,7 +23,7 @@ export interface Keys {
   /** One-time and fallback keys at hand, by "user device". */
   readonly counts: Cache<string, KeyCounts>;
   /** Users of other servers whose devices are being fetched, and when that is done. */
-  readonly resyncing: Map<string, Promise<void>>;
+  readonly resyncing: Map<string, Promise<boolean>>;
 }
 
 const REMEMBERED_CHANGES = 50_000;

@@ -3,9 +3,9 @@ import { own } from "../../lib/json";
 import type { JsonObject } from "../../lib/json";
 import { isUserId } from "../../rooms/ids";
 import { putCrossSigningKeys } from "../../storage/crossSigning";
-import { changeRemoteDevice, holdRemoteList, markRemoteListStale } from "../../storage/remoteDevices";
+import { beginRemoteList, changeRemoteDevice, holdRemoteList, markRemoteListStale } from "../../storage/remoteDevices";
 import { changeAccounts } from "../../writers/accountChanges";
-import { readRemoteDevice, readRemoteKeys, resyncLater, whoIsInRooms } from "./remoteLists";
+import { readRemoteDevice, readRemoteKeys, resyncMissed, whoIsInRooms } from "./remoteLists";
 import type { RemoteListsApp } from "./remoteLists";
 
 /** The user that an EDU is about, if the server may speak for them and they are in a room here. */
@@ -16,8 +16,8 @@ async function subjectOf(app: RemoteListsApp, origin: string, content: JsonObjec
 }
 
 /**
- * m.device_list_update (server-server API, "Device Management"): one device of a user changed. An update that does not follow what we
- * have shows that something was missed; the list is fetched then. In any case those who share rooms with the user are told.
+ * m.device_list_update (server-server API, "Device Management"): one device of a user changed, of which those who share rooms with the user are
+ * told. An update that does not follow what we have shows that something was missed; the list is fetched then, and they are told once it is there.
  */
 export async function receiveDeviceListUpdate(app: RemoteListsApp, origin: string, content: JsonObject): Promise<void> {
   const userId = await subjectOf(app, origin, content);
@@ -27,19 +27,22 @@ export async function receiveDeviceListUpdate(app: RemoteListsApp, origin: strin
   const previous = Array.isArray(prevIds) ? prevIds : [];
   const outcome = await changeAccounts(app, async (tx) => {
     const state = await holdRemoteList(tx, userId);
-    const devices = [{ userId, deviceId: device.deviceId }];
-    if (!state) return { value: "unknown" as const, devices };
+    if (!state) {
+      // So that the regular round fetches it, should this process end before.
+      await beginRemoteList(tx, userId);
+      return { value: "missed" as const };
+    }
     if (typeof streamId === "number" && streamId <= state.streamId && !state.stale) return { value: "known" as const };
     const follows = previous.length > 0 && previous.every((id) => typeof id === "number" && id <= state.streamId);
     if (state.stale || !follows || typeof streamId !== "number" || !Number.isSafeInteger(streamId)) {
       await markRemoteListStale(tx, userId);
-      return { value: "missed" as const, devices };
+      return { value: "missed" as const };
     }
     const gone = own(content, "deleted") === true;
     await changeRemoteDevice(tx, { userId, ...device, keys: gone ? null : device.keys }, streamId);
-    return { value: "applied" as const, devices };
+    return { value: "applied" as const, devices: [{ userId, deviceId: device.deviceId }] };
   });
-  if (outcome === "missed" || outcome === "unknown") resyncLater(app, [userId]);
+  if (outcome === "missed") resyncMissed(app, userId);
 }
 
 /** m.signing_key_update: the cross-signing keys of a user changed. */

@@ -34,6 +34,17 @@ export function resyncLater(app: RemoteListsApp, userIds: readonly string[]): vo
   app.background("resync_device_lists", async () => resyncAll(app, await whoIsInRooms(app, userIds.slice(0, MAX_RESYNCS))));
 }
 
+/**
+ * Fetches the list of somebody in whose devices something changed, beside the request. Those who share a room with them are told once: when the
+ * list is there, or when it cannot be had for now.
+ */
+export function resyncMissed(app: RemoteListsApp, userId: string): void {
+  app.background("resync_device_lists", async () => {
+    if (await tryResync(app, userId)) return;
+    await changeAccounts(app, () => Promise.resolve({ value: undefined, devices: [{ userId, deviceId: "" }] }));
+  });
+}
+
 /** Of so many users of one server whole lists are fetched while somebody waits; of more than that, one request for all of them is better. */
 const MAX_AWAITED = 20;
 
@@ -60,20 +71,30 @@ async function resyncAll(app: RemoteListsApp, userIds: readonly string[]): Promi
   const waiting = [...userIds];
   const work = async (): Promise<void> => {
     for (let userId = waiting.pop(); userId !== undefined; userId = waiting.pop()) {
-      await resync(app, userId).catch((error: unknown) => {
-        // Another server that cannot be reached, or answers nonsense, is asked again later.
-        if (!(error instanceof MatrixError)) throw error;
-      });
+      await tryResync(app, userId);
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
 }
 
+/** Whether the list is there. Another server that cannot be reached, or answers nonsense, is asked again later. */
+async function tryResync(app: RemoteListsApp, userId: string): Promise<boolean> {
+  try {
+    return await resync(app, userId);
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error;
+    return false;
+  }
+}
+
 /** A list that changes faster than it can be fetched waits for the regular round. */
 const MAX_ATTEMPTS = 3;
 
-/** Fetches the devices of a user of another server once, however many ask for it here; again, where updates were missed meanwhile. */
-function resync(app: RemoteListsApp, userId: string): Promise<void> {
+/**
+ * Fetches the devices of a user of another server once, however many ask for it here; again, where updates were missed meanwhile. Gives whether
+ * they are there.
+ */
+function resync(app: RemoteListsApp, userId: string): Promise<boolean> {
   const { resyncing } = app.keys;
   const running = resyncing.get(userId);
   if (running) return running;
@@ -82,8 +103,9 @@ function resync(app: RemoteListsApp, userId: string): Promise<void> {
   return work;
 }
 
-async function fetchUntilStored(app: RemoteListsApp, userId: string): Promise<void> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) if ((await fetchList(app, userId)) === "stored") return;
+async function fetchUntilStored(app: RemoteListsApp, userId: string): Promise<boolean> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) if ((await fetchList(app, userId)) === "stored") return true;
+  return false;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { createCache } from "../../caches/cache";
+import type { Cache } from "../../caches/cache";
 import type { RoomInfo } from "../../caches/rooms";
 import type { AppService } from "../../config/appservices";
 import type { App } from "../../handlers/app";
@@ -35,7 +36,9 @@ const MAX_PLACES = 200_000;
 const ENTRY_SIZE = 3;
 
 /** The services to which a user belongs. */
-function createOwners(services: readonly AppService[]): (userId: string) => readonly AppService[] {
+type Owners = (userId: string) => readonly AppService[];
+
+function createOwners(services: readonly AppService[]): Owners {
   const owners = createLru<string, readonly AppService[]>(MAX_USERS);
   return (userId) => {
     let found = owners.get(userId);
@@ -50,15 +53,11 @@ const isNamed = ({ namespaces }: AppService, roomId: string, aliases: readonly s
 
 const roomIdsOf = (rooms: ReadonlyMap<number, RoomInfo>): string[] => [...rooms.values()].map(({ roomId }) => roomId);
 
-/** Answers out of memory which events concern application services (application service API, "Registration": namespaces). */
-export function createInterest(app: InterestApp, services: readonly AppService[]): Interest {
-  const { caches, db, serverName, streams } = app;
-  const ownersOf = createOwners(services);
+function createRooms({ caches, config, db }: InterestApp, services: readonly AppService[], ownersOf: Owners): Cache<number, RoomInterest> {
   const byAlias = services.filter(({ namespaces }) => namespaces.aliases.length > 0);
-
-  const rooms = createCache<number, RoomInterest>({
+  return createCache<number, RoomInterest>({
     name: "appservice_rooms",
-    max: Math.max(1, Math.round(MAX_PLACES * app.config.caches.global_factor)),
+    max: Math.max(1, Math.round(MAX_PLACES * config.caches.global_factor)),
     sizeOf: ({ members }) => [...members.values()].reduce((sum, users) => sum + users.size, ENTRY_SIZE),
     load: async (nids) => {
       const [infos, members] = await Promise.all([caches.rooms.byNids(nids), caches.memberships.ofRooms(nids)]);
@@ -70,6 +69,13 @@ export function createInterest(app: InterestApp, services: readonly AppService[]
       });
     },
   });
+}
+
+/** Answers out of memory which events concern application services (application service API, "Registration": namespaces). */
+export function createInterest(app: InterestApp, services: readonly AppService[]): Interest {
+  const { caches, serverName, streams } = app;
+  const ownersOf = createOwners(services);
+  const rooms = createRooms(app, services, ownersOf);
   app.metrics.watchCache(rooms.stats);
 
   function applyEvent(row: EventStreamRow): void {
@@ -95,30 +101,41 @@ export function createInterest(app: InterestApp, services: readonly AppService[]
     }),
   ];
 
+  const forgetting = new Set<Promise<void>>();
+
   /** The alias may have been made before the room was, so that its number is not known. */
   function forgetRoom(roomId: string): void {
-    caches.rooms.byId(roomId).then(
-      (room) => room && rooms.delete(room.nid),
-      () => rooms.clear(),
-    );
+    const done = caches.rooms
+      .byId(roomId)
+      .then(
+        (room) => room && rooms.delete(room.nid),
+        () => rooms.clear(),
+      )
+      .finally(() => forgetting.delete(done));
+    forgetting.add(done);
+  }
+
+  async function load(roomNids: readonly number[]): Promise<ReadonlyMap<number, RoomInterest>> {
+    await Promise.all(forgetting);
+    return rooms.loadMany(roomNids);
   }
 
   return {
     inUser: (service, userId) => ownersOf(userId).includes(service),
     async inRooms(service, roomNids) {
-      const found = await rooms.loadMany(roomNids);
+      const found = await load(roomNids);
       const isConcerned = ({ named, members }: RoomInterest): boolean => named.has(service) || (members.get(service)?.size ?? 0) > 0;
       return new Set([...found].filter(([, interest]) => isConcerned(interest)).map(([nid]) => nid));
     },
     async membersOf(service, roomNids) {
-      const found = await rooms.loadMany(roomNids);
+      const found = await load(roomNids);
       return new Set([...found.values()].flatMap(({ members }) => [...(members.get(service) ?? [])]));
     },
     stop: () => stops.forEach((stop) => stop()),
   };
 }
 
-function membersOf(ownersOf: (userId: string) => readonly AppService[], local: Iterable<string>): Map<AppService, Set<string>> {
+function membersOf(ownersOf: Owners, local: Iterable<string>): Map<AppService, Set<string>> {
   const members = new Map<AppService, Set<string>>();
   for (const userId of local) for (const service of ownersOf(userId)) addMember(members, service, userId);
   return members;

@@ -85,7 +85,7 @@ export function createModelProcess(world: ModelWorld, name: string, onReplaced: 
   const { sim, network, database, mutation } = world;
   const actor: Actor = { name, frozen: false, dead: false };
   const [clock, random, db, bus] = [sim.clock(), sim.letters(), database.connect(actor), network.bus(actor)];
-  const paced = new PacedBus({ bus, channel: "digests", clock, onError: fail });
+  const paced = new PacedBus({ bus, channel: "digests", clock, prompt: new Set(), onError: fail });
   const seen: number[] = [];
   let startedAt: number | undefined;
   const stream = defineStream<Row>({

@@ -7,6 +7,7 @@ import { requesterFor } from "../../../src/handlers/requester";
 import type { JsonObject } from "../../../src/lib/json";
 import { ServerUnreachableError } from "../../../src/remote/federationErrors";
 import { upsertMembers } from "../../../src/storage/memberships";
+import { deviceListsStream } from "../../../src/streams/deviceLists";
 import { eventsStream } from "../../../src/streams/events";
 import type { TestClient } from "../../builders/client";
 import { eventually } from "../../builders/eventually";
@@ -109,6 +110,24 @@ test("who shares a room is kept here and follows updates; a gap makes us fetch t
   await update({ stream_id: 10, prev_id: [9], keys });
   await update({ stream_id: 11, prev_id: [10], deleted: true });
   expect((await query()).devices).toEqual({});
+});
+
+test("of what was missed who shares a room is told once: when the list is there, or when it cannot be had", async () => {
+  const told = (): number => server.app.streams.position(deviceListsStream);
+  list = { ...list, stream_id: 21, devices: [{ device_id: "R2", keys: { ...keys, device_id: "R2" } }] };
+  for (const [streamId, away] of [
+    [21, false],
+    [31, true],
+  ] as const) {
+    isAway = away;
+    const before = told();
+    await update({ stream_id: streamId, prev_id: [streamId - 1], keys });
+    await eventually(() => told() > before && server.app.keys.resyncing.size === 0);
+    expect(told()).toBe(before + 1);
+    expect((await alice.sync()).device_lists.changed).toEqual([rita.userId]);
+    if (!away) expect(Object.keys((await query()).devices ?? {})).toEqual(["R2"]);
+  }
+  isAway = false;
 });
 
 test("the list of a user who came back is not trusted", async () => {

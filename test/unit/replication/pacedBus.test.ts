@@ -11,7 +11,7 @@ function setup() {
   const onError = (error: unknown): never => {
     throw error;
   };
-  const create = () => new PacedBus({ bus: hub.endpoint(), channel: "digests", clock, onError });
+  const create = () => new PacedBus({ bus: hub.endpoint(), channel: "digests", prompt: new Set(["c"]), clock, onError });
   const [writer, reader] = [create(), create()];
   const heard: string[] = [];
   reader.subscribe("a", (text) => void heard.push(`a ${text}`));
@@ -40,6 +40,19 @@ test("who is slack hears the same messages in order, the first at once and the o
   await jest.advanceTimersByTimeAsync(200);
   expect(heard.slice(1)).toEqual(Array.from({ length: 30 }, (_, i) => `${i % 2 === 0 ? "a" : "b"} "${i}"\n`));
   expect(digests()).toBe(2);
+});
+
+test("what others have to know first is heard by who is slack at once, with all before it", async () => {
+  const { writer, reader, heard } = setup();
+  reader.subscribe("c", (text) => void heard.push(`c ${text}`));
+  reader.slacken();
+  await jest.advanceTimersByTimeAsync(2_000);
+  writer.publish("a", "first");
+  await jest.advanceTimersByTimeAsync(1);
+  writer.publish("a", "second");
+  writer.publish("c", "third");
+  await jest.advanceTimersByTimeAsync(1);
+  expect(heard).toEqual(["a first", "a second", "c third"]);
 });
 
 test("nothing is missed while the pace changes", async () => {
