@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import dns from "node:dns";
 import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -36,13 +37,21 @@ async function start(settings: Record<string, string | number>): Promise<void> {
   await ensureRunning(context);
 }
 
-/** Looking a name up waits behind other lookups of this process, which may wait for a name server. */
-const PATIENCE_MS = 30_000;
+/** A real lookup waits behind those that earlier tests of this process left, and those for name servers. */
+function answerLookups(): void {
+  const { lookup } = dns;
+  type Lookup = (name: string, options: dns.LookupOptions, done: (...found: unknown[]) => void) => void;
+  const answer: Lookup = (name, options, done) => {
+    if (name !== "localhost") return (lookup as Lookup)(name, options, done);
+    const [address, family] = ["127.0.0.1", 4];
+    process.nextTick(() => (options.all ? done(null, [{ address, family }]) : done(null, address, family)));
+  };
+  jest.spyOn(dns, "lookup").mockImplementation(answer as never);
+}
 
 /** Whether the connection is encrypted, or the message of the error. */
 async function tryTls(tls: DatabaseTls, host = "localhost"): Promise<unknown> {
-  const patience = { connectTimeoutMs: PATIENCE_MS, checkoutTimeoutMs: PATIENCE_MS };
-  const options = { host, port, user: CLUSTER_USER, database: "postgres", tls, max: 1, ...patience };
+  const options = { host, port, user: CLUSTER_USER, database: "postgres", tls, max: 1 };
   try {
     const db = await createDatabase(options, { clock: systemClock });
     const [row] = await db<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`;
@@ -55,6 +64,7 @@ async function tryTls(tls: DatabaseTls, host = "localhost"): Promise<unknown> {
 
 (openssl ? describe : describe.skip)("TLS to a server", () => {
   beforeAll(async () => {
+    answerLookups();
     directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "synapse-ts-tls-"));
     chmodSync(directory, 0o711);
     port = await freePort();
@@ -71,6 +81,7 @@ async function tryTls(tls: DatabaseTls, host = "localhost"): Promise<unknown> {
     certificate = readFileSync(cert, "utf8");
   });
   afterAll(async () => {
+    jest.restoreAllMocks();
     await stopServer(context);
     rmSync(directory, { recursive: true, force: true });
   });
