@@ -24,7 +24,7 @@ export interface Freshness {
   /** Before a request is handled: resolves when what was told before it came is known here. */
   listened(): Promise<void>;
   /** Before a request that may have written is answered: resolves when all that this process wrote can be read here, and lies at the others. */
-  told(): Promise<void>;
+  readonly told: () => Promise<void>;
 }
 
 /** Undefined in a process that is alone. */

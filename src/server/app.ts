@@ -38,7 +38,7 @@ import type { Metrics } from "../observe/metrics";
 import type { Bus } from "../replication/bus";
 import { createAttention } from "../replication/attention";
 import { createRpc } from "../replication/createRpc";
-import { createFreshness, inTime } from "../replication/freshness";
+import { createFreshness } from "../replication/freshness";
 import { createForwarder } from "../replication/forward";
 import { createHints } from "../replication/hints";
 import { createReplicationMetrics, watchReplication } from "../replication/metrics";
@@ -141,8 +141,8 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     writes: ({ writer }) => (ownership.isMine(writer) ? (ownership.fence(writer)?.epoch ?? 0) : undefined),
   });
   watchReplication(metrics, notifier, streams);
-  const told = bus.shared ? () => inTime(bus.delivered()) : undefined;
-  const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, told, transport });
+  const freshness = createFreshness(streams, bus);
+  const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, told: freshness?.told, transport });
   const about = { config, metrics, streams, busConnected: () => bus.connected(), mediaListeners: mediaListeners(config) };
   const describe = () => describeProcess(about);
   const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });
@@ -157,7 +157,6 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     await rpc.close();
     await forwarder.close();
   };
-  const freshness = createFreshness(streams, bus);
   const hints = createHints({ bus, channelPrefix: `${config.server_name}/${HINTS_CHANNEL}`, onError });
   const cluster = { rollCall, describe };
   return { app: { notifier, streams, attention, freshness, hints, rpc, ownership, cluster, mediaProcesses, forwarder }, disconnect };

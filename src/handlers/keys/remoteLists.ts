@@ -29,11 +29,6 @@ export async function whoIsInRooms({ caches }: Pick<App, "caches">, userIds: rea
   return userIds.filter((userId) => [...(places.get(userId)?.values() ?? [])].some(({ membership }) => membership === "join"));
 }
 
-/** Fetches lists of users beside the requests, as far as they share rooms with us. What fails is tried again by the regular round. */
-export function resyncLater(app: RemoteListsApp, userIds: readonly string[]): void {
-  app.background("resync_device_lists", async () => resyncAll(app, await whoIsInRooms(app, userIds.slice(0, MAX_RESYNCS))));
-}
-
 /**
  * Fetches the list of somebody in whose devices something changed, beside the request. Those who share a room with them are told once: when the
  * list is there, or when it cannot be had for now.
@@ -54,7 +49,7 @@ const MAX_AWAITED = 20;
  */
 export async function fetchLists(app: RemoteListsApp, userIds: readonly string[], timeoutMs: number): Promise<readonly string[]> {
   const inRooms = await whoIsInRooms(app, userIds);
-  if (inRooms.length > MAX_AWAITED) resyncLater(app, inRooms);
+  if (inRooms.length > MAX_AWAITED) app.background("resync_device_lists", () => resyncAll(app, inRooms.slice(0, MAX_RESYNCS)));
   if (inRooms.length === 0 || inRooms.length > MAX_AWAITED) return [];
   const work = resyncAll(app, inRooms);
   app.background("resync_device_lists", () => work);
