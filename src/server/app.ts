@@ -115,7 +115,8 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const { ownership, transport, bus } = deployment;
   const onError = (error: unknown): void => common.log.error("a message could not be handled", { error });
   const channelPrefix = `${config.server_name}/synapse-ts/v1/`;
-  const pace = { channel: `${config.server_name}/${DIGEST_CHANNEL}`, prompt: new Set([channelPrefix + cachesStream.name]) };
+  const prompt = new Set(allStreams.flatMap((stream) => (stream.prompt ? [channelPrefix + stream.name] : [])));
+  const pace = { channel: `${config.server_name}/${DIGEST_CHANNEL}`, prompt };
   const paced = bus.shared ? new PacedBus({ bus, ...pace, clock, onError }) : undefined;
   const attention = createAttention({
     bus: paced,

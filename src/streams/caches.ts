@@ -33,5 +33,6 @@ export const cachesStream = defineStream<CacheChange>({
   sharding: "single",
   sequence: "caches_stream_seq",
   row: tuple({ cache: "string", key: "string" }),
+  prompt: true,
   catchUp: cacheChangesBetween,
 });

@@ -23,6 +23,8 @@ export interface StreamDeclaration<Row, Caches = unknown> {
   /** The sequence that gives its ids. Streams without one live in the memory of their only writer and carry an epoch. */
   readonly sequence?: string;
   readonly row: RowCodec<Row>;
+  /** Who acts on other streams has to know of its rows first: they are heard at once, also by those who hear in digests. */
+  readonly prompt?: true;
   /** Reads the rows in (from, to], in order. Streams that live in memory have none: they ask their writer. */
   catchUp?(db: Db, from: number, to: number): Promise<readonly StreamRow<Row>[]>;
   /** Where the stream stands in the database; absent, the sequence is asked while nobody writes. */
