@@ -10,6 +10,7 @@ import type { TestDeployment } from "../builders/deployment";
 
 const PROCESSES = (process.env["SYNAPSE_TS_LOAD_PROCESSES"] ?? "1,2,3,6,12").split(",").map(Number);
 const SENDERS = 24;
+/** For each process that serves: what is young costs a multiple, which says nothing of how many there are. */
 const WARM_UP = 1_500;
 const MESSAGES = 3_000;
 /** Of the load that only worker1 serves: messages a second, with half as many receipts and a quarter as many people typing. */
@@ -128,7 +129,7 @@ async function measure(count: number): Promise<string> {
   const { deployment, names } = setup;
   try {
     const all = await seats(setup);
-    await sendAll(all, WARM_UP);
+    await sendAll(all, WARM_UP * Math.max(1, count - 1));
     const begin = performance.now();
     const each = await usedBy(setup, () => sendAll(all, MESSAGES));
     const rate = (MESSAGES * 1_000) / (performance.now() - begin);
