@@ -21,10 +21,7 @@ import { noteExpiries } from "./expiry";
 import { broughtMembers, memberRows } from "./memberRows";
 import { cancelOvertakenBy } from "./overtaken";
 import type { PendingEvent, Placed, PushPersister, PushRows } from "./pendingEvent";
-import { tipRows } from "./tipRows";
-
-/** Another process wrote to a room of this batch: its tip is not what we took it for. */
-export class TipConflict extends Error {}
+import { TipConflict, tipRows } from "./tipRows";
 
 /** All that is written for a batch besides the ids; started together so that it travels in one go. */
 function statements(

@@ -2,12 +2,13 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { StoredEvent } from "../caches/events";
 import { isUniqueViolation } from "../storage/databaseError";
 import { findEventNids, findTransactions, getEventsByNid } from "../storage/events";
-import { TipConflict, flushEvents, resultOf } from "./flush";
+import { flushEvents, resultOf } from "./flush";
 import type { FlushDeps, FlushResult } from "./flush";
 import type { PendingEvent } from "./pendingEvent";
 import type { SendIntent, SendOutcome } from "./intents";
 import { roomStatsOf } from "./roomStats";
 import type { RoomWriterDeps } from "./roomWriter";
+import { TipConflict } from "./tipRows";
 import { type Ahead, Unstored, newGroups } from "./unstored";
 import { withAhead } from "./withAhead";
 

@@ -229,7 +229,7 @@ export class RoomWriter {
 
   /** Where nothing is waiting any more, the tip goes where it may leave memory. */
   private rest(work: RoomWork): void {
-    if (work.running || work.unstored > 0 || work.queue.length > 0) return;
+    if (work.running || work.unstored > 0 || work.queue.length > 0 || this.rooms.get(work.roomId) !== work) return;
     this.rooms.delete(work.roomId);
     if (work.tip) this.idle.set(work.roomId, work.tip);
   }
@@ -268,12 +268,15 @@ export class RoomWriter {
     job.resolve({ refused: refusal(200, "M_UNKNOWN", "nothing to send") });
   }
 
+  /** Read from the database only once all of the room is there that was built. */
   private async tipOf(work: RoomWork): Promise<RoomTip | undefined> {
+    if (!work.tip) await allStored(work);
     if (work.tip) return work.tip;
     const { db, caches } = this.deps;
     const room = await caches.rooms.byId(work.roomId);
-    work.tip = room && (await loadTip(db, caches, room));
-    return work.tip;
+    const tip = room && (await loadTip(db, caches, room));
+    // Somebody else may have read it meanwhile, and built on it.
+    return (work.tip ??= tip);
   }
 
   private async build(work: RoomWork, job: Job): Promise<void> {

@@ -22,7 +22,7 @@ import { FIRST_MEMBER_KEY, insertStateDeltas, insertStateGroups } from "../../st
 import { nextIds } from "../../storage/streamIds";
 import type { StreamRow } from "../../storage/streamIds";
 import { unPartialStatedRoomStream } from "../../streams/unPartialStatedRoom";
-import { TipConflict } from "../flush";
+import { TipConflict } from "../tipRows";
 import { memberFacts } from "../memberRows";
 import type { MemberRules } from "../memberRows";
 import { shownIn } from "../roomStats";
