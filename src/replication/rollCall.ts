@@ -1,9 +1,6 @@
 import type { Random } from "../lib/random";
 import type { Bus } from "./bus";
 
-/** After the name of the server. */
-export const STATUS_CHANNEL = "synapse-ts/v1/status";
-
 export interface RollCallOptions {
   readonly bus: Bus;
   readonly channel: string;

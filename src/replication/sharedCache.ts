@@ -1,3 +1,4 @@
+import type { Clock } from "../lib/clock";
 import { isJsonObject, parseJson } from "../lib/json";
 import type { JsonObject } from "../lib/json";
 import { waitAtMost } from "../lib/waitAtMost";
@@ -25,6 +26,7 @@ export interface SharedCachesOptions {
   readonly store: SharedStore | undefined;
   /** Of all keys: several homeservers may use one Redis. */
   readonly keyPrefix: string;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly metrics: Metrics;
 }
 
@@ -32,7 +34,7 @@ export interface SharedCachesOptions {
 const PATIENCE_MS = 500;
 
 /** Makes caches that keep nothing where there is no store. */
-export function createSharedCaches({ store, keyPrefix, metrics }: SharedCachesOptions): SharedCaches {
+export function createSharedCaches({ store, keyPrefix, clock, metrics }: SharedCachesOptions): SharedCaches {
   if (!store) return { named: () => ({ get: () => Promise.resolve(undefined), set: () => undefined }) };
   const sets = metrics.counter({ name: "synapse_external_cache_set_total", help: "Values put into shared caches", labels: ["cache_name"] });
   const labels = ["cache_name", "hit"];
@@ -40,7 +42,7 @@ export function createSharedCaches({ store, keyPrefix, metrics }: SharedCachesOp
   const help = "Seconds until a shared cache answered";
   const times = metrics.histogram({ name: "synapse_external_cache_response_time_seconds", help, labels: ["method"] }).cell("get");
   const read = async (key: string): Promise<JsonObject | undefined> => {
-    const asked = performance.now();
+    const asked = clock.monotonic();
     let text: string | undefined;
     const answer = store.get(key).then((found) => (text = found));
     try {
@@ -50,7 +52,7 @@ export function createSharedCaches({ store, keyPrefix, metrics }: SharedCachesOp
     } catch {
       return undefined;
     } finally {
-      times.observe((performance.now() - asked) / 1_000);
+      times.observe((clock.monotonic() - asked) / 1_000);
     }
   };
   return {

@@ -38,6 +38,7 @@ import type { Metrics } from "../observe/metrics";
 import type { Bus } from "../replication/bus";
 import { createAttention } from "../replication/attention";
 import { createRpc } from "../replication/createRpc";
+import { channelsOf } from "../replication/channels";
 import { createFreshness } from "../replication/freshness";
 import { createForwarder } from "../replication/forward";
 import { createHints } from "../replication/hints";
@@ -45,7 +46,7 @@ import { createReplicationMetrics, watchReplication } from "../replication/metri
 import { Notifier } from "../replication/notifier";
 import type { Ownership } from "../replication/ownership";
 import { PacedBus } from "../replication/pacedBus";
-import { STATUS_CHANNEL, createRollCall } from "../replication/rollCall";
+import { createRollCall } from "../replication/rollCall";
 import type { RpcTransport } from "../replication/rpcTransport";
 import { createSharedCaches } from "../replication/sharedCache";
 import type { SharedCaches } from "../replication/sharedCache";
@@ -94,9 +95,6 @@ export interface RunningApp {
   stop(): Promise<void>;
 }
 
-const HINTS_CHANNEL = "synapse-ts/v1/hints/";
-const DIGEST_CHANNEL = "synapse-ts/v1/digest";
-const CACHE_PREFIX = "synapse-ts/v1/cache/";
 /** How long a request may wait for what others wrote before it came; then it is served what is known. */
 const CATCH_UP_MS = 1_000;
 
@@ -114,9 +112,9 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const notifier = new Notifier({ clock, metrics: replicationMetrics });
   const { ownership, transport, bus } = deployment;
   const onError = (error: unknown): void => common.log.error("a message could not be handled", { error });
-  const channelPrefix = `${config.server_name}/synapse-ts/v1/`;
-  const prompt = new Set(allStreams.flatMap((stream) => (stream.prompt ? [channelPrefix + stream.name] : [])));
-  const pace = { channel: `${config.server_name}/${DIGEST_CHANNEL}`, prompt };
+  const channels = channelsOf(config.server_name);
+  const prompt = new Set(allStreams.flatMap((stream) => (stream.prompt ? [channels.streams + stream.name] : [])));
+  const pace = { channel: channels.digest, prompt };
   const paced = bus.shared ? new PacedBus({ bus, ...pace, clock, onError }) : undefined;
   const attention = createAttention({
     bus: paced,
@@ -137,7 +135,7 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     notifier,
     caches: accounts,
     instance: config.derived.instanceName,
-    channelPrefix,
+    channelPrefix: channels.streams,
     fetchMemory: (stream, query) => fetchMemory(app(), stream, query),
     writes: ({ writer }) => (ownership.isMine(writer) ? (ownership.fence(writer)?.epoch ?? 0) : undefined),
   });
@@ -146,7 +144,7 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
   const rpc = createRpc({ ...common, defs: allRpcs, app, ownership, streams, writerOf, told: freshness?.told, transport });
   const about = { config, metrics, streams, busConnected: () => bus.connected(), mediaListeners: mediaListeners(config) };
   const describe = () => describeProcess(about);
-  const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random, describe });
+  const rollCall = createRollCall({ bus, channel: channels.status, random, describe });
   const here = { hostname: hostname(), addresses: addressesOf(config.instance_map) };
   const mediaProcesses = createMediaProcesses({ db, clock, rollCall, instance: config.derived.instanceName, here });
   const forwarder = createForwarder();
@@ -158,7 +156,7 @@ function createReplication({ config, db, clock, random, log, metrics, deployment
     await rpc.close();
     await forwarder.close();
   };
-  const hints = createHints({ bus, channelPrefix: `${config.server_name}/${HINTS_CHANNEL}`, onError });
+  const hints = createHints({ bus, channelPrefix: channels.hints, onError });
   const cluster = { rollCall, describe };
   return { app: { notifier, streams, attention, freshness, hints, rpc, ownership, cluster, mediaProcesses, forwarder }, disconnect };
 }
@@ -173,8 +171,8 @@ const publishersTo = (streams: Streams): Pick<RoomWriterDeps, "publish" | "forge
   forget: (rows) => streams.publish(cachesStream, rows),
 });
 
-const sharedCachesOf = ({ config, metrics, deployment: { bus } }: AppOptions): SharedCaches =>
-  createSharedCaches({ store: bus.store, keyPrefix: `${config.server_name}/${CACHE_PREFIX}`, metrics });
+const sharedCachesOf = ({ config, clock, metrics, deployment: { bus } }: AppOptions): SharedCaches =>
+  createSharedCaches({ store: bus.store, clock, keyPrefix: channelsOf(config.server_name).caches, metrics });
 
 /** Puts the collaborators of a process together. Nothing runs until start. */
 export function createApp(options: AppOptions): RunningApp {

@@ -5,7 +5,8 @@ import { systemClock } from "../lib/clock";
 import { systemRandom } from "../lib/random";
 import { createSoloBus } from "../replication/bus";
 import type { Bus } from "../replication/bus";
-import { STATUS_CHANNEL, createRollCall } from "../replication/rollCall";
+import { channelsOf } from "../replication/channels";
+import { createRollCall } from "../replication/rollCall";
 import type { DatabaseOptions } from "../storage/databaseOptions";
 import { createDatabase } from "../storage/pool";
 
@@ -21,7 +22,7 @@ const POLL_MS = 20;
 export async function readClusterStatus(config: Config): Promise<Cluster> {
   const db = await createDatabase({ ...(await databaseOf(config)), min: 0, max: 2 }, { clock: systemClock });
   const bus = await openBus(config);
-  const rollCall = createRollCall({ bus, channel: `${config.server_name}/${STATUS_CHANNEL}`, random: systemRandom });
+  const rollCall = createRollCall({ bus, channel: channelsOf(config.server_name).status, random: systemRandom });
   try {
     return await readCluster({ config, db, rollCall });
   } finally {

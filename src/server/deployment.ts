@@ -8,6 +8,7 @@ import { createSoloBus } from "../replication/bus";
 import type { Bus } from "../replication/bus";
 import { Leases } from "../replication/leases";
 import { soloOwnership } from "../replication/ownership";
+import { channelsOf } from "../replication/channels";
 import { createRpcTransport } from "../replication/rpcTransport";
 import type { TcpHub } from "../replication/tcpHub";
 import { shardingOf, standsFor } from "../roles/plan";
@@ -45,7 +46,7 @@ export async function createDeployment(deps: DeploymentDeps): Promise<RunningDep
   const leases = new Leases({
     db: apart ?? database.pool,
     bus,
-    channel: `${config.server_name}/synapse-ts/v1/leases`,
+    channel: channelsOf(config.server_name).leases,
     instance: plan.instanceName,
     standsFor: standsFor(plan),
     candidates: plan.candidates,

@@ -1,6 +1,7 @@
 import { systemRandom } from "../../../src/lib/random";
 import { createMetrics } from "../../../src/observe/metrics";
 import { createRedisBus } from "../../../src/replication/redisBus";
+import { systemClock } from "../../../src/lib/clock";
 import { createSharedCaches } from "../../../src/replication/sharedCache";
 import { eventually } from "../../builders/eventually";
 import { startTestRedis } from "../../builders/redis";
@@ -19,7 +20,7 @@ async function process(server = "a.test") {
   open.push(() => bus.close());
   await eventually(() => bus.connected());
   const metrics = createMetrics(server);
-  const cache = createSharedCaches({ store: bus.store, keyPrefix: `${server}/`, metrics }).named("things");
+  const cache = createSharedCaches({ store: bus.store, keyPrefix: `${server}/`, clock: systemClock, metrics }).named("things");
   return { bus, cache, metrics };
 }
 
@@ -53,7 +54,9 @@ test("a Redis that is frozen or away, and nonsense in it, count as knowing nothi
 });
 
 test("a process that is alone keeps nothing", async () => {
-  const cache = createSharedCaches({ store: undefined, keyPrefix: "", metrics: createMetrics("a.test") }).named("things");
+  const cache = createSharedCaches({ store: undefined, keyPrefix: "", clock: systemClock, metrics: createMetrics("a.test") }).named(
+    "things",
+  );
   cache.set("k", {}, 1_000);
   expect(await cache.get("k")).toBeUndefined();
 });
