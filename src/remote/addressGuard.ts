@@ -1,6 +1,7 @@
-import { lookup } from "node:dns";
+import type { LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
+import { addressesOf } from "./nameLookup";
 
 /** CIDRs that may not be reached, and exceptions from them. */
 export interface BlockedRanges {
@@ -29,13 +30,15 @@ export function createAddressGuard({ deny, allow }: BlockedRanges): AddressGuard
   };
   return {
     lookup(hostname, options, callback) {
-      lookup(hostname, { ...options, all: true }, (error, addresses) => {
-        if (error) return callback(error, "", 0);
-        const reachable = addresses.filter(({ address }) => open(address));
+      const { family, all } = options;
+      const wanted = family === "IPv4" ? 4 : family === "IPv6" ? 6 : family;
+      const found = (addresses: readonly LookupAddress[]): void => {
+        const reachable = addresses.filter((one) => (!wanted || one.family === wanted) && open(one.address));
         const [first] = reachable;
         if (!first) return callback(new Error(`no address of ${hostname} may be reached`), "", 0);
-        return options.all ? callback(null, reachable) : callback(null, first.address, first.family);
-      });
+        return all ? callback(null, reachable) : callback(null, first.address, first.family);
+      };
+      addressesOf(hostname).then(found, (error: Error) => callback(error, "", 0));
     },
     checkLiteral(host) {
       const literal = host.replace(/^\[|\]$/g, "");

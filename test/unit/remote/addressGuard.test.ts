@@ -1,8 +1,10 @@
-import dns from "node:dns";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAddressGuard } from "../../../src/remote/addressGuard";
+import { addressesOf } from "../../../src/remote/nameLookup";
 import { createWebFetcher } from "../../../src/remote/webFetch";
+
+jest.mock("../../../src/remote/nameLookup");
 
 const deny = ["127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fe80::/10", "fc00::/7"];
 const { checkLiteral } = createAddressGuard({ deny, allow: ["10.1.1.1", "fd00::5/128"] });
@@ -67,17 +69,12 @@ describe("names", () => {
   beforeAll(() => new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve)));
   beforeEach(() => {
     asked.length = visited.length = 0;
-    jest.spyOn(dns, "lookup").mockImplementation(((name: string, _options: object, callback: (e: null, found: object[]) => void) => {
+    jest.mocked(addressesOf).mockImplementation(async (name) => {
       asked.push(name);
       const found = answers.length > 1 ? answers.shift() : answers[0];
-      process.nextTick(
-        callback,
-        null,
-        (found ?? []).map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
-      );
-    }) as never);
+      return (found ?? []).map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+    });
   });
-  afterEach(() => jest.restoreAllMocks());
   afterAll(async () => {
     await web.close();
     server.closeAllConnections();

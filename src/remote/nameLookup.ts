@@ -1,0 +1,67 @@
+import type { LookupAddress } from "node:dns";
+import { Resolver, lookup } from "node:dns/promises";
+import { readFile } from "node:fs/promises";
+import { createLimiter } from "../lib/limiter";
+
+/** Where addresses of a name are found. */
+export interface NameSources {
+  /** What DNS says; nothing where it knows of no such name. Rejects where it gives no answer. */
+  dns(name: string): Promise<LookupAddress[]>;
+  /** getaddrinfo(3), which goes by all that the system is set up for. Rejects where nothing is found. */
+  system(name: string): Promise<LookupAddress[]>;
+  /** The text of hosts(5), whose names come before those of DNS. */
+  hosts(): Promise<string>;
+}
+
+/** Half of the 10 s that a connection may take to open, with one more try. */
+const DNS_TIMEOUT_MS = 3_000;
+const DNS_TRIES = 2;
+/** DNS has answered, or there is none on this machine: another source may know the name. */
+const NOT_IN_DNS: ReadonlySet<unknown> = new Set(["ENOTFOUND", "ENODATA", "ECONNREFUSED", "EBADNAME"]);
+
+/** Asks DNS for addresses of both kinds, IPv4 first. Reads anew which DNS servers to ask, unless they are given. */
+export async function askDns(name: string, servers?: readonly string[]): Promise<LookupAddress[]> {
+  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES });
+  if (servers) resolver.setServers(servers);
+  const asked = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+  const found = asked.flatMap((answer, i) =>
+    answer.status === "fulfilled" ? answer.value.map((address) => ({ address, family: i === 0 ? 4 : 6 })) : [],
+  );
+  const failed = asked.find((answer) => answer.status === "rejected" && !NOT_IN_DNS.has((answer.reason as NodeJS.ErrnoException).code));
+  if (found.length === 0 && failed?.status === "rejected") throw failed.reason;
+  return found;
+}
+
+const system: NameSources = {
+  dns: (name) => askDns(name),
+  system: (name) => lookup(name, { all: true }),
+  hosts: () => readFile("/etc/hosts", "utf8").catch(() => ""),
+};
+
+/** Finds the addresses of a name. */
+export type NameLookup = (name: string) => Promise<LookupAddress[]>;
+
+/**
+ * Looks up names that others choose: of their servers, and in what is to be previewed. getaddrinfo(3) takes a thread for as long as the name's
+ * DNS servers are silent, and libuv has two threads for that; thousands of names of dead servers would keep those of living ones waiting, and
+ * the database and Redis when they are to be connected to again. So DNS is asked without a thread, of which one at most is taken for what is not
+ * in DNS: names of the hosts file, those without a dot, and those that are found by a search domain.
+ */
+export function createNameLookup(sources: NameSources): NameLookup {
+  const thread = createLimiter(1, Infinity);
+  return async (name) => {
+    if (name.includes(".") && !isHost(await sources.hosts(), name)) {
+      const found = await sources.dns(name);
+      if (found.length > 0) return found;
+    }
+    return thread.run(() => sources.system(name));
+  };
+}
+
+function isHost(hosts: string, name: string): boolean {
+  const wanted = name.toLowerCase();
+  return hosts.split("\n").some((line) => line.replace(/#.*/, "").toLowerCase().split(/\s+/).slice(1).includes(wanted));
+}
+
+/** One for the process, as the threads are. */
+export const addressesOf: NameLookup = createNameLookup(system);
