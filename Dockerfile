@@ -2,7 +2,7 @@
 #   docker run -v data:/data -e SYNAPSE_SERVER_NAME=example.com -e SYNAPSE_REPORT_STATS=no synapse-ts generate
 #   docker run -v data:/data -p 8008:8008 synapse-ts
 # Workers: -e SYNAPSE_WORKER=generic_worker, and the arguments: run -c /data/homeserver.yaml -c /data/worker.yaml
-FROM node:20-slim AS build
+FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY scripts ./scripts
@@ -12,7 +12,7 @@ COPY . .
 # the links among the libraries of the embedded PostgreSQL are made here: later its folder cannot be written
 RUN node scripts/build.js && npm prune --omit=dev --ignore-scripts
 
-FROM node:20-slim
+FROM node:24-slim
 ENV NODE_ENV=production
 RUN groupadd --gid 991 synapse && useradd --uid 991 --gid 991 --home-dir /data --no-create-home synapse \
     && mkdir /data && chown 991:991 /data

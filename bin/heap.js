@@ -10,12 +10,12 @@ function limitGrowth() {
 }
 
 /**
- * V8 of Node 20 optimises a function after so little work that a process with a few requests a second spends a third of its CPU on optimising;
- * later versions wait longer as well. Four times the default: measured, a fifth less CPU for a quiet server, and no less speed for a busy one.
- * To be set with the other.
+ * V8 of Node 20 optimises a function after so little work that a process with a few requests a second spends a third of its CPU on optimising.
+ * Four times the default: measured, a fifth less CPU for a quiet server, and no less speed for a busy one. Later versions wait longer as well,
+ * and complain about a flag that they do not have. To be set with the other.
  */
 function limitOptimising() {
-  setFlagsFromString("--interrupt-budget=270336");
+  if (process.versions.v8.startsWith("11.")) setFlagsFromString("--interrupt-budget=270336");
 }
 
 module.exports = { limitGrowth, limitOptimising };
