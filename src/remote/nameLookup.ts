@@ -13,15 +13,17 @@ export interface NameSources {
   hosts(): Promise<string>;
 }
 
-/** Half of the 10 s that a connection may take to open, with one more try. */
-const DNS_TIMEOUT_MS = 3_000;
-const DNS_TRIES = 2;
+/** Of the 10 s that a connection may take to open 6 go by without an answer: the second try waits twice as long. */
+const PATIENCE = { timeout: 2_000, tries: 2 };
 /** DNS has answered, or there is none on this machine: another source may know the name. */
 const NOT_IN_DNS: ReadonlySet<unknown> = new Set(["ENOTFOUND", "ENODATA", "ECONNREFUSED", "EBADNAME"]);
 
-/** Asks DNS for addresses of both kinds, IPv4 first. Reads anew which DNS servers to ask, unless they are given. */
+/**
+ * Asks DNS for addresses of both kinds, IPv4 first. With a resolver for each name: it reads anew which DNS servers to ask, unless they are
+ * given, and does not expect of a name that nobody asked for before the speed with which others came.
+ */
 export async function askDns(name: string, servers?: readonly string[]): Promise<LookupAddress[]> {
-  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES });
+  const resolver = new Resolver(PATIENCE);
   if (servers) resolver.setServers(servers);
   const asked = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
   const found = asked.flatMap((answer, i) =>

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/config";
 import { systemClock } from "../lib/clock";
@@ -19,11 +20,19 @@ export interface RunOptions {
   readonly onReady?: () => void;
 }
 
+/**
+ * How long Node tries an address before it gives it up for the next of the same name, in ms. Its own 250 are less than a packet takes
+ * around the world and back, so that servers there could not be reached where the next address is of a kind that this machine has not
+ * (nodejs/node#54359). An address that is refused is given up at once.
+ */
+const ADDRESS_MS = 2_500;
+
 /** Runs a process until it is told to stop. Resolves when everything is closed; fails when it cannot start or must end. */
 export async function runProcess({ config, onReady }: RunOptions): Promise<void> {
   const logging = createLogging({ config: config.derived.log, clock: systemClock, serverName: config.server_name });
   const log = logging.log("synapse.app");
   process.on("exit", () => logging.closeSync());
+  setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
   try {
     let end: (error?: Error) => void = () => undefined;
     const ended = new Promise<Error | undefined>((resolve) => (end = resolve));
