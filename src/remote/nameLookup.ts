@@ -62,7 +62,10 @@ export function createNameLookup(sources: NameSources): NameLookup {
 
 function isHost(hosts: string, name: string): boolean {
   const wanted = name.toLowerCase();
-  return hosts.split("\n").some((line) => line.replace(/#.*/, "").toLowerCase().split(/\s+/).slice(1).includes(wanted));
+  const text = hosts.toLowerCase();
+  // Some are lists of all that is not to be reached.
+  if (!text.includes(wanted)) return false;
+  return text.split("\n").some((line) => line.replace(/#.*/, "").split(/\s+/).slice(1).includes(wanted));
 }
 
 /** One for the process, as the threads are. */
