@@ -24,8 +24,15 @@ test("who asks the same again gets the same, and what is new with a later token"
   expect((await bob.get("/sync?timeout=0")).rooms?.join).toBeUndefined();
   const filter = encodeURIComponent(JSON.stringify({ room: { timeline: { limit: 1 } } }));
   expect((await alice.get(`/sync?timeout=0&filter=${filter}`)).rooms.join[roomId].timeline.events).toHaveLength(1);
-  const nothing = `/sync?timeout=0&since=${(await alice.get("/sync?timeout=1")).next_batch}`;
-  expect((await alice.get(nothing)).rooms?.join).toBeUndefined();
+  // Until nothing is new any more: presence may be.
+  const syncFrom = (token: string): string => `/sync?timeout=0&since=${token}`;
+  let [token, next] = ["", String((await alice.get("/sync?timeout=1")).next_batch)];
+  while (token !== next) {
+    token = next;
+    const answer = await alice.get(syncFrom(token));
+    expect(answer.rooms?.join).toBeUndefined();
+    next = answer.next_batch;
+  }
   await alice.text(roomId, "at last");
-  expect((await alice.get(nothing)).rooms.join[roomId].timeline.events).toHaveLength(1);
+  expect((await alice.get(syncFrom(token))).rooms.join[roomId].timeline.events).toHaveLength(1);
 });
