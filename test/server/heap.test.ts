@@ -21,5 +21,5 @@ function youngAfterLoad(before: string): number {
 
 test("the space for new objects grows, and stays small", () => {
   expect(youngAfterLoad("")).toBeGreaterThan(8);
-  expect(youngAfterLoad(`require(${JSON.stringify(limiter)}).limitYoungGeneration();`)).toBeLessThanOrEqual(8);
+  expect(youngAfterLoad(`require(${JSON.stringify(limiter)}).limitYoungGeneration(8);`)).toBeLessThanOrEqual(8);
 });
