@@ -1,7 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
-import { addressesOf } from "./nameLookup";
+import { lookUpName } from "./nameLookup";
 
 /** CIDRs that may not be reached, and exceptions from them. */
 export interface BlockedRanges {
@@ -38,7 +38,7 @@ export function createAddressGuard({ deny, allow }: BlockedRanges): AddressGuard
         if (!first) return callback(new Error(`no address of ${hostname} may be reached`), "", 0);
         return all ? callback(null, reachable) : callback(null, first.address, first.family);
       };
-      addressesOf(hostname).then(found, (error: Error) => callback(error, "", 0));
+      lookUpName(hostname).then(found, (error: Error) => callback(error, "", 0));
     },
     checkLiteral(host) {
       const literal = host.replace(/^\[|\]$/g, "");

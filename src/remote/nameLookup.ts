@@ -69,4 +69,4 @@ function isHost(hosts: string, name: string): boolean {
 }
 
 /** One for the process, as the threads are. */
-export const addressesOf: NameLookup = createNameLookup(system);
+export const lookUpName: NameLookup = createNameLookup(system);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { systemClock } from "../../src/lib/clock";
 import { parseDatabaseUrl, type DatabaseOptions } from "../../src/storage/databaseOptions";
+import type { Db } from "../../src/storage/db";
 import { migrate } from "../../src/storage/migrate";
 import { readMigrations } from "../../src/storage/migrationFiles";
 import { createDatabase, type DatabaseHooks, type Pool, type Session } from "../../src/storage/pool";
@@ -90,4 +91,12 @@ async function makeTemplate(admin: Session, server: DatabaseOptions, template: s
     await db.close();
   }
   await admin.script(`alter database ${draft} rename to ${template}`);
+}
+
+/** Whether somebody waits for an advisory lock of this database; the server has those of other tests, too. */
+export async function waitsForLock(db: Db): Promise<boolean> {
+  const rows = await db`
+    select 1 from pg_locks join pg_database d on d.oid = database
+    where locktype = 'advisory' and not granted and datname = current_database()`;
+  return rows.length > 0;
 }

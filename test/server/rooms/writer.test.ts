@@ -7,6 +7,7 @@ import { sendIntent } from "../../../src/writers/intents";
 import type { SendOutcome } from "../../../src/writers/intents";
 import { createTestApp } from "../../builders/app";
 import type { TestApp } from "../../builders/app";
+import { waitsForLock } from "../../builders/database";
 import { eventually } from "../../builders/eventually";
 
 let running: TestApp;
@@ -26,8 +27,7 @@ async function whileNothingIsStored(work: () => Promise<void>): Promise<void> {
   });
 }
 
-const isStoring = async (): Promise<boolean> =>
-  (await running.app.db`select 1 from pg_locks where locktype = 'advisory' and not granted`).length > 0;
+const isStoring = (): Promise<boolean> => waitsForLock(running.app.db);
 
 interface Line {
   readonly eventId: string;

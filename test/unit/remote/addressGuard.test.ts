@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAddressGuard } from "../../../src/remote/addressGuard";
-import { addressesOf } from "../../../src/remote/nameLookup";
+import { lookUpName } from "../../../src/remote/nameLookup";
 import { createWebFetcher } from "../../../src/remote/webFetch";
 
 jest.mock("../../../src/remote/nameLookup");
@@ -69,7 +69,7 @@ describe("names", () => {
   beforeAll(() => new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve)));
   beforeEach(() => {
     asked.length = visited.length = 0;
-    jest.mocked(addressesOf).mockImplementation(async (name) => {
+    jest.mocked(lookUpName).mockImplementation(async (name) => {
       asked.push(name);
       const found = answers.length > 1 ? answers.shift() : answers[0];
       return (found ?? []).map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));

@@ -1,7 +1,7 @@
+import { systemClock } from "../../../src/lib/clock";
 import { systemRandom } from "../../../src/lib/random";
 import { createMetrics } from "../../../src/observe/metrics";
 import { createRedisBus } from "../../../src/replication/redisBus";
-import { systemClock } from "../../../src/lib/clock";
 import { createSharedCaches } from "../../../src/replication/sharedCache";
 import { eventually } from "../../builders/eventually";
 import { startTestRedis } from "../../builders/redis";

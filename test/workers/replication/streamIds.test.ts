@@ -1,6 +1,6 @@
 import { getConsumerPosition, saveConsumerPosition } from "../../../src/storage/streamConsumers";
 import { asStreamRows, lockStream, nextIds, streamHead } from "../../../src/storage/streamIds";
-import { createTestDatabase } from "../../builders/database";
+import { createTestDatabase, waitsForLock } from "../../builders/database";
 import type { TestDatabase } from "../../builders/database";
 import { eventually } from "../../builders/eventually";
 
@@ -36,7 +36,7 @@ test("a transaction that took ids ends before another one gets higher ones", asy
     order.push("second");
     return (await nextIds(tx, stream, 1))[0] ?? 0;
   });
-  await eventually(async () => (await db`select 1 from pg_locks where locktype = 'advisory' and not granted`).length > 0);
+  await eventually(() => waitsForLock(db));
   finish();
   expect(await second).toBe((await first) + 1);
   expect(order).toEqual(["first", "second"]);
@@ -54,7 +54,7 @@ test("the head waits for ids that are not committed yet, and survives the deleti
   await eventually(() => taken !== undefined);
   let head: number | undefined;
   const asking = streamHead(db, stream).then((answer) => (head = answer));
-  await eventually(async () => (await db`select 1 from pg_locks where locktype = 'advisory' and not granted`).length > 0);
+  await eventually(() => waitsForLock(db));
   expect(head).toBeUndefined();
   finish();
   await Promise.all([writing, asking]);
